@@ -1,0 +1,221 @@
+"""Runs a plan of algorithms x tasks x seeds, then scores, figures and Table 3.
+
+Finished runs are skipped and unfinished ones go on, so the same command can be given again and
+again. Each run is a process of its own: `experiments/train.py` with the plan's options.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import joblib
+
+from la_mbda import command_line
+from la_mbda.config import SG6_TASKS, Config
+from la_mbda.run_folder import check_config, run_path
+from la_mbda.scores import collect_scores
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class SweepArguments(command_line.Settings):
+    """Trains every run of a plan, then draws figures and tables and prints Table 3."""
+
+    preset: str
+    """paper, cpu or quick; the default is paper where TensorFlow sees a GPU, else quick."""
+    algorithms: str = "lambda"
+    """Comma-separated: lambda, unsafe_lambda, greedy_lambda."""
+    tasks: str = ",".join(SG6_TASKS)
+    """Comma-separated tasks."""
+    seeds: str = ""
+    """Comma-separated seeds; the default is 0,1,2,3,4 for paper, else 0."""
+    jobs: int = 1
+    """Runs at the same time."""
+    backend: str = "local"
+    """local, or ray for a cluster (RAY_ADDRESS) with the results on a shared folder."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Plans, trains, collects, draws; the exit status is not 0 if a run failed."""
+    plan, arguments = make_plan(argv)
+    check_rendering(plan)
+    print_plan(plan, arguments.results)
+    begin = time.perf_counter()
+    todo = [config for config in plan if not is_finished(config, arguments.results)]
+    failed = run_all(todo, arguments) if todo else []
+    for algorithm in dict.fromkeys(config.algorithm for config in plan):
+        collect_scores(arguments.results, arguments.preset, algorithm)
+    figures = [sys.executable, str(REPOSITORY / "plotting" / "figures.py"), str(arguments.results)]
+    drawn = subprocess.run(figures, check=False).returncode
+    print_end(plan, failed, arguments.results, time.perf_counter() - begin)
+    return 1 if failed or drawn else 0
+
+
+def make_plan(argv: Sequence[str]) -> tuple[list[Config], SweepArguments]:
+    """The configurations of all runs, each checked against what its folder already holds.
+
+    Raises:
+        ValueError: a bad option, or a folder with a run of other settings.
+    """
+    preset = "quick" if any(a.split("=")[0] == "--preset" for a in argv) else default_preset()
+    arguments = command_line.parse(SweepArguments, argv, preset=preset, task=SG6_TASKS[0])
+    if arguments.jobs < 1:
+        raise ValueError(f"jobs is {arguments.jobs}: choose 1 or more")
+    if arguments.backend not in ("local", "ray"):
+        raise ValueError(f"unknown backend {arguments.backend!r}: choose local or ray")
+    seeds = arguments.seeds or ("0,1,2,3,4" if arguments.preset == "paper" else "0")
+    plan = []
+    for seed in split(seeds):
+        if not seed.isdecimal():
+            raise ValueError(f"seed {seed!r} is no whole number: give seeds as 0,1,2")
+        for task in split(arguments.tasks):
+            # Read once more for each task, as the preset's budget depends on it.
+            settings = command_line.parse(SweepArguments, argv, preset=preset, task=task)
+            for algorithm in split(arguments.algorithms):
+                config = settings.config(settings.preset, task, algorithm, int(seed))
+                check_config(run_path(arguments.results, config), config)
+                plan.append(config)
+    return plan, arguments
+
+
+def split(text: str) -> list[str]:
+    """The items of a comma-separated list.
+
+    Raises:
+        ValueError: an item is empty or given twice.
+    """
+    items = [item.strip() for item in text.split(",")]
+    if not all(items) or len(set(items)) != len(items):
+        raise ValueError(f"{text!r} has an empty or a double item: give each once, as a,b,c")
+    return items
+
+
+def default_preset() -> str:
+    """`paper` where TensorFlow sees a GPU, else `quick`."""
+    import tensorflow as tf  # Takes seconds, and is needed for nothing else here.
+
+    return "paper" if tf.config.list_physical_devices("GPU") else "quick"
+
+
+def check_rendering(plan: list[Config]) -> None:
+    """Draws one picture, if any run needs pictures.
+
+    Raises:
+        RuntimeError: there is no GL library; the message names the package.
+    """
+    if any(config.training.observation == "vision" for config in plan):
+        from la_mbda.safety_gym import check_gl
+
+        check_gl()
+
+
+def is_finished(config: Config, results: Path) -> bool:
+    """Whether a run has its score."""
+    return (run_path(results, config) / "score.json").exists()
+
+
+def estimated_seconds(config: Config) -> float:
+    """What a run takes on two CPU cores (a GPU is far faster), from measured rates."""
+    training = config.training
+    per_update = {"paper": 25.0, "cpu": 0.6, "quick": 0.15}[config.preset]
+    iterations = (training.env_steps - training.random_steps) / training.steps_per_iteration
+    updates = training.pretraining_updates + iterations * training.updates_per_iteration
+    evaluations = max(1, training.env_steps // training.evaluate_every)
+    evaluated = evaluations * training.evaluation_episodes * training.episode_steps
+    return 30.0 + updates * per_update + (training.env_steps + evaluated) / 400.0
+
+
+def print_plan(plan: list[Config], results: Path) -> None:
+    """What will be done, and about how long it will take."""
+    print(f"Plan: {len(plan)} runs, results in {results}")
+    total = 0.0
+    for config in plan:
+        path = run_path(results, config)
+        if is_finished(config, results):
+            state = "finished"
+        else:
+            seconds = estimated_seconds(config)
+            total += seconds
+            verb = "go on" if any((path / "checkpoint").glob("step_*")) else "train"
+            state = f"{verb}, {config.training.env_steps:,} env steps, about {duration(seconds)}"
+        print(f"  {config.algorithm:14} {config.task:18} seed {config.seed}: {state}")
+    if total:
+        print(f"Estimated: {duration(total)} on two CPU cores, one run after the other", flush=True)
+    if plan[0].preset != "paper":
+        print(f"The {plan[0].preset} preset is a reduced scale: its scores are not the paper's.")
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person would say them."""
+    if seconds < 5400:
+        return f"{max(1, round(seconds / 60))} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def run_all(todo: list[Config], arguments: SweepArguments) -> list[Config]:
+    """Trains the runs, as many at a time as asked for, and returns those that failed."""
+    backend = "threading"  # Each thread only waits for the process of its run.
+    if arguments.backend == "ray":
+        backend = register_ray()
+    with joblib.parallel_config(backend=backend, n_jobs=arguments.jobs):
+        codes = joblib.Parallel()(
+            joblib.delayed(train_in_process)(
+                config, arguments.results.resolve(), len(todo) > 1 and arguments.jobs > 1
+            )
+            for config in todo
+        )
+    return [config for config, code in zip(todo, codes, strict=True) if code]
+
+
+def register_ray() -> str:
+    """Makes joblib send runs to a Ray cluster.
+
+    Raises:
+        ValueError: Ray is not installed.
+    """
+    try:
+        from ray.util.joblib import register_ray as register
+    except ImportError as error:
+        raise ValueError("backend ray needs Ray: pip install 'ray[default]'") from error
+    register()
+    return "ray"
+
+
+def train_in_process(config: Config, results: Path, log: bool) -> int:
+    """Trains one run in a process of its own; returns its exit status.
+
+    Args:
+        log: write what it prints to train.log in its folder, where several would mix.
+    """
+    command = [sys.executable, str(REPOSITORY / "experiments" / "train.py")]
+    command += ["--preset", config.preset, "--task", config.task, "--algorithm", config.algorithm]
+    command += ["--seed", str(config.seed), "--results", str(results)]
+    command += command_line.overrides_as_arguments(config)
+    if not log:
+        return subprocess.run(command, check=False).returncode
+    path = run_path(results, config)
+    path.mkdir(parents=True, exist_ok=True)
+    with (path / "train.log").open("a") as file:
+        code = subprocess.run(command, check=False, stdout=file, stderr=file).returncode
+    print(f"{'failed' if code else 'finished'}: {path}", flush=True)
+    return code
+
+
+def print_end(plan: list[Config], failed: list[Config], results: Path, seconds: float) -> None:
+    """The last screen: what is where, and what failed."""
+    preset = plan[0].preset
+    print(f"\n{len(plan) - len(failed)} of {len(plan)} runs finished in {duration(seconds)}.")
+    for config in failed:
+        print(f"  failed: {run_path(results, config)}: the same command tries it again")
+    print(f"  runs     {results / preset}")
+    print(f"  scores   {results / preset / 'scores'}")
+    print(f"  figures  {results / 'figures'}")
+    print(f"  tables   {results / 'tables'}")
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,41 @@
+"""Trains one run: `python experiments/train.py --task PointGoal1 --preset cpu --seed 0`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from la_mbda import command_line
+from la_mbda.run_folder import run_path
+
+
+@dataclass(frozen=True)
+class TrainArguments(command_line.Settings):
+    """Trains one run to its budget, or goes on with it. Every setting can be given by its name."""
+
+    task: str
+    """An SG6 task, ObservablePointPush1, or gymnasium:<id>."""
+    algorithm: str
+    """lambda, unsafe_lambda or greedy_lambda."""
+    preset: str
+    """paper, cpu or quick."""
+    seed: int
+    """All randomness of the run comes from it."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Parses, trains, prints the score."""
+    arguments = command_line.parse(TrainArguments, argv, preset="cpu", task="PointGoal1")
+    config = arguments.config(arguments.preset, arguments.task, arguments.algorithm, arguments.seed)
+    from la_mbda.training import train  # TensorFlow takes seconds; errors above should not wait.
+
+    score = train(config, arguments.results)
+    print(
+        f"{config.task} {config.algorithm} seed {config.seed} ({config.preset} preset): "
+        f"return {score['return']:.2f}, cost return {score['cost_return']}, "
+        f"cost regret {score['cost_regret']}, {score['env_steps']} env steps\n"
+        f"results: {run_path(arguments.results, config)}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main)

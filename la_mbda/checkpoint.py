@@ -1,0 +1,97 @@
+"""Atomic save and restore of a run: TensorFlow variables and a JSON manifest, in one folder.
+
+A checkpoint is written beside the earlier ones under a temporary name, flushed to disk, and only
+then renamed; the last two are kept. Its manifest holds the checksum of every file, so a damaged
+checkpoint is found out and the one before it is used.
+"""
+
+import hashlib
+import os
+import shutil
+import warnings
+from pathlib import Path
+
+import tensorflow as tf
+
+from la_mbda.run_folder import read_json, write_json
+
+KEPT = 2
+MANIFEST = "manifest.json"
+_VARIABLES = "variables"
+
+
+def save(folder: Path, variables: tf.Module, state: dict, step: int) -> None:
+    """Saves all variables below a module and a state of plain JSON values.
+
+    Args:
+        step: what orders the checkpoints, and names this one.
+    """
+    folder.mkdir(exist_ok=True)
+    partial = folder / "partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    tf.train.Checkpoint(root=variables).write(str(partial / _VARIABLES))
+    checksums = {path.name: _checksum(path) for path in sorted(partial.iterdir())}
+    write_json(partial / MANIFEST, {"step": step, "state": state, "checksums": checksums})
+    for path in (*partial.iterdir(), partial):
+        _flush(path)
+    final = folder / f"step_{step:012d}"
+    shutil.rmtree(final, ignore_errors=True)
+    partial.rename(final)
+    _flush(folder)
+    for old in _all(folder)[:-KEPT]:
+        shutil.rmtree(old)
+
+
+def restore(folder: Path, variables: tf.Module) -> dict | None:
+    """Restores the newest undamaged checkpoint into a module and returns its state.
+
+    Returns None where there is no checkpoint at all.
+
+    Raises:
+        ValueError: there are checkpoints and every one is damaged.
+    """
+    paths = _all(folder)
+    problems = []
+    for path in reversed(paths):
+        try:
+            state = _verified(path)["state"]
+            checkpoint = tf.train.Checkpoint(root=variables)
+            checkpoint.read(str(path / _VARIABLES)).assert_consumed()
+        except (ValueError, AssertionError, tf.errors.OpError) as error:
+            warnings.warn(f"checkpoint {path} is not usable ({error})", stacklevel=2)
+            problems.append(path.name)
+        else:
+            return state
+    if problems:
+        raise ValueError(
+            f"no checkpoint in {folder} is usable ({', '.join(problems)}): remove the folder of "
+            "the run to start it anew"
+        )
+    return None
+
+
+def _all(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("step_*") if (path / MANIFEST).exists())
+
+
+def _verified(path: Path) -> dict:
+    manifest = read_json(path / MANIFEST)
+    if set(manifest) != {"step", "state", "checksums"}:
+        raise ValueError(f"{path / MANIFEST} is not a checkpoint's manifest")
+    for name, checksum in manifest["checksums"].items():
+        file = path / name
+        if not file.exists() or _checksum(file) != checksum:
+            raise ValueError(f"{file} is missing or damaged")
+    return manifest
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)

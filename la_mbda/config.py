@@ -1,0 +1,490 @@
+"""Every setting of a run: frozen dataclasses, presets, validation, JSON round trip.
+
+The `paper` preset is Table 1 of the paper together with Section 5 and the authors' published
+settings; `cpu` is a reduced size meant to learn on two cores; `quick` only shows that every stage
+works. Field names are unique over all groups, so that a command line can override each by name.
+"""
+
+import dataclasses
+import difflib
+import math
+import types
+import typing
+from dataclasses import dataclass, field
+
+SG6_TASKS = (
+    "PointGoal1",
+    "PointGoal2",
+    "CarGoal1",
+    "PointPush1",
+    "PointButton1",
+    "DoggoGoal1",
+)
+TASKS = (*SG6_TASKS, "ObservablePointPush1")
+EXTERNAL_TASK_PREFIX = "gymnasium:"
+ALGORITHMS = {
+    "lambda": "LAMBDA",
+    "unsafe_lambda": "Unsafe LAMBDA",
+    "greedy_lambda": "Greedy LAMBDA",
+    "cem_mpc": "CEM-MPC",
+    "ppo": "PPO",
+    "ppo_lagrangian": "PPO-Lagrangian",
+    "trpo_lagrangian": "TRPO-Lagrangian",
+    "cpo": "CPO",
+}
+TRAINABLE = ("lambda", "unsafe_lambda", "greedy_lambda")
+PRESETS = ("paper", "cpu", "quick")
+
+
+@dataclass(frozen=True)
+class WorldModelConfig:
+    """The RSSM, its heads, their loss and optimiser (Section 4.1; Hafner et al. 2019)."""
+
+    deterministic_size: int = 200
+    """Units of the GRU, the deterministic part h of the belief."""
+    stochastic_size: int = 30
+    """Dimensions of the stochastic part z of the belief."""
+    rssm_units: int = 200
+    """Units of the RSSM's dense layers (cell input, prior, posterior)."""
+    image_channels: int = 32
+    """Channels of the first convolution; the next ones have 2, 4 and 8 times as many."""
+    vector_units: int = 400
+    """Units of each layer that encodes or decodes a vector observation."""
+    vector_layers: int = 3
+    """Hidden layers that encode or decode a vector observation."""
+    head_units: int = 400
+    """Units of each hidden layer of the reward, cost and terminal heads."""
+    head_layers: int = 2
+    """Hidden layers of the reward, cost and terminal heads."""
+    terminal_head: bool = True
+    """Predict terminal states; where episodes only end by time, leaving it out saves its cost."""
+    kl_scale: float = 1.0
+    """Weight of the balanced KL divergence in the model's loss."""
+    kl_mix: float = 0.8
+    """Share of the KL balance that trains the prior."""
+    free_nats: float = 3.0
+    """KL below which the prior and the posterior are not pulled together."""
+    cost_weight: float = 100.0
+    """Weight of unsafe states in the cost head's log-likelihood."""
+    calibrate_cost: bool = False
+    """Undo in the predicted cost probability what `cost_weight` adds to it."""
+    model_learning_rate: float = 1e-4
+    """Base learning rate of the world model."""
+    cyclic_factor: float = 5.0
+    """Highest learning rate over the base one (triangular cycle, half-period `swag_period`)."""
+    model_clip: float = 100.0
+    """Global norm at which the world model's gradient is clipped."""
+
+
+@dataclass(frozen=True)
+class SwagConfig:
+    """The SWAG posterior over world models (Appendix C; Maddox et al. 2019)."""
+
+    posterior_samples: int = 5
+    """Posterior draws N in each actor-critic update."""
+    swag_burn_in: int = 500
+    """Model updates before the first snapshot."""
+    swag_period: int = 200
+    """Model updates between snapshots."""
+    swag_decay: float = 0.8
+    """Decay δ of the exponentially weighted moments."""
+    swag_models: int = 20
+    """Deviations K kept for the low-rank part; draws begin with the K-th snapshot."""
+    swag_scale: float = 1.0
+    """Scale of the posterior's covariance."""
+
+
+@dataclass(frozen=True)
+class BehaviourConfig:
+    """Imagination, actor and critics (Section 4.2, Algorithms 1 and 3)."""
+
+    horizon: int = 15
+    """Imagined decisions H from each start."""
+    discount: float = 0.99
+    """Discount γ of rewards, per decision."""
+    return_lambda: float = 0.95
+    """λ of the task's TD(λ) values."""
+    cost_discount: float = 0.995
+    """Discount γ_c of costs, per decision."""
+    cost_return_lambda: float = 0.95
+    """λ_c of the safety TD(λ) values."""
+    actor_units: int = 400
+    """Units of each hidden layer of the actor."""
+    actor_layers: int = 4
+    """Hidden layers of the actor."""
+    actor_initial_std: float = 5.0
+    """Standard deviation of the policy, before squashing, that a raw output of 0 stands for."""
+    actor_mode_samples: int = 100
+    """Samples among which the most likely one is the evaluated action."""
+    actor_learning_rate: float = 8e-5
+    """Learning rate of the actor."""
+    actor_clip: float = 5.0
+    """Global norm at which the actor's gradient is clipped."""
+    critic_units: int = 400
+    """Units of each hidden layer of the critics."""
+    critic_layers: int = 3
+    """Hidden layers of the critics."""
+    task_critic_learning_rate: float = 8e-5
+    """Learning rate of the task critic."""
+    task_critic_clip: float = 1.0
+    """Norm at which each gradient of the task critic is clipped."""
+    safety_critic_learning_rate: float = 2e-4
+    """Learning rate of the safety critics."""
+    safety_critic_clip: float = 50.0
+    """Norm at which each gradient of the safety critics is clipped."""
+    shadow_interval: int = 100
+    """Updates between copies of the critics to their shadows."""
+    adam_epsilon: float = 1e-5
+    """Adam's ε, for all networks."""
+
+
+@dataclass(frozen=True)
+class LagrangianConfig:
+    """The augmented Lagrangian (Section 4.3, Eqs. 6-8)."""
+
+    cost_budget: tuple[float, ...] = (25.0,)
+    """Budget d of each constraint: cost per episode."""
+    initial_multiplier: float = 1e-6
+    """Lagrange multiplier λ_0."""
+    initial_penalty: float = 5e-9
+    """Penalty μ_0."""
+    penalty_growth: float = 1e-5
+    """Relative growth of μ at each update."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """The outer loop and the protocol (Algorithm 2, Section 5)."""
+
+    env_steps: int = 1_000_000
+    """Budget of simulator steps, the random start included."""
+    random_steps: int = 5_000
+    """Simulator steps of uniform-random actions at the start."""
+    offline_dataset: str | None = None
+    """Folder of episodes to start from in place of random actions."""
+    pretraining_updates: int = 100
+    """Updates of the world model alone before the first full update."""
+    updates_per_iteration: int = 100
+    """Full updates U at the start of each iteration."""
+    steps_per_iteration: int = 1_000
+    """Simulator steps of whole episodes that end an iteration."""
+    batch_size: int = 32
+    """Sequences B in a batch."""
+    sequence_length: int = 50
+    """Steps L of each sequence."""
+    observation: str = "vision"
+    """What SG6 shows the agent: vision (64x64 pixels) or lidar (a vector)."""
+    action_repeat: int = 2
+    """Simulator steps for which each action is held."""
+    episode_steps: int = 1_000
+    """Simulator steps of an episode."""
+    evaluate_every: int = 25_000
+    """Simulator steps between evaluations."""
+    evaluation_episodes: int = 10
+    """Episodes E of each evaluation, stepped as one batch."""
+    checkpoint_every: int = 10_000
+    """Simulator steps between checkpoints."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """One run: what is trained on what, and every setting.
+
+    Raises:
+        ValueError: a value is out of range; the message names it and the fix.
+    """
+
+    task: str
+    """An SG6 task, ObservablePointPush1, or gymnasium:<id> of any installed environment."""
+    algorithm: str = "lambda"
+    """What to train."""
+    preset: str = "paper"
+    """The scale of the run; results of different presets never mix."""
+    seed: int = 0
+    """The one number that all randomness of the run comes from."""
+    model: WorldModelConfig = field(default_factory=WorldModelConfig)
+    swag: SwagConfig = field(default_factory=SwagConfig)
+    behaviour: BehaviourConfig = field(default_factory=BehaviourConfig)
+    lagrangian: LagrangianConfig = field(default_factory=LagrangianConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def __post_init__(self):
+        validate(self)
+
+
+# The paper's budget in simulator steps; every other task has 1M (Section 5).
+PAPER_BUDGET = {
+    task: 2_000_000 for task in ("PointPush1", "PointButton1", "DoggoGoal1", "ObservablePointPush1")
+}
+
+# What each preset changes of the paper's settings, by field name.
+_PRESET_FIELDS: dict[str, dict[str, typing.Any]] = {
+    "paper": {},
+    "cpu": {
+        "image_channels": 12,
+        "head_units": 128,
+        "vector_units": 128,
+        "deterministic_size": 128,
+        "rssm_units": 128,
+        "actor_units": 128,
+        "actor_layers": 3,
+        "critic_units": 128,
+        "critic_layers": 2,
+        "horizon": 12,
+        "terminal_head": False,
+        "model_learning_rate": 3e-4,
+        "actor_learning_rate": 2e-4,
+        "task_critic_learning_rate": 2e-4,
+        "batch_size": 16,
+        "sequence_length": 25,
+        "swag_burn_in": 200,
+        "swag_period": 50,
+        "env_steps": 100_000,
+        "updates_per_iteration": 200,
+        "evaluate_every": 10_000,
+        "evaluation_episodes": 5,
+        "checkpoint_every": 5_000,
+    },
+    "quick": {
+        "image_channels": 8,
+        "head_units": 64,
+        "vector_units": 64,
+        "deterministic_size": 64,
+        "rssm_units": 64,
+        "stochastic_size": 16,
+        "actor_units": 64,
+        "actor_layers": 2,
+        "critic_units": 64,
+        "critic_layers": 2,
+        "horizon": 8,
+        "terminal_head": False,
+        "model_learning_rate": 5e-4,
+        "actor_learning_rate": 3e-4,
+        "task_critic_learning_rate": 3e-4,
+        "batch_size": 12,
+        "sequence_length": 20,
+        "posterior_samples": 3,
+        "swag_burn_in": 30,
+        "swag_period": 10,
+        "swag_models": 5,
+        "shadow_interval": 25,
+        "env_steps": 8_000,
+        "random_steps": 3_000,
+        "pretraining_updates": 40,
+        "updates_per_iteration": 40,
+        "evaluate_every": 4_000,
+        "evaluation_episodes": 2,
+        "checkpoint_every": 2_000,
+    },
+}
+
+_GROUPS = {f.name: f.type for f in dataclasses.fields(Config) if dataclasses.is_dataclass(f.type)}
+_GROUP_OF = {f.name: name for name, group in _GROUPS.items() for f in dataclasses.fields(group)}
+
+
+def make_config(
+    preset: str, task: str, algorithm: str = "lambda", seed: int = 0, **overrides
+) -> Config:
+    """The configuration of one run.
+
+    Args:
+        overrides: values of any fields of the groups, by name.
+
+    Raises:
+        ValueError: unknown preset, task, algorithm or field, or a value out of range.
+    """
+    _choose("preset", preset, PRESETS)
+    settings = dict(_PRESET_FIELDS[preset])
+    if preset == "paper":
+        settings["env_steps"] = PAPER_BUDGET.get(task, 1_000_000)
+    settings.update(overrides)
+    groups: dict[str, dict[str, typing.Any]] = {name: {} for name in _GROUPS}
+    for name, value in settings.items():
+        if name not in _GROUP_OF:
+            raise ValueError(f"unknown config field {name!r}{_suggest(name, _GROUP_OF)}")
+        groups[_GROUP_OF[name]][name] = value
+    return Config(
+        task=task,
+        algorithm=algorithm,
+        preset=preset,
+        seed=seed,
+        **{name: _GROUPS[name](**values) for name, values in groups.items()},
+    )
+
+
+def to_dict(config: Config) -> dict:
+    """The configuration as nested dicts of plain JSON values."""
+    return dataclasses.asdict(config)
+
+
+def from_dict(values: dict) -> Config:
+    """The inverse of `to_dict`.
+
+    Raises:
+        ValueError: unknown, missing or mistyped fields, or values out of range.
+    """
+    return _build(Config, values, "config")
+
+
+def differences(old: Config, new: Config) -> dict[str, tuple]:
+    """The fields in which two configurations differ, with the old and the new value of each."""
+    before, after = _flat(old), _flat(new)
+    return {name: (value, after[name]) for name, value in before.items() if value != after[name]}
+
+
+def overrides(config: Config) -> dict:
+    """The fields in which a configuration departs from its own preset, with their values."""
+    preset = make_config(config.preset, config.task, config.algorithm, config.seed)
+    return {name: new for name, (_, new) in differences(preset, config).items()}
+
+
+def _flat(config: Config) -> dict:
+    values = {name: getattr(config, name) for name in ("task", "algorithm", "preset", "seed")}
+    return values | {
+        name: getattr(getattr(config, group), name) for name, group in _GROUP_OF.items()
+    }
+
+
+def _build(cls, values, where: str):
+    if not isinstance(values, dict):
+        raise ValueError(f"{where} must be a JSON object, not {values!r}")
+    known = {f.name: f for f in dataclasses.fields(cls)}
+    for name in values:
+        if name not in known:
+            raise ValueError(f"unknown config field {name!r} in {where}{_suggest(name, known)}")
+    missing = [name for name in known if name not in values]
+    if missing:
+        raise ValueError(f"{where} lacks the field {missing[0]!r}: add it")
+    built = {}
+    for name, f in known.items():
+        nested = dataclasses.is_dataclass(f.type)
+        built[name] = (
+            _build(f.type, values[name], name) if nested else _typed(name, values[name], f.type)
+        )
+    return cls(**built)
+
+
+def _typed(name: str, value, kind):
+    """The value as the field's type; JSON has no tuples and writes some floats as integers."""
+    if isinstance(kind, types.UnionType):
+        return None if value is None else _typed(name, value, typing.get_args(kind)[0])
+    if typing.get_origin(kind) is tuple:
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"{name} must be a list of numbers, not {value!r}")
+        return tuple(_typed(name, item, typing.get_args(kind)[0]) for item in value)
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise ValueError(f"{name} must be of type {kind.__name__}, not {value!r}")
+    return value
+
+
+def _suggest(name: str, known) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f": did you mean {close[0]!r}?" if close else f": choose one of {', '.join(known)}"
+
+
+def _choose(name: str, value: str, choices) -> None:
+    if value not in choices:
+        raise ValueError(f"unknown {name} {value!r}{_suggest(str(value), choices)}")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_POSITIVE_INTEGERS = _names(
+    """
+    deterministic_size stochastic_size rssm_units image_channels vector_units vector_layers
+    head_units head_layers posterior_samples swag_period swag_models actor_units actor_layers
+    actor_mode_samples critic_units critic_layers shadow_interval env_steps updates_per_iteration
+    steps_per_iteration batch_size sequence_length action_repeat episode_steps evaluate_every
+    evaluation_episodes checkpoint_every
+    """
+)
+_POSITIVE = _names(
+    """
+    kl_scale cost_weight model_learning_rate model_clip actor_initial_std actor_learning_rate
+    actor_clip task_critic_learning_rate task_critic_clip safety_critic_learning_rate
+    safety_critic_clip adam_epsilon initial_penalty
+    """
+)
+_NOT_NEGATIVE = _names(
+    """
+    free_nats swag_burn_in swag_scale initial_multiplier penalty_growth random_steps
+    pretraining_updates
+    """
+)
+_FRACTIONS = _names("kl_mix swag_decay discount return_lambda cost_discount cost_return_lambda")
+
+
+def validate(config: Config) -> None:
+    """Checks every value's range, and what must fit together.
+
+    Raises:
+        ValueError: one line that names the value and the fix.
+    """
+    _choose("preset", config.preset, PRESETS)
+    if not config.task.startswith(EXTERNAL_TASK_PREFIX):
+        _choose("task", config.task, (*TASKS, f"{EXTERNAL_TASK_PREFIX}<id>"))
+    _choose("algorithm", config.algorithm, TRAINABLE)
+    if config.seed < 0:
+        raise ValueError(f"seed is {config.seed}: choose 0 or more")
+    values = _flat(config)
+    _check_ranges(values)
+    _check_fit(values)
+
+
+def _check_ranges(values: dict) -> None:
+    for name, value in values.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{name} is {value}: choose a finite number")
+    for name in _POSITIVE_INTEGERS:
+        if values[name] < 1:
+            raise ValueError(f"{name} is {values[name]}: choose 1 or more")
+    for name in _POSITIVE:
+        if values[name] <= 0:
+            raise ValueError(f"{name} is {values[name]}: choose more than 0")
+    for name in _NOT_NEGATIVE:
+        if values[name] < 0:
+            raise ValueError(f"{name} is {values[name]}: choose 0 or more")
+    for name in _FRACTIONS:
+        if not 0 <= values[name] <= 1:
+            raise ValueError(f"{name} is {values[name]}: choose a value from 0 to 1")
+    if values["horizon"] < 2:
+        raise ValueError(
+            f"horizon is {values['horizon']}: choose 2 or more (the last state only bootstraps)"
+        )
+    if values["swag_models"] < 2:
+        raise ValueError(f"swag_models is {values['swag_models']}: choose 2 or more")
+    if values["cyclic_factor"] < 1:
+        raise ValueError(f"cyclic_factor is {values['cyclic_factor']}: choose 1 or more")
+    if not values["cost_budget"] or not all(0 <= d < math.inf for d in values["cost_budget"]):
+        raise ValueError(
+            f"cost_budget is {values['cost_budget']}: give one number of 0 or more per constraint"
+        )
+    _choose("observation", values["observation"], ("vision", "lidar"))
+
+
+def _check_fit(values: dict) -> None:
+    decisions = values["episode_steps"] // values["action_repeat"]
+    if values["episode_steps"] % values["action_repeat"]:
+        raise ValueError(
+            f"episode_steps is {values['episode_steps']}: choose a multiple of action_repeat "
+            f"({values['action_repeat']})"
+        )
+    if values["sequence_length"] > decisions + 1:
+        raise ValueError(
+            f"sequence_length is {values['sequence_length']}, but an episode has only "
+            f"{decisions + 1} steps: choose that or fewer"
+        )
+    if values["offline_dataset"] is None and values["random_steps"] < values["episode_steps"]:
+        raise ValueError(
+            f"random_steps is {values['random_steps']}: choose at least one episode "
+            f"({values['episode_steps']}), or give an offline_dataset"
+        )
+    if values["env_steps"] < values["random_steps"]:
+        raise ValueError(
+            f"env_steps is {values['env_steps']}: choose at least random_steps "
+            f"({values['random_steps']})"
+        )

@@ -1,0 +1,73 @@
+"""Environments as the agent meets them: gymnasium API, actions in [-1, 1], repeated actions.
+
+A task is one of Safety Gym's, or `gymnasium:<id>` for any installed environment with Box actions
+and Box observations (64x64 images or vectors). `info["cost"]`, a float or an array of one number
+per constraint, is the cost; where it is absent the cost is 0.
+"""
+
+import gymnasium
+import numpy as np
+
+from la_mbda.config import EXTERNAL_TASK_PREFIX, Config
+from la_mbda.networks import IMAGE_SIZE
+from la_mbda.safety_gym import ActionRepeat
+
+
+def make_environment(config: Config, render_mode: str | None = None) -> gymnasium.Env:
+    """The config's task, one step of which is one decision of the agent.
+
+    Raises:
+        ValueError: an unknown or unsuitable environment.
+    """
+    training = config.training
+    if config.task.startswith(EXTERNAL_TASK_PREFIX):
+        env = _make_external(config.task.removeprefix(EXTERNAL_TASK_PREFIX), render_mode)
+    else:
+        env = gymnasium.make(
+            f"Safexp-{config.task}-v0",
+            observation=training.observation,
+            render_mode=render_mode,
+            disable_env_checker=True,
+        )
+    env = ActionRepeat(env, training.action_repeat)
+    return gymnasium.wrappers.TimeLimit(env, training.episode_steps // training.action_repeat)
+
+
+def _make_external(name: str, render_mode: str | None) -> gymnasium.Env:
+    try:
+        env = gymnasium.make(name, render_mode=render_mode)
+    except gymnasium.error.Error as error:
+        message = f"gymnasium cannot make {name!r} ({error}): install or register it"
+        raise ValueError(message) from error
+    actions, observations = env.action_space, env.observation_space
+    if not isinstance(actions, gymnasium.spaces.Box) or len(actions.shape) != 1:
+        raise ValueError(f"{name} has action space {actions}: wrap it to a one-dimensional Box")
+    if not np.isfinite([actions.low, actions.high]).all():
+        raise ValueError(f"{name} has unbounded actions {actions}: give them finite bounds")
+    image = (
+        isinstance(observations, gymnasium.spaces.Box)
+        and observations.dtype == np.uint8
+        and observations.shape[:2] == (IMAGE_SIZE, IMAGE_SIZE)
+        and len(observations.shape) == 3
+    )
+    vector = isinstance(observations, gymnasium.spaces.Box) and len(observations.shape) == 1
+    if not image and not vector:
+        raise ValueError(
+            f"{name} has observation space {observations}: wrap it to give a vector or a uint8 "
+            f"image of {IMAGE_SIZE}x{IMAGE_SIZE}"
+        )
+    return gymnasium.wrappers.RescaleAction(env, np.float32(-1.0), np.float32(1.0))
+
+
+def cost_of(info: dict, constraints: int) -> np.ndarray:
+    """The cost `[constraints]` of a decision.
+
+    Raises:
+        ValueError: the environment's costs are not as many as the config's budgets.
+    """
+    cost = np.atleast_1d(np.asarray(info.get("cost", np.zeros(constraints)), np.float32))
+    if cost.shape != (constraints,):
+        raise ValueError(
+            f'info["cost"] has {cost.size} costs, but cost_budget {constraints}: give one for each'
+        )
+    return cost

@@ -1,0 +1,89 @@
+"""Playing episodes: one at a time to learn from, several as one batch to evaluate."""
+
+from typing import NamedTuple
+
+import gymnasium
+import numpy as np
+
+from la_mbda.agent import Agent
+from la_mbda.environments import cost_of
+from la_mbda.replay import Episode, EpisodeBuilder
+
+
+class Played(NamedTuple):
+    """An episode and its length in simulator steps."""
+
+    episode: Episode
+    env_steps: int
+
+
+class Evaluation(NamedTuple):
+    """Undiscounted returns `[episodes]` and cost returns `[episodes, constraints]`."""
+
+    returns: np.ndarray
+    cost_returns: np.ndarray
+
+
+def play_random(env: gymnasium.Env, seed: int, constraints: int) -> Played:
+    """An episode of uniform-random actions."""
+    rng = np.random.default_rng(seed)
+    actions = env.action_space.shape[0]
+
+    def decide(_: np.ndarray) -> np.ndarray:
+        return rng.uniform(-1.0, 1.0, actions).astype(np.float32)
+
+    return _play(env, decide, seed, constraints)
+
+
+def play_exploring(env: gymnasium.Env, agent: Agent, seed: int) -> Played:
+    """An episode of the agent's sampled actions."""
+    state = agent.initial_state(1)
+
+    def decide(observation: np.ndarray) -> np.ndarray:
+        nonlocal state
+        action, state = agent.act(observation[None], state, explore=True)
+        return action[0]
+
+    return _play(env, decide, seed, len(agent.config.lagrangian.cost_budget))
+
+
+def _play(env: gymnasium.Env, decide, seed: int, constraints: int) -> Played:
+    observation, _ = env.reset(seed=seed)
+    builder = EpisodeBuilder(observation, env.action_space.shape[0], constraints)
+    env_steps, done = 0, False
+    while not done:
+        action = decide(observation)
+        observation, reward, terminated, truncated, info = env.step(action)
+        builder.add(observation, action, reward, cost_of(info, constraints), terminated)
+        env_steps += info["env_steps"]
+        done = terminated or truncated
+    return Played(builder.finish(), env_steps)
+
+
+def evaluate(
+    environments: list[gymnasium.Env], agent: Agent, seeds: list[int], on_step=None
+) -> Evaluation:
+    """Episodes of the agent's mode actions, one per environment, stepped as one batch.
+
+    The agent does not learn from them and each starts from the zero belief (the authors' code let
+    the belief of one episode run on into the next).
+
+    Args:
+        on_step: called after each decision with the returns and cost returns so far.
+    """
+    constraints = len(agent.config.lagrangian.cost_budget)
+    count = len(environments)
+    returns, cost_returns = np.zeros(count), np.zeros((count, constraints))
+    observations = [env.reset(seed=seed)[0] for env, seed in zip(environments, seeds, strict=True)]
+    state = agent.initial_state(count)
+    running = np.ones(count, bool)
+    while running.any():
+        actions, state = agent.act(np.stack(observations), state, explore=False)
+        for i in np.flatnonzero(running):
+            observations[i], reward, terminated, truncated, info = environments[i].step(actions[i])
+            returns[i] += reward
+            cost_returns[i] += cost_of(info, constraints)
+            running[i] = not (terminated or truncated)
+        if on_step is not None:
+            on_step(returns, cost_returns)
+    return Evaluation(returns, cost_returns)

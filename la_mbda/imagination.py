@@ -1,0 +1,85 @@
+"""Imagining under posterior draws, and the upper bounds over them (Algorithms 1 and 3)."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from la_mbda import rssm
+from la_mbda.randomness import Noise
+from la_mbda.world_model import WorldModel
+
+
+class Trajectories(NamedTuple):
+    """Imagined states s_1 … s_H (the start excluded) and what the model says of each."""
+
+    features: tf.Tensor
+    """`[sample, start, time, features]`, or without the sample axis where one was chosen."""
+    rewards: tf.Tensor
+    """`[sample, start, time]`."""
+    costs: tf.Tensor
+    """`[sample, start, time, constraints]`."""
+    terminals: tf.Tensor
+    """`[sample, start, time]` probabilities."""
+
+    def choose(self, draws: tf.Tensor) -> "Trajectories":
+        """For each start the trajectory of one draw; draws are indices `[start]`."""
+        rows = tf.stack([draws, tf.range(tf.shape(draws)[0], dtype=draws.dtype)], -1)
+        return Trajectories(*(tf.gather_nd(part, rows) for part in self))
+
+    def average(self) -> "Trajectories":
+        """For each start the mean of its trajectories over the draws (Appendix G)."""
+        return Trajectories(*(tf.reduce_mean(part, 0) for part in self))
+
+
+def imagine(
+    model: WorldModel,
+    draws: dict,
+    policy: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+    starts: rssm.Belief,
+    horizon: int,
+    actions: int,
+    noise: Noise,
+) -> Trajectories:
+    """Follows the policy from each start through the world of each posterior draw (Algorithm 3).
+
+    Gradients flow through the dynamics into the actions, but not through the features that the
+    policy is conditioned on.
+
+    Args:
+        draws: imagination weights, each with a leading axis of N samples.
+        policy: maps features `[…, features]` and noise `[…, actions]` to actions.
+        starts: beliefs `[start, …]`; the same for all draws.
+    """
+    samples = tf.nest.flatten(draws)[0].shape[0]
+    belief = rssm.Belief(*(tf.tile(part[None], [samples, 1, 1]) for part in starts))
+    batch, stochastic = starts.stochastic.shape
+    action_noise = tf.unstack(noise.normal(horizon, samples, batch, actions))
+    belief_noise = tf.unstack(noise.normal(horizon, samples, batch, stochastic))
+    features = []
+    for step in range(horizon):
+        action = policy(tf.stop_gradient(belief.features), action_noise[step])
+        belief = rssm.imagine_step(draws["prior"], belief, action, belief_noise[step])
+        features.append(belief.features)
+    features = tf.stack(features, 2)
+    return Trajectories(
+        features,
+        model.reward(draws, features),
+        model.cost(draws, features),
+        model.terminal(draws, features),
+    )
+
+
+def upper_bound(values: tf.Tensor) -> tf.Tensor:
+    """The draw with the largest Σ_t V_λ for each start (Algorithm 1).
+
+    Optimistic for rewards and pessimistic for costs. (The authors' code takes the largest mean of
+    v in place of V_λ.)
+
+    Args:
+        values: V_λ `[sample, start, time]`.
+
+    Returns:
+        Indices of draws `[start]`.
+    """
+    return tf.argmax(tf.reduce_sum(values, -1), 0, output_type=tf.int32)

@@ -1,0 +1,155 @@
+"""Layers as pure functions of their weights: dense, MLP, GRU, image encoder and decoder.
+
+Weights are nested dicts and lists of tensors. Dense layers also take weights with a leading axis
+of posterior samples, `[sample, …]`, in which case their input has that axis too; so N posterior
+draws are one batched product and no weights are ever swapped in and out. Initial weights follow
+Keras's defaults: Glorot uniform kernels, orthogonal recurrent kernels, zero biases.
+"""
+
+from itertools import pairwise
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+IMAGE_SIZE = 64
+ENCODER_KERNEL = 4
+DECODER_KERNELS = (5, 5, 6, 6)
+
+
+class Initializer:
+    """Makes variables with Keras's initial values, seeded from one NumPy generator."""
+
+    def __init__(self, rng: np.random.Generator):
+        self._rng = rng
+
+    def glorot(self, shape: tuple[int, ...], reshape: tuple[int, ...] | None = None):
+        """A Glorot-uniform variable, optionally stored in another shape."""
+        value = keras.initializers.GlorotUniform(self._seed())(shape)
+        return tf.Variable(tf.reshape(value, reshape or shape))
+
+    def orthogonal(self, shape: tuple[int, int]):
+        """A variable with orthogonal rows."""
+        return tf.Variable(keras.initializers.Orthogonal(seed=self._seed())(shape))
+
+    def zeros(self, shape: tuple[int, ...]):
+        """A variable of zeros."""
+        return tf.Variable(tf.zeros(shape))
+
+    def dense(self, inputs: int, outputs: int) -> dict:
+        """Weights of a dense layer."""
+        return {"kernel": self.glorot((inputs, outputs)), "bias": self.zeros((outputs,))}
+
+    def mlp(self, inputs: int, units: int, layers: int, outputs: int) -> list[dict]:
+        """Weights of an MLP: `layers` hidden layers and an output layer."""
+        sizes = [inputs, *[units] * layers, outputs]
+        return [self.dense(*pair) for pair in pairwise(sizes)]
+
+    def gru(self, inputs: int, units: int) -> dict:
+        """Weights of a GRU cell; its two bias rows belong to the input and the state."""
+        return {
+            "kernel": self.glorot((inputs, 3 * units)),
+            "recurrent_kernel": self.orthogonal((units, 3 * units)),
+            "bias": self.zeros((2, 3 * units)),
+        }
+
+    def image_encoder(self, channels: int, image_channels: int) -> list[dict]:
+        """Weights of four convolutions with 1, 2, 4 and 8 times `channels`."""
+        sizes = [image_channels, *(channels * 2**i for i in range(4))]
+        return [
+            self._convolution((ENCODER_KERNEL, ENCODER_KERNEL, inputs, outputs), outputs)
+            for inputs, outputs in pairwise(sizes)
+        ]
+
+    def image_decoder(self, inputs: int, channels: int, image_channels: int) -> dict:
+        """Weights of a dense layer and four transposed convolutions.
+
+        The first transposed convolution sees a single pixel: it is exactly a dense layer (and much
+        faster as one), with the initial scale of the convolution that it stands for.
+        """
+        first, *kernels = DECODER_KERNELS
+        sizes = [4 * channels, 2 * channels, channels, image_channels]
+        hidden = 32 * channels
+        return {
+            "dense": self.dense(inputs, hidden),
+            "first": {
+                "kernel": self.glorot(
+                    (first, first, sizes[0], hidden), reshape=(first * first * sizes[0], hidden)
+                ),
+                "bias": self.zeros((sizes[0],)),
+            },
+            "transposed": [
+                self._convolution((kernel, kernel, outputs, inputs_), outputs)
+                for kernel, inputs_, outputs in zip(kernels, sizes[:-1], sizes[1:], strict=True)
+            ],
+        }
+
+    def _convolution(self, kernel: tuple[int, ...], outputs: int) -> dict:
+        return {"kernel": self.glorot(kernel), "bias": self.zeros((outputs,))}
+
+    def _seed(self) -> int:
+        return int(self._rng.integers(2**31))
+
+
+def dense(layer: dict, x: tf.Tensor) -> tf.Tensor:
+    """`x @ kernel + bias` over the last axis.
+
+    Args:
+        layer: kernel `[inputs, outputs]` and any x, or kernel `[sample, inputs, outputs]` and x
+            `[sample, …, inputs]`.
+    """
+    kernel, bias = layer["kernel"], layer["bias"]
+    leading = kernel.shape.rank - 2
+    flat = x
+    if x.shape.rank != leading + 2:
+        flat = tf.reshape(x, [*x.shape[:leading], -1, x.shape[-1]])
+    y = tf.matmul(flat, kernel)
+    # Two-dimensional products take the bias in a form that TensorFlow fuses into the product.
+    y = y + tf.expand_dims(bias, -2) if leading else tf.nn.bias_add(y, bias)
+    return y if flat is x else tf.reshape(y, [*x.shape[:-1], kernel.shape[-1]])
+
+
+def mlp(layers: list[dict], x: tf.Tensor) -> tf.Tensor:
+    """Dense layers with ELU between them and a linear output."""
+    for layer in layers[:-1]:
+        x = tf.nn.elu(dense(layer, x))
+    return dense(layers[-1], x)
+
+
+def gru(weights: dict, x: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
+    """One step of a GRU in Keras's `reset_after` form; x and state are `[…, features]`."""
+    bias_input, bias_state = tf.unstack(weights["bias"], axis=-2)
+    inputs = dense({"kernel": weights["kernel"], "bias": bias_input}, x)
+    recurrent = dense({"kernel": weights["recurrent_kernel"], "bias": bias_state}, state)
+    units = state.shape[-1]
+    gates = tf.sigmoid(inputs[..., : 2 * units] + recurrent[..., : 2 * units])
+    update, reset = tf.split(gates, 2, -1)
+    candidate = tf.tanh(inputs[..., 2 * units :] + reset * recurrent[..., 2 * units :])
+    return update * state + (1.0 - update) * candidate
+
+
+def encode_image(layers: list[dict], images: tf.Tensor) -> tf.Tensor:
+    """Flat embeddings of images `[batch, 64, 64, channels]`."""
+    x = images
+    for layer in layers:
+        x = tf.nn.conv2d(x, layer["kernel"], strides=2, padding="VALID")
+        x = tf.nn.relu(tf.nn.bias_add(x, layer["bias"]))
+    return tf.reshape(x, [x.shape[0], -1])
+
+
+def decode_image(weights: dict, features: tf.Tensor) -> tf.Tensor:
+    """Mean images `[batch, 64, 64, channels]` of features `[batch, features]`."""
+    batch, size = features.shape[0], DECODER_KERNELS[0]
+    first = weights["first"]
+    x = tf.matmul(dense(weights["dense"], features), first["kernel"], transpose_b=True)
+    x = tf.reshape(x, [batch, size, size, -1])
+    x = tf.nn.relu(tf.nn.bias_add(x, first["bias"]))
+    for i, layer in enumerate(weights["transposed"]):
+        kernel = layer["kernel"]
+        size = 2 * (size - 1) + kernel.shape[0]
+        shape = [batch, size, size, kernel.shape[2]]
+        x = tf.nn.conv2d_transpose(x, kernel, shape, strides=2, padding="VALID")
+        x = tf.nn.bias_add(x, layer["bias"])
+        if i < len(weights["transposed"]) - 1:
+            x = tf.nn.relu(x)
+    return x

@@ -1,0 +1,169 @@
+"""What a run leaves behind: config, metrics as JSON lines, replayed episodes, score.
+
+JSON lines are the source of truth; TensorBoard events, figures and tables are views of them.
+"""
+
+import datetime
+import json
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from la_mbda import config as config_module
+from la_mbda.config import Config
+
+STREAMS = ("episodes", "evaluations", "updates")
+PACKAGES = ("tensorflow", "mujoco", "gymnasium", "numpy")
+
+
+def run_path(results: Path, config: Config) -> Path:
+    """RESULTS/<preset>/<algorithm>/<task>/seed_<n>; results of different presets never mix."""
+    task = config.task.replace(":", "_").replace("/", "_")
+    return results / config.preset / config.algorithm / task / f"seed_{config.seed}"
+
+
+def write_json(path: Path, values: dict) -> None:
+    """Writes a JSON file, whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w") as file:
+        file.write(json.dumps(values, indent=2) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def read_json(path: Path) -> dict:
+    """Reads a JSON object.
+
+    Raises:
+        ValueError: the file is unreadable or no JSON object; the message names it.
+    """
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} is not readable JSON ({error}): repair or remove it") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} holds no JSON object: repair or remove it")
+    return values
+
+
+def check_config(path: Path, config: Config) -> None:
+    """Makes sure that a run folder, if there is one, is of this configuration.
+
+    Raises:
+        ValueError: it is of another; the message names the settings that differ.
+    """
+    config_path = path / "config.json"
+    if not config_path.exists():
+        return
+    stored = config_module.from_dict(read_json(config_path))
+    changes = config_module.differences(stored, config)
+    if changes:
+        listed = ", ".join(f"{name} {old} not {new}" for name, (old, new) in changes.items())
+        raise ValueError(
+            f"{path} holds a run with {listed}: choose another --results folder, or remove that one"
+        )
+
+
+class RunFolder:
+    """One run's folder.
+
+    Raises:
+        ValueError: the folder holds a run of another configuration, or cannot be written.
+    """
+
+    def __init__(self, path: Path, config: Config):
+        self.path = path
+        check_config(path, config)
+        config_path = path / "config.json"
+        try:
+            self.replay.mkdir(parents=True, exist_ok=True)
+            if not config_path.exists():
+                write_json(path / "run.json", provenance(config))
+                write_json(config_path, config_module.to_dict(config))
+        except OSError as error:
+            raise ValueError(f"cannot write to {path} ({error}): choose other --results") from error
+
+    @property
+    def replay(self) -> Path:
+        """The folder of remembered episodes."""
+        return self.path / "replay"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of checkpoints."""
+        return self.path / "checkpoint"
+
+    def episode_path(self, index: int) -> Path:
+        """The file of one remembered episode."""
+        return self.replay / f"episode_{index:06d}.npz"
+
+    def append(self, stream: str, values: dict) -> None:
+        """Adds a line to `episodes`, `evaluations` or `updates`."""
+        with self._stream(stream).open("a") as file:
+            file.write(json.dumps(values) + "\n")
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes written to each stream so far."""
+        paths = {stream: self._stream(stream) for stream in STREAMS}
+        return {name: path.stat().st_size if path.exists() else 0 for name, path in paths.items()}
+
+    def truncate(self, sizes: dict[str, int]) -> None:
+        """Takes back lines written after a checkpoint that had these sizes."""
+        for stream in STREAMS:
+            with self._stream(stream).open("a") as file:
+                file.truncate(sizes.get(stream, 0))
+
+    @property
+    def score(self) -> dict | None:
+        """The score of a finished run, else None."""
+        path = self.path / "score.json"
+        return read_json(path) if path.exists() else None
+
+    def finish(self, score: dict, seconds: dict[str, float]) -> None:
+        """Records how long each stage took, then the score that marks the run as finished."""
+        run = self.path / "run.json"
+        write_json(run, read_json(run) | {"seconds": seconds})
+        write_json(self.path / "score.json", score)
+
+    def _stream(self, name: str) -> Path:
+        return self.path / f"{name}.jsonl"
+
+
+def provenance(config: Config) -> dict:
+    """Versions, commit, machine, start and scale."""
+    return {
+        "scale": f"{config.preset} preset, {config.training.env_steps} env steps",
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "versions": {package: metadata.version(package) for package in PACKAGES},
+        "machine": {
+            "platform": platform.platform(),
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+        },
+        "command": sys.argv,
+    }
+
+
+def _commit() -> str | None:
+    """The commit of the code; None where it is not run from a git checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _processor() -> str:
+    """The processor's name, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())

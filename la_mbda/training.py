@@ -1,0 +1,284 @@
+"""The outer loop of Algorithm 2 and the protocol of Section 5, for one run.
+
+Random start (or an offline dataset), pre-training, then iterations: updates first, then episodes,
+evaluation and checkpoint when they are due. All progress lives in the run's folder, and a run that
+was killed goes on from its last checkpoint as if it had not been.
+"""
+
+import dataclasses
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from la_mbda import checkpoint
+from la_mbda.agent import Agent
+from la_mbda.config import Config, from_dict
+from la_mbda.environments import make_environment
+from la_mbda.episodes import Played, evaluate, play_exploring, play_random
+from la_mbda.randomness import derive_seed
+from la_mbda.replay import Episode
+from la_mbda.run_folder import RunFolder, read_json, run_path
+
+
+def train(config: Config, results: Path) -> dict:
+    """Trains one run to its budget, or goes on with it, and returns its score.
+
+    A finished run is left as it is.
+
+    Raises:
+        ValueError: the results folder holds a run with other settings, or the environment or the
+            offline dataset does not fit; before any training.
+    """
+    folder = RunFolder(run_path(results, config), config)
+    return folder.score or Trainer(config, folder).run()
+
+
+def load_agent(path: Path) -> Agent:
+    """The agent of a run folder, as of its last checkpoint.
+
+    Raises:
+        ValueError: the folder is no run, or has no usable checkpoint.
+    """
+    if not (path / "config.json").exists():
+        raise ValueError(f"{path} is no run folder: give one that holds a config.json")
+    config = from_dict(read_json(path / "config.json"))
+    env = make_environment(config)
+    agent = make_agent(config, env)
+    env.close()
+    if checkpoint.restore(path / "checkpoint", agent) is None:
+        raise ValueError(f"{path} has no checkpoint yet: let its training go on for a while")
+    return agent
+
+
+def make_agent(config: Config, env: gymnasium.Env) -> Agent:
+    """A new agent for the spaces of an environment."""
+    return Agent(config, env.observation_space.shape, env.action_space.shape[0])
+
+
+@dataclasses.dataclass
+class Progress:
+    """Where a run stands: what a checkpoint holds besides variables and remembered episodes."""
+
+    env_steps: int = 0
+    episodes: int = 0
+    """Remembered episodes, those of an offline dataset included."""
+    evaluations: int = 0
+    updates: int = 0
+    started: bool = False
+    """Whether the random start and the pre-training are over."""
+    costs: list[float] = dataclasses.field(default_factory=list)
+    """Sum of each constraint's costs met while training."""
+    evaluation: dict = dataclasses.field(default_factory=dict)
+    """The last evaluation."""
+    seconds: dict[str, float] = dataclasses.field(default_factory=dict)
+    sizes: dict[str, int] = dataclasses.field(default_factory=dict)
+    replay_random_state: dict = dataclasses.field(default_factory=dict)
+
+
+class Trainer:
+    """One run, from wherever its folder says it stands to its score."""
+
+    def __init__(self, config: Config, folder: RunFolder):
+        self._config, self._settings, self._folder = config, config.training, folder
+        self._constraints = len(config.lagrangian.cost_budget)
+        self._env = make_environment(config)
+        self._evaluation_envs = [
+            make_environment(config) for _ in range(self._settings.evaluation_episodes)
+        ]
+        self._agent = make_agent(config, self._env)
+        self._progress = self._restore()
+        self._board = tf.summary.create_file_writer(str(folder.path / "tensorboard"))
+        self._bar = tqdm(
+            total=self._settings.env_steps,
+            initial=self._progress.env_steps,
+            desc=f"{config.task} {config.algorithm} seed {config.seed}",
+            unit=" env steps",
+            dynamic_ncols=True,
+            mininterval=0.5 if sys.stderr.isatty() else 30.0,
+        )
+
+    def run(self) -> dict:
+        """Trains to the budget, evaluates there, writes the score and returns it."""
+        if not self._progress.started:
+            self._start()
+        while not self._finished or not self._progress.evaluation:
+            before = self._progress.env_steps
+            self._iterate()
+            if self._due(self._settings.evaluate_every, before):
+                self._evaluate()
+            if self._due(self._settings.checkpoint_every, before):
+                self._checkpoint()
+        self._bar.close()
+        self._board.close()
+        for env in (self._env, *self._evaluation_envs):
+            env.close()
+        return self._score()
+
+    @property
+    def _finished(self) -> bool:
+        return self._progress.env_steps >= self._settings.env_steps
+
+    def _due(self, every: int, before: int) -> bool:
+        return self._finished or self._progress.env_steps // every > before // every
+
+    def _start(self) -> None:
+        """Fills the memory with random actions or an offline dataset, then trains the model."""
+        if self._settings.offline_dataset is not None:
+            for episode in self._load_offline(Path(self._settings.offline_dataset)):
+                self._remember(episode)
+        while self._progress.env_steps < self._settings.random_steps:
+            self._play(lambda seed: play_random(self._env, seed, self._constraints))
+        self._update(self._agent.pretrain, self._settings.pretraining_updates, "pre-training")
+        self._progress.started = True
+        self._checkpoint()
+
+    def _iterate(self) -> None:
+        """The outer loop's body: updates first, then whole episodes."""
+        self._update(self._agent.update, self._settings.updates_per_iteration, "updating")
+        end = self._progress.env_steps + self._settings.steps_per_iteration
+        while self._progress.env_steps < min(end, self._settings.env_steps):
+            self._play(lambda seed: play_exploring(self._env, self._agent, seed))
+
+    def _update(self, update: Callable[[], dict[str, float]], count: int, stage: str) -> None:
+        """Runs updates and logs the mean of their metrics."""
+        sums: defaultdict[str, float] = defaultdict(float)
+        with self._stage(stage):
+            for done in range(count):
+                self._bar.set_postfix_str(f"{stage} {done}/{count}", refresh=False)
+                self._bar.update(0)
+                for name, value in update().items():
+                    sums[name] += value / count
+        self._progress.updates += count
+        self._log("updates", {"updates": self._progress.updates} | sums)
+
+    def _play(self, play: Callable[[int], Played]) -> None:
+        """Plays an episode, remembers it and logs it."""
+        progress = self._progress
+        with self._stage("acting"):
+            self._bar.set_postfix_str("acting")
+            played = play(derive_seed(self._config.seed, "episode", progress.episodes))
+        episode = played.episode
+        costs = episode.cost.sum(0)
+        progress.env_steps += played.env_steps
+        progress.costs = (np.array(progress.costs) + costs).tolist()
+        self._remember(episode)
+        self._bar.update(played.env_steps)
+        values = {
+            "return": float(episode.reward.sum()),
+            "cost_return": _plain(costs),
+            "length": played.env_steps,
+            "cost_regret": _plain(np.array(progress.costs) / progress.env_steps),
+        }
+        self._log("episodes", values)
+
+    def _remember(self, episode: Episode) -> None:
+        with self._stage("remembering"):
+            episode.save(self._folder.episode_path(self._progress.episodes))
+            self._agent.observe(episode)
+        self._progress.episodes += 1
+
+    def _evaluate(self) -> None:
+        """Evaluates in environments of its own, from seeds of its own."""
+        progress = self._progress
+        seeds = [
+            derive_seed(self._config.seed, "evaluation", progress.evaluations, i)
+            for i in range(len(self._evaluation_envs))
+        ]
+        with self._stage("evaluating"):
+            self._bar.set_postfix_str("evaluating")
+            played = evaluate(self._evaluation_envs, self._agent, seeds)
+        progress.evaluations += 1
+        progress.evaluation = {
+            "env_steps": progress.env_steps,
+            "return": float(played.returns.mean()),
+            "cost_return": _plain(played.cost_returns.mean(0)),
+            "returns": played.returns.tolist(),
+            "cost_returns": [_plain(costs) for costs in played.cost_returns],
+        }
+        self._log("evaluations", progress.evaluation)
+
+    def _score(self) -> dict:
+        """Ĵ and Ĵ_c of the evaluation at the budget; ρ_c over every training step."""
+        progress, config = self._progress, self._config
+        score = {
+            "task": config.task,
+            "algorithm": config.algorithm,
+            "seed": config.seed,
+            "preset": config.preset,
+            "env_steps": progress.env_steps,
+            "return": progress.evaluation["return"],
+            "cost_return": progress.evaluation["cost_return"],
+            "cost_regret": _plain(np.array(progress.costs) / max(progress.env_steps, 1)),
+        }
+        self._folder.finish(score, progress.seconds)
+        return score
+
+    def _log(self, stream: str, values: dict) -> None:
+        values = {"env_steps": self._progress.env_steps} | values
+        self._folder.append(stream, values)
+        with self._board.as_default(step=self._progress.env_steps):
+            for name, value in values.items():
+                if isinstance(value, float):
+                    tf.summary.scalar(f"{stream}/{name}", value)
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        """Adds up the wall time of a stage."""
+        begin = time.perf_counter()
+        yield
+        seconds = self._progress.seconds
+        seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - begin
+
+    def _checkpoint(self) -> None:
+        progress = self._progress
+        with self._stage("checkpointing"):
+            progress.sizes = self._folder.sizes()
+            progress.replay_random_state = self._agent.replay.random_state()
+            state = dataclasses.asdict(progress)
+            checkpoint.save(self._folder.checkpoints, self._agent, state, progress.env_steps)
+
+    def _restore(self) -> Progress:
+        """Goes back to the last checkpoint, or to the very start."""
+        state = checkpoint.restore(self._folder.checkpoints, self._agent)
+        if state is None:
+            self._folder.truncate({})
+            return Progress(costs=[0.0] * self._constraints)
+        progress = Progress(**state)
+        self._folder.truncate(progress.sizes)
+        self._agent.replay.set_random_state(progress.replay_random_state)
+        for index in range(progress.episodes):
+            self._agent.replay.add(Episode.load(self._folder.episode_path(index)))
+        return progress
+
+    def _load_offline(self, folder: Path) -> list[Episode]:
+        """The episodes of a dataset, in the order of their names."""
+        paths = sorted(folder.glob("*.npz"))
+        if not paths:
+            raise ValueError(f"offline_dataset {folder} holds no episodes (*.npz): choose another")
+        shape, actions = self._env.observation_space.shape, self._env.action_space.shape
+        expected = (shape, actions, (self._constraints,))
+        episodes = []
+        for path in paths:
+            episode = Episode.load(path)
+            parts = (episode.observation, episode.action, episode.cost)
+            shapes = tuple(part.shape[1:] for part in parts)
+            if shapes != expected:
+                raise ValueError(
+                    f"{path} has observations, actions and costs of shapes {shapes}, but "
+                    f"{self._config.task} has {expected}: choose a dataset of that task"
+                )
+            episodes.append(episode)
+        return episodes
+
+
+def _plain(costs: np.ndarray) -> float | list[float]:
+    """A number for one constraint, a list for several."""
+    return float(costs[0]) if len(costs) == 1 else [float(cost) for cost in costs]
