@@ -163,7 +163,7 @@ class Trainer:
         """Plays an episode, remembers it and logs it."""
         progress = self._progress
         with self._stage("acting"):
-            self._bar.set_postfix_str("acting")
+            self._bar.set_postfix_str("acting", refresh=False)
             played = play(derive_seed(self._config.seed, "episode", progress.episodes))
         episode = played.episode
         costs = episode.cost.sum(0)
@@ -193,7 +193,7 @@ class Trainer:
             for i in range(len(self._evaluation_envs))
         ]
         with self._stage("evaluating"):
-            self._bar.set_postfix_str("evaluating")
+            self._bar.set_postfix_str("evaluating", refresh=False)
             played = evaluate(self._evaluation_envs, self._agent, seeds)
         progress.evaluations += 1
         progress.evaluation = {

@@ -1,0 +1,22 @@
+"""SG6, the benchmark of the paper, on today's MuJoCo (Ray et al. 2019, as the paper measured it).
+
+    import gymnasium, la_mbda.safety_gym
+    env = gymnasium.make("Safexp-PointGoal1-v0", observation="vision")
+"""
+
+import gymnasium
+
+from la_mbda.safety_gym.env import SafetyGymEnv
+from la_mbda.safety_gym.layout import LayoutError
+from la_mbda.safety_gym.rendering import check_gl
+from la_mbda.safety_gym.tasks import TASKS
+from la_mbda.safety_gym.wrappers import ActionRepeat
+
+__all__ = ["TASKS", "ActionRepeat", "LayoutError", "SafetyGymEnv", "check_gl"]
+
+for _task in TASKS:
+    gymnasium.register(
+        f"Safexp-{_task}-v0",
+        entry_point="la_mbda.safety_gym.env:SafetyGymEnv",
+        kwargs={"task": _task},
+    )

@@ -1,0 +1,249 @@
+"""The gymnasium environment of SG6."""
+
+import json
+from typing import Any
+
+import gymnasium
+import mujoco
+import numpy as np
+
+from la_mbda.safety_gym.layout import Layout, LayoutError, check_layout, sample_layout
+from la_mbda.safety_gym.observations import VectorObservation
+from la_mbda.safety_gym.rendering import SHARED
+from la_mbda.safety_gym.rules import Rules
+from la_mbda.safety_gym.tasks import TASKS
+from la_mbda.safety_gym.world import World
+
+EPISODE_STEPS = 1_000
+IMAGE_SIZE = 64
+PICTURE_SIZE = 384
+ERROR_REWARD = -10.0
+OBSERVATIONS = ("lidar", "vision")
+QUALITIES = {"fast": 0, "smooth": 4}
+"""Antialiasing samples of each image quality."""
+
+
+class SafetyGymEnv(gymnasium.Env):
+    """One of Safety Gym's tasks.
+
+    Actions are `[-1, 1]^n`; values outside are clipped. Observations are a float32 vector (`lidar`)
+    or what the robot sees, uint8 `[64, 64, 3]` (`vision`). An episode is truncated after 1,000
+    steps, which last 0.02 s (Point), 0.04 s (Car) or 0.1 s (Doggo). `info` has `cost` (0.0 or 1.0),
+    its parts `cost_<part>`, `goal_met`, and `physics_error` where the simulation became unstable:
+    then the reward is −10 and the episode ends.
+
+    Raises:
+        ValueError: an unknown task, observation, quality or render mode.
+    """
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 50}  # noqa: RUF012 (gymnasium's name)
+
+    def __init__(
+        self,
+        task: str,
+        observation: str = "lidar",
+        render_mode: str | None = None,
+        quality: str = "fast",
+    ):
+        for name, value, choices in (
+            ("task", task, TASKS),
+            ("observation", observation, OBSERVATIONS),
+            ("quality", quality, QUALITIES),
+            ("render_mode", render_mode, (None, *self.metadata["render_modes"])),
+        ):
+            if value not in choices:
+                listed = ", ".join(map(str, choices))
+                raise ValueError(f"unknown {name} {value!r}: choose one of {listed}")
+        self.render_mode = render_mode
+        self._task_name, self._vision = task, observation == "vision"
+        self._world = World(task)
+        self._rules = Rules(self._world)
+        self._vector = VectorObservation(self._world, self._rules)
+        self._samples = QUALITIES[quality]
+        self._renderers: dict[tuple, Any] = {}
+        self._layout: Layout = {}
+        self._steps = 0
+        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (self.model.nu,), np.float32)
+        if self._vision:
+            shape = (IMAGE_SIZE, IMAGE_SIZE, 3)
+            self.observation_space = gymnasium.spaces.Box(0, 255, shape, np.uint8)
+        else:
+            shape = (self._vector.size,)
+            self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, shape, np.float32)
+
+    @property
+    def model(self) -> mujoco.MjModel:
+        """MuJoCo's model."""
+        return self._world.model
+
+    @property
+    def data(self) -> mujoco.MjData:
+        """MuJoCo's data."""
+        return self._world.data
+
+    def layout_names(self) -> list[str]:
+        """The names that an explicit layout must give."""
+        return self._world.task.layout_names()
+
+    def reset(
+        self, *, seed: int | None = None, options: dict | None = None
+    ) -> tuple[np.ndarray, dict]:
+        """Begins an episode.
+
+        Args:
+            seed: fixes this and all later layouts and goals.
+            options: `layout`, (x, y, yaw) in metres and radians for each of `layout_names`, in
+                place of a random one, and `goal_button`, the number of the first goal button.
+
+        Raises:
+            ValueError: unknown options, or a layout that lacks something.
+            LayoutError: no random layout was found.
+        """
+        super().reset(seed=seed)
+        layout, goal_button = self._check_options(options or {})
+        self._layout = layout or sample_layout(self._world.task, self.np_random)
+        self._steps = 0
+        self._world.place(self._layout)
+        self._rules.start(self.np_random, goal_button)
+        return self._observe(), {}
+
+    def _check_options(self, options: dict) -> tuple[Layout | None, int | None]:
+        unknown = set(options) - {"layout", "goal_button"}
+        if unknown:
+            raise ValueError(f"unknown reset options {sorted(unknown)}: use layout or goal_button")
+        task = self._world.task
+        layout, goal_button = options.get("layout"), options.get("goal_button")
+        if goal_button is not None and goal_button not in range(task.buttons.count):
+            raise ValueError(
+                f"goal_button is {goal_button!r}, but {self._task_name} has {task.buttons.count} "
+                "buttons: choose one from 0, or leave it out"
+            )
+        return layout and check_layout(task, layout), goal_button
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict]:
+        """One control step.
+
+        Raises:
+            ValueError: the action has the wrong shape or is not finite.
+        """
+        return self.step_repeated(action, 1)
+
+    def step_repeated(
+        self, action: np.ndarray, repeats: int
+    ) -> tuple[np.ndarray, float, bool, bool, dict]:
+        """The same action for several control steps, observed once at their end.
+
+        Rewards and costs are summed; it stops early where the episode ends. `info["env_steps"]`
+        counts the steps taken.
+        """
+        control = self._check_action(action)
+        total, summed = 0.0, {}
+        for count in range(1, repeats + 1):
+            reward, terminated, truncated, info = self._advance(control)
+            total += reward
+            summed = {name: summed.get(name, type(value)()) + value for name, value in info.items()}
+            if terminated or truncated:
+                break
+        for flag in ("goal_met", "physics_error"):
+            if flag in summed:
+                summed[flag] = bool(summed[flag])
+        return self._observe(), total, terminated, truncated, summed | {"env_steps": count}
+
+    def _check_action(self, action: np.ndarray) -> np.ndarray:
+        control = np.asarray(action, np.float64)
+        if control.shape != self.action_space.shape:
+            raise ValueError(
+                f"action has shape {control.shape}: give one of {self.action_space.shape}"
+            )
+        if not np.isfinite(control).all():
+            raise ValueError(f"action {action} is not finite: give values from -1 to 1")
+        return np.clip(control, -1.0, 1.0)
+
+    def _advance(self, control: np.ndarray) -> tuple[float, bool, bool, dict]:
+        """Physics, reward, cost, timer and goal of one control step, in the original's order."""
+        stable = self._world.step(control)
+        self._steps += 1
+        truncated = self._steps >= EPISODE_STEPS
+        if not stable:
+            info = {"cost": 0.0, "goal_met": False, "physics_error": True}
+            return ERROR_REWARD, True, truncated, info
+        reward, met = self._rules.reward()
+        costs = self._rules.costs()
+        self._rules.tick()
+        if met:
+            try:
+                self._rules.next_goal(self._layout, self.np_random)
+            except LayoutError:
+                truncated = True
+        info = {"cost": float(any(costs.values())), "goal_met": met}
+        return reward, False, truncated, info | {f"cost_{k}": v for k, v in costs.items()}
+
+    def _observe(self) -> np.ndarray:
+        if self._vision:
+            return self._draw("vision", IMAGE_SIZE, self._samples)
+        return self._vector()
+
+    def render(self) -> np.ndarray | None:
+        """A picture `[384, 384, 3]` uint8 from beside the robot; None without a render mode."""
+        if self.render_mode is None:
+            return None
+        return self._draw("track", PICTURE_SIZE, QUALITIES["smooth"])
+
+    def _draw(self, camera: str, size: int, samples: int) -> np.ndarray:
+        key = (self._task_name, size, size, samples)
+        if key not in self._renderers:
+            self._renderers[key] = SHARED.acquire(key, self.model)
+        return self._renderers[key].render(self.model, self.data, camera)
+
+    def get_state(self) -> dict[str, np.ndarray]:
+        """Everything that decides how the episode goes on, as arrays that `numpy.savez` can save.
+
+        With `set_state`, the continuation is the same to the last bit.
+        """
+        physics = np.zeros(mujoco.mj_stateSize(self.model, mujoco.mjtState.mjSTATE_INTEGRATION))
+        mujoco.mj_getState(
+            self.model, self.data, physics, mujoco.mjtState.mjSTATE_INTEGRATION
+        )
+        rest = {
+            "task": self._task_name,
+            "layout": self._layout,
+            "goal_button": self._rules.goal_button,
+            "buttons_timer": self._rules.buttons_timer,
+            "steps": self._steps,
+            "random": self.np_random.bit_generator.state,
+        }
+        goal = self._world.position("goal")[:2] if self._world.task.has_goal else np.zeros(2)
+        return {
+            "physics": physics,
+            "goal": np.array(goal),
+            "distances": self._rules.distances.copy(),
+            "rest": np.frombuffer(json.dumps(rest).encode(), np.uint8),
+        }
+
+    def set_state(self, state: dict[str, np.ndarray]) -> np.ndarray:
+        """Goes back to what `get_state` gave, and returns what is observed there.
+
+        Raises:
+            ValueError: the state is of another task.
+        """
+        rest = json.loads(bytes(state["rest"]))
+        if rest["task"] != self._task_name:
+            raise ValueError(f"state is of {rest['task']}: make that task to go on with it")
+        self._layout = {name: tuple(pose) for name, pose in rest["layout"].items()}
+        self._steps = rest["steps"]
+        self.np_random.bit_generator.state = rest["random"]
+        self._world.place(self._layout)
+        if self._world.task.has_goal:
+            self._world.move("goal", state["goal"])
+        else:
+            self._rules.set_goal_button(rest["goal_button"])
+        self._rules.buttons_timer = rest["buttons_timer"]
+        self._rules.distances = np.array(state["distances"])
+        self._world.restore(state["physics"])
+        return self._observe()
+
+    def close(self) -> None:
+        """Gives up the renderers."""
+        for key in self._renderers:
+            SHARED.release(key)
+        self._renderers = {}

@@ -1,0 +1,120 @@
+"""Pictures through MuJoCo's renderer, on a GPU or on Mesa in software.
+
+A GL context is slow to make and holds the textures of a task's model, so all environments of a task
+in a process share one.
+"""
+
+import ctypes.util
+import os
+
+import mujoco
+import numpy as np
+
+_PACKAGES = "libegl1 libgl1 libgles2 libosmesa6"
+
+
+def check_gl() -> None:
+    """Makes sure that pictures can be drawn.
+
+    Raises:
+        RuntimeError: no GL library loads; the message names the packages to install.
+    """
+    _make_context(16, 16).free()
+
+
+def _make_context(width: int, height: int):
+    """An off-screen GL context: EGL where there is one, else OSMesa.
+
+    Raises:
+        RuntimeError: neither loads.
+    """
+    # MuJoCo's own choice, made when it is imported, falls on GLFW, which needs a screen.
+    libraries = {"egl": "EGL", "osmesa": "OSMesa"}
+    wanted = os.environ.get("MUJOCO_GL", "").lower()
+    names = [wanted] if wanted in libraries else list(libraries)
+    problems = []
+    for name in names:
+        if ctypes.util.find_library(libraries[name]) is None:
+            problems.append(f"lib{libraries[name]} is not installed")
+            continue
+        try:
+            return _load(name, width, height)
+        except Exception as error:  # PyOpenGL raises errors of many kinds.
+            problems.append(f"{name}: {error}")
+    raise RuntimeError(
+        f"no GL library to draw with ({'; '.join(problems)}): apt-get install {_PACKAGES}"
+    )
+
+
+def _load(name: str, width: int, height: int):
+    """PyOpenGL binds to one platform in a process, the first that is asked for."""
+    if name == "egl":
+        from mujoco.egl import GLContext
+    else:
+        from mujoco.osmesa import GLContext
+    context = GLContext(width, height)
+    context.make_current()
+    return context
+
+
+class Renderer:
+    """Draws worlds of one model at one size."""
+
+    def __init__(self, model: mujoco.MjModel, width: int, height: int, samples: int):
+        """Args: samples: for antialiasing, as MuJoCo's `offsamples`."""
+        self._context = _make_context(width, height)
+        before = model.vis.quality.offsamples
+        model.vis.quality.offsamples = samples
+        self._resources = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
+        model.vis.quality.offsamples = before
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._resources)
+        self._scene = mujoco.MjvScene(model, maxgeom=200)
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False
+        self._option = mujoco.MjvOption()
+        self._option.geomgroup[:] = 1
+        self._camera = mujoco.MjvCamera()
+        self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
+        self._viewport = mujoco.MjrRect(0, 0, width, height)
+        self._pixels = np.zeros((height, width, 3), np.uint8)
+
+    def render(self, model: mujoco.MjModel, data: mujoco.MjData, camera: str) -> np.ndarray:
+        """A picture `[height, width, 3]` uint8, upright."""
+        self._context.make_current()
+        self._camera.fixedcamid = model.camera(camera).id
+        everything = mujoco.mjtCatBit.mjCAT_ALL.value
+        mujoco.mjv_updateScene(
+            model, data, self._option, None, self._camera, everything, self._scene
+        )
+        mujoco.mjr_render(self._viewport, self._scene, self._resources)
+        mujoco.mjr_readPixels(self._pixels, None, self._viewport, self._resources)
+        return self._pixels[::-1].copy()
+
+    def close(self) -> None:
+        """Frees the GL context and all that it holds."""
+        self._context.make_current()
+        self._resources.free()
+        self._context.free()
+
+
+class SharedRenderers:
+    """The renderers of a process, each kept while any environment uses it."""
+
+    def __init__(self):
+        self._renderers: dict[tuple, Renderer] = {}
+        self._users: dict[tuple, int] = {}
+
+    def acquire(self, key: tuple, model: mujoco.MjModel) -> Renderer:
+        """The renderer of (task, width, height, samples), made if it is the first use."""
+        if key not in self._renderers:
+            self._renderers[key] = Renderer(model, *key[1:])
+        self._users[key] = self._users.get(key, 0) + 1
+        return self._renderers[key]
+
+    def release(self, key: tuple) -> None:
+        """Ends one use of a renderer."""
+        self._users[key] -= 1
+        if not self._users[key]:
+            self._renderers.pop(key).close()
+
+
+SHARED = SharedRenderers()

@@ -1,0 +1,225 @@
+"""The robots of SG6: Point, Car and Doggo (Ray et al. 2019), built as MuJoCo specifications.
+
+Lengths are in metres, sizes are MuJoCo's half-sizes, angles in radians. Each robot is a body named
+"robot" with a site of the same name that carries the inertial sensors.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+RED = (1.0, 0.0, 0.0, 1.0)
+GREEN = (0.0, 1.0, 0.0, 1.0)
+BLUE = (0.0, 0.0, 1.0, 1.0)
+
+_GEOM, _JOINT, _TRANSMISSION = mujoco.mjtGeom, mujoco.mjtJoint, mujoco.mjtTrn
+_SENSOR, _OBJECT = mujoco.mjtSensor, mujoco.mjtObj
+
+
+@dataclass(frozen=True)
+class Robot:
+    """A robot and what it sets for the whole world."""
+
+    height: float
+    """Height of its body's origin at the start, m."""
+    timestep: float
+    """Duration of a physics step, s."""
+    density: float
+    """Default density of every geom of the world, kg/m³."""
+    build: Callable[[mujoco.MjSpec, mujoco.MjsBody], None]
+    """Adds geoms, joints, actuators and sensors to the specification and the robot's body."""
+    planar: bool = False
+    """Whether its joints are displacements in the frame of its start pose, not a free joint."""
+
+
+def add_common_sensors(spec: mujoco.MjSpec) -> None:
+    """The inertial sensors that every robot has, without noise."""
+    for name, kind in (
+        ("accelerometer", _SENSOR.mjSENS_ACCELEROMETER),
+        ("velocimeter", _SENSOR.mjSENS_VELOCIMETER),
+        ("gyro", _SENSOR.mjSENS_GYRO),
+        ("magnetometer", _SENSOR.mjSENS_MAGNETOMETER),
+    ):
+        spec.add_sensor(name=name, type=kind, objtype=_OBJECT.mjOBJ_SITE, objname="robot")
+    for name, kind in (
+        ("subtreecom", _SENSOR.mjSENS_SUBTREECOM),
+        ("subtreelinvel", _SENSOR.mjSENS_SUBTREELINVEL),
+        ("subtreeangmom", _SENSOR.mjSENS_SUBTREEANGMOM),
+    ):
+        spec.add_sensor(name=name, type=kind, objtype=_OBJECT.mjOBJ_BODY, objname="robot")
+
+
+def _add_vision(body: mujoco.MjsBody, pos, x_axis, y_axis, fovy: float) -> None:
+    """The first-person camera; it looks along −(x × y), fovy is in degrees."""
+    x, y = (np.asarray(axis) / np.linalg.norm(axis) for axis in (x_axis, y_axis))
+    y = y - (x @ y) * x
+    rotation = np.stack([x, y / np.linalg.norm(y), np.cross(x, y / np.linalg.norm(y))], 1)
+    quaternion = np.zeros(4)
+    mujoco.mju_mat2Quat(quaternion, rotation.ravel())
+    body.add_camera(name="vision", pos=pos, quat=quaternion, fovy=fovy)
+
+
+def _add_site(body: mujoco.MjsBody, name: str, pos, radius: float, rgba) -> None:
+    body.add_site(name=name, pos=pos, size=[radius, 0.005, 0.005], rgba=rgba)
+
+
+def _build_point(spec: mujoco.MjSpec, body: mujoco.MjsBody) -> None:
+    slide, hinge = _JOINT.mjJNT_SLIDE, _JOINT.mjJNT_HINGE
+    body.add_joint(name="x", type=slide, axis=[1, 0, 0], damping=0.01)
+    body.add_joint(name="y", type=slide, axis=[0, 1, 0], damping=0.01)
+    body.add_joint(name="z", type=hinge, axis=[0, 0, 1], damping=0.005)
+    # The sphere just touches the floor: that contact is active and acts as extra drag.
+    body.add_geom(
+        name="robot", type=_GEOM.mjGEOM_SPHERE, size=[0.1, 0, 0], friction=[1, 0.01, 0.01], rgba=RED
+    )
+    body.add_geom(
+        name="pointarrow", type=_GEOM.mjGEOM_BOX, size=[0.05] * 3, pos=[0.1, 0, 0], rgba=RED
+    )
+    _add_site(body, "robot", [0, 0, 0], 0.032, [1, 0, 0, 0.1])
+    _add_vision(body, [0, 0, 0.15], (0, -1, 0), (0.4, 0, 1), fovy=90)
+    limits = {"ctrllimited": True, "ctrlrange": [-1, 1]}
+    limits |= {"forcelimited": True, "forcerange": [-0.05, 0.05]}
+    forward = spec.add_actuator(
+        name="x", trntype=_TRANSMISSION.mjTRN_SITE, target="robot", **limits
+    )
+    forward.set_to_motor()
+    forward.gear = [0.3, 0, 0, 0, 0, 0]
+    turn = spec.add_actuator(
+        name="z", trntype=_TRANSMISSION.mjTRN_JOINTINPARENT, target="z", **limits
+    )
+    turn.set_to_velocity(kv=1.0)
+    turn.gear = [0.3, 0, 0, 0, 0, 0]
+
+
+def _build_car(spec: mujoco.MjSpec, body: mujoco.MjsBody) -> None:
+    body.add_freejoint(name="robot")
+    box = _GEOM.mjGEOM_BOX
+    for name, size, pos in (
+        ("robot", [0.1, 0.1, 0.05], [0, 0, 0]),
+        ("back_bumper", [0.1, 0.01, 0.05], [0, 0.15, 0]),
+        ("back_connector", [0.01, 0.025, 0.03], [0, 0.125, 0]),
+        ("front_bumper", [0.05, 0.01, 0.05], [0, -0.165, 0]),
+        ("front_connector", [0.05, 0.03, 0.01], [0, -0.13, 0.04]),
+    ):
+        body.add_geom(name=name, type=box, size=size, pos=pos, rgba=RED)
+    body.add_site(name="robot", size=[0.032, 0.005, 0.005])
+    _add_vision(body, [0, 0.1, 0.2], (-1, 0, 0), (0, -0.4, 1), fovy=45)
+    for name, side in (("left", -1), ("right", 1)):
+        wheel = body.add_body(name=name, pos=[0.1 * side, 0.1, -0.05])
+        wheel.add_joint(name=name, type=_JOINT.mjJNT_HINGE, axis=[1, 0, 0], damping=0.001)
+        ends = sorted((0.005 * side, 0.055 * side))
+        fromto = [ends[0], 0, 0, ends[1], 0, 0]
+        wheel.add_geom(
+            name=name, type=_GEOM.mjGEOM_CYLINDER, size=[0.05, 0, 0], fromto=fromto, rgba=RED
+        )
+    caster = body.add_body(name="rear", pos=[0, -0.1, -0.05])
+    caster.add_joint(name="rear", type=_JOINT.mjJNT_BALL, damping=0.001)
+    caster.add_geom(name="rear", type=_GEOM.mjGEOM_SPHERE, size=[0.05, 0, 0], rgba=RED)
+    for name in ("left", "right"):
+        motor = spec.add_actuator(
+            name=name,
+            trntype=_TRANSMISSION.mjTRN_JOINTINPARENT,
+            target=name,
+            ctrllimited=True,
+            ctrlrange=[-1, 1],
+            forcelimited=True,
+            forcerange=[-0.02, 0.02],
+        )
+        motor.set_to_motor()
+    for name, kind in (
+        ("ballquat_rear", _SENSOR.mjSENS_BALLQUAT),
+        ("ballangvel_rear", _SENSOR.mjSENS_BALLANGVEL),
+    ):
+        spec.add_sensor(name=name, type=kind, objtype=_OBJECT.mjOBJ_JOINT, objname="rear")
+
+
+# Doggo's legs: number, side (+1 is left), end (+1 is front). Front and hind legs differ in the
+# range and the rest angle of the hip's pitch.
+_LEGS = {1: (1, 1), 2: (1, -1), 3: (-1, -1), 4: (-1, 1)}
+_PITCH = {1: ((-75, 15), -10), -1: ((0, 135), 0)}
+_LEG_JOINTS = tuple(f"hip_{i}_{axis}" for axis in "zy" for i in _LEGS) + tuple(
+    f"ankle_{i}" for i in _LEGS
+)
+
+
+def _build_doggo(spec: mujoco.MjSpec, body: mujoco.MjsBody) -> None:
+    body.add_freejoint(name="robot")
+    cylinder = {"type": _GEOM.mjGEOM_CYLINDER, "size": [0.075, 0, 0], "density": 0.5, "rgba": RED}
+    body.add_geom(name="robot", fromto=[0, 0, 0, 0.2, 0, 0], **cylinder)
+    _add_site(body, "robot", [0, 0, 0], 0.036, [1, 0, 0, 0])
+    _add_vision(body, [0.125, 0, 0.2], (0, -1, 0), (0.4, 0, 1), fovy=100)
+    _add_leg(body, 1)
+    _add_leg(body, 4)
+    rear = body.add_body(name="rear")
+    _add_hinge(rear, "waist_x", (1, 0, 0), (-30, 30), 0)
+    rear.add_geom(name="robot2", fromto=[-0.2, 0, 0, 0, 0, 0], **cylinder)
+    _add_leg(rear, 2)
+    _add_leg(rear, 3)
+    for joint in _LEG_JOINTS:
+        motor = spec.add_actuator(
+            name=joint,
+            trntype=_TRANSMISSION.mjTRN_JOINT,
+            target=joint,
+            ctrllimited=True,
+            ctrlrange=[-1, 1],
+        )
+        motor.set_to_motor()
+        motor.gear = [0.0125, 0, 0, 0, 0, 0]
+    for leg in _LEGS:
+        for end in "ab":
+            name = f"ankle_{leg}{end}"
+            spec.add_sensor(
+                name=f"touch_{name}",
+                type=_SENSOR.mjSENS_TOUCH,
+                objtype=_OBJECT.mjOBJ_SITE,
+                objname=name,
+            )
+    for prefix, kind in (
+        ("jointpos", _SENSOR.mjSENS_JOINTPOS),
+        ("jointvel", _SENSOR.mjSENS_JOINTVEL),
+    ):
+        for joint in _LEG_JOINTS:
+            spec.add_sensor(
+                name=f"{prefix}_{joint}", type=kind, objtype=_OBJECT.mjOBJ_JOINT, objname=joint
+            )
+
+
+def _add_leg(trunk: mujoco.MjsBody, number: int) -> None:
+    side, end = _LEGS[number]
+    capsule = {"type": _GEOM.mjGEOM_CAPSULE, "size": [0.032, 0, 0]}
+    leg = trunk.add_body(name=f"leg_{number}")
+    root, hip = [0.1 * end, 0, 0], [0.2 * end, 0.1 * side, 0]
+    leg.add_geom(name=f"aux_{number}", fromto=[*root, *hip], rgba=RED, **capsule)
+    aux = leg.add_body(name=f"aux_{number}", pos=hip)
+    knee, foot = [0.098, 0.0566 * side, -0.05], [-0.1176, -0.0679 * side, -0.1]
+    _add_hinge(aux, f"hip_{number}_z", (0, 0, side), (-10, 30), 0)
+    _add_hinge(aux, f"hip_{number}_y", (0, 1, 0), *_PITCH[end])
+    aux.add_geom(name=f"hip_{number}", fromto=[0, 0, 0, *knee], rgba=RED, **capsule)
+    shin = aux.add_body(pos=knee)
+    _add_hinge(shin, f"ankle_{number}", (-0.5 * side, 0.866, 0), (-75, 0), -20)
+    color = BLUE if end > 0 else GREEN
+    shin.add_geom(name=f"ankle_{number}", fromto=[0, 0, 0, *foot], rgba=color, **capsule)
+    _add_site(shin, f"ankle_{number}a", [0, 0, 0], 0.036, [1, 0, 0, 0])
+    _add_site(shin, f"ankle_{number}b", foot, 0.036, [1, 0, 0, 0])
+
+
+def _add_hinge(body: mujoco.MjsBody, name: str, axis, limits, rest: float) -> None:
+    """A limited, sprung hinge; limits and the spring's rest angle are in degrees."""
+    body.add_joint(
+        name=name,
+        type=_JOINT.mjJNT_HINGE,
+        axis=axis,
+        limited=True,
+        range=np.deg2rad(limits),
+        stiffness=0.01,
+        springref=np.deg2rad(rest),
+    )
+
+
+ROBOTS = {
+    "Point": Robot(0.1, 0.002, 1.0, _build_point, planar=True),
+    "Car": Robot(0.1, 0.004, 5.0, _build_car),
+    "Doggo": Robot(0.22, 0.01, 5.0, _build_doggo),
+}

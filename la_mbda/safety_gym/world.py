@@ -1,0 +1,306 @@
+"""The physical world of a task: one compiled MuJoCo model in which a reset only moves poses."""
+
+import functools
+from collections.abc import Mapping
+
+import mujoco
+import numpy as np
+
+from la_mbda.safety_gym.layout import Layout
+from la_mbda.safety_gym.robots import GREEN, ROBOTS, add_common_sensors
+from la_mbda.safety_gym.tasks import GOAL_SIZE, TASKS, Task
+
+SUBSTEPS = 10
+"""Physics steps per control step."""
+
+YELLOW, CYAN, ORANGE = (1, 1, 0), (0, 1, 1, 1), (1, 0.5, 0, 1)
+PURPLE, GREY_BLUE = (0.5, 0, 1), (0.5, 0.5, 1, 1)
+LIGHT_OBJECT_DENSITY = 0.001
+VASE_SINK = 4e-5  # Vases start this deep in the floor, so that they do not settle.
+
+_GEOM, _BAD = mujoco.mjtGeom, mujoco.mjtWarning
+
+
+class World:
+    """Model and data of a task, and the ids by which it is read."""
+
+    def __init__(self, task_name: str):
+        self.task = TASKS[task_name]
+        self.robot = ROBOTS[self.task.robot]
+        # Resets write poses into the model, so that each world has a copy of its own.
+        self.model: mujoco.MjModel = _compiled(task_name).__copy__()
+        self.data = mujoco.MjData(self.model)
+        self.robot_id = self.model.body("robot").id
+        self.robot_geoms = self.model.body_rootid[self.model.geom_bodyid] == self.robot_id
+        self.body_ids = {
+            name: self.model.body(f"{name}obj" if name.startswith("gremlin") else name).id
+            for name in self.task.layout_names()
+        }
+        self._gremlins = self.task.names("gremlin")
+
+    def place(self, layout: Layout) -> None:
+        """Starts anew with everything at its place and at rest."""
+        mujoco.mj_resetData(self.model, self.data)
+        for name, (x, y, yaw) in layout.items():
+            if name != "robot" or self.robot.planar:
+                self.move(name, (x, y), yaw)
+            else:
+                self._set_free_pose("robot", x, y, self.robot.height, yaw)
+        self.forward()
+
+    def move(self, name: str, position, yaw: float | None = None) -> None:
+        """Puts an object somewhere else; without a yaw it keeps its own."""
+        model = self.model
+        body = self.body_ids[name]
+        if name in self._gremlins:
+            self._place_gremlin(name, *position, yaw)
+        elif model.body_jntnum[body] == 1 and model.body_jntadr[body] >= 0 and name != "robot":
+            self._set_free_pose(name, *position, model.qpos0[self._address(name) + 2], yaw)
+        else:
+            model.body_pos[body, :2] = position
+            if yaw is not None:
+                model.body_quat[body] = quaternion(yaw)
+
+    def _address(self, name: str) -> int:
+        """Where the pose of a free body starts in qpos."""
+        return self.model.jnt_qposadr[self.model.body_jntadr[self.body_ids[name]]]
+
+    def _set_free_pose(self, name: str, x, y, z, yaw: float) -> None:
+        start = self._address(name)
+        self.data.qpos[start : start + 7] = (x, y, z, *quaternion(yaw))
+
+    def _place_gremlin(self, name: str, x: float, y: float, yaw: float) -> None:
+        """A gremlin is welded to a body that is moved at the origin; its pose is relative to it."""
+        index = self._gremlins.index(name)
+        height = self.task.gremlins.size
+        self._set_free_pose(name, x, y, height, yaw)
+        pose = (x, y, height, *quaternion(yaw))
+        self.model.eq_data[index, 3:10] = pose
+        ghost = self.model.body_geomadr[self.model.body(f"{name}mocap").id]
+        self.model.geom_pos[ghost], self.model.geom_quat[ghost] = pose[:3], pose[3:]
+
+    def step(self, control: np.ndarray) -> bool:
+        """One control step: ten physics steps, then everything derived from the new state.
+
+        Returns:
+            False where the simulation became unstable.
+        """
+        self.data.ctrl[:] = control
+        if self._gremlins:
+            for _ in range(SUBSTEPS):
+                self._move_mocaps()
+                mujoco.mj_step(self.model, self.data)
+        else:
+            mujoco.mj_step(self.model, self.data, nstep=SUBSTEPS)
+        self.forward()
+        warnings = self.data.warning
+        kinds = (_BAD.mjWARN_BADQPOS, _BAD.mjWARN_BADQVEL, _BAD.mjWARN_BADQACC)
+        return not any(warnings[kind].number for kind in kinds)
+
+    def _move_mocaps(self) -> None:
+        time, travel = self.data.time, self.task.gremlin_travel
+        self.data.mocap_pos[:] = (
+            travel * np.sin(time),
+            travel * np.cos(time),
+            self.task.gremlins.size,
+        )
+
+    def restore(self, physics: np.ndarray) -> None:
+        """Sets MuJoCo's integration state, in a world whose objects stand where they did."""
+        state = mujoco.mjtState.mjSTATE_INTEGRATION
+        mujoco.mj_setState(self.model, self.data, physics, state)
+        self.forward()
+        # The forward pass has overwritten the solver's warm start.
+        mujoco.mj_setState(self.model, self.data, physics, state)
+
+    def forward(self) -> None:
+        """Computes everything that derives from the state."""
+        mujoco.mj_forward(self.model, self.data)
+
+    def position(self, name: str) -> np.ndarray:
+        """Position `[3]` of a body's origin, by its name in a layout."""
+        return self.data.xpos[self.body_ids[name]]
+
+    def touched(self, names: list[str]) -> list[str]:
+        """Those of these objects that the robot touches, once for each contact."""
+        bodies = {self.body_ids[name]: name for name in names}
+        geoms = self.data.contact.geom
+        return [
+            bodies[body]
+            for pair in geoms[self.robot_geoms[geoms].any(1)]
+            for body in self.model.geom_bodyid[pair]
+            if body in bodies
+        ]
+
+    def speed(self, name: str) -> float:
+        """Linear speed of a free body, m/s."""
+        start = self.model.jnt_dofadr[self.model.body_jntadr[self.body_ids[name]]]
+        return float(np.linalg.norm(self.data.qvel[start : start + 3]))
+
+    def color_buttons(self, goal: str) -> None:
+        """Shows the goal button in green and all others in orange."""
+        for name in self.task.names("button"):
+            geom = self.model.body_geomadr[self.body_ids[name]]
+            self.model.geom_rgba[geom] = GREEN if name == goal else ORANGE
+
+
+def quaternion(yaw: float) -> tuple[float, float, float, float]:
+    """The rotation about z, as (w, x, y, z)."""
+    return (np.cos(yaw / 2.0), 0.0, 0.0, np.sin(yaw / 2.0))
+
+
+@functools.cache
+def _compiled(task_name: str) -> mujoco.MjModel:
+    """Compiles a task's model, once in a process."""
+    return build_spec(TASKS[task_name]).compile()
+
+
+def build_spec(task: Task) -> mujoco.MjSpec:
+    """The task's world with everything at the origin."""
+    robot = ROBOTS[task.robot]
+    spec = mujoco.MjSpec()
+    spec.compiler.degree = False
+    spec.option.timestep = robot.timestep
+    spec.stat.extent = task.view_extent
+    spec.stat.center = (0.0, 0.0, 0.0)
+    spec.default.geom.condim = 6
+    spec.default.geom.density = robot.density
+    _add_scenery(spec)
+    body = spec.worldbody.add_body(name="robot", pos=[0, 0, robot.height])
+    robot.build(spec, body)
+    add_common_sensors(spec)
+    # Follows the robot from one side, whatever way it faces.
+    _add_camera(body, "track", (0, -2, 2), mujoco.mjtCamLight.mjCAMLIGHT_TRACK)
+    _add_objects(spec, task)
+    return spec
+
+
+def _add_scenery(spec: mujoco.MjSpec) -> None:
+    gradient, checker = mujoco.mjtBuiltin.mjBUILTIN_GRADIENT, mujoco.mjtBuiltin.mjBUILTIN_CHECKER
+    spec.add_texture(
+        type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
+        builtin=gradient,
+        rgb1=[0.527, 0.582, 0.906],
+        rgb2=[0.1, 0.1, 0.35],
+        width=800,
+        height=800,
+        mark=mujoco.mjtMark.mjMARK_RANDOM,
+        markrgb=[1, 1, 1],
+        random=0.001,
+    )
+    spec.add_texture(
+        name="texplane",
+        type=mujoco.mjtTexture.mjTEXTURE_2D,
+        builtin=checker,
+        rgb1=[0.7] * 3,
+        rgb2=[0.8] * 3,
+        width=100,
+        height=100,
+    )
+    floor = spec.add_material(
+        name="MatPlane", reflectance=0.1, shininess=0.1, specular=0.1, texrepeat=[10, 10]
+    )
+    floor.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = "texplane"
+    world = spec.worldbody
+    world.add_light(
+        type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
+        pos=[0, 0, 0.5],
+        dir=[0, 0, -1],
+        diffuse=[1, 1, 1],
+        specular=[0, 0, 0],
+        ambient=[0, 0, 0],
+        castshadow=False,
+    )
+    world.add_geom(
+        name="floor",
+        type=_GEOM.mjGEOM_PLANE,
+        size=[3.5, 3.5, 0.1],
+        material="MatPlane",
+        rgba=[1, 1, 1, 1],
+    )
+    _add_camera(world, "fixednear", (0, -2, 2))
+    _add_camera(world, "fixedfar", (0, -5, 5))
+
+
+def _add_camera(body, name: str, pos, mode=mujoco.mjtCamLight.mjCAMLIGHT_FIXED) -> None:
+    """A camera that looks down at 45 degrees, along +y."""
+    half = np.pi / 8.0
+    body.add_camera(name=name, pos=pos, quat=[np.cos(half), np.sin(half), 0, 0], fovy=45, mode=mode)
+
+
+def _add_objects(spec: mujoco.MjSpec, task: Task) -> None:
+    """All objects, in the order that the state vector of the original has."""
+    light = {"density": LIGHT_OBJECT_DENSITY}
+    ghost = {"contype": 0, "conaffinity": 0}
+    cube, cylinder, size = _GEOM.mjGEOM_BOX, _GEOM.mjGEOM_CYLINDER, task.vases.size
+    for name in task.names("vase"):
+        geom = {"size": [size] * 3, "rgba": CYAN, "group": 4, **light}
+        _add_object(spec, name, size - VASE_SINK, cube, geom, free=True)
+    size = task.gremlins.size
+    for name in task.names("gremlin"):
+        geom = {"size": [size] * 3, "rgba": (*PURPLE, 1), "group": 5, **light}
+        _add_object(spec, f"{name}obj", size, cube, geom, free=True)
+    if task.box.count:
+        _add_box(spec, task)
+    for name in task.names("gremlin"):
+        _add_mocap(spec, name, size)
+    if task.has_goal:
+        geom = {"size": [GOAL_SIZE, GOAL_SIZE / 2, 0], "rgba": (0, 1, 0, 0.25), **ghost}
+        _add_object(spec, "goal", GOAL_SIZE / 2 + 0.01, cylinder, geom)
+    for name in task.names("hazard"):
+        geom = {"size": [task.hazards.size, 0.01, 0], "rgba": (0, 0, 1, 0.25), "group": 3, **ghost}
+        _add_object(spec, name, 0.02, cylinder, geom)
+    for name in task.names("pillar"):
+        geom = {"size": [task.pillars.size, 0.5, 0], "rgba": GREY_BLUE, "group": 2}
+        _add_object(spec, name, 0.5, cylinder, geom)
+    for name in task.names("button"):
+        geom = {"size": [task.buttons.size] * 3, "rgba": ORANGE, "group": 1}
+        _add_object(spec, name, task.buttons.size, _GEOM.mjGEOM_SPHERE, geom)
+
+
+def _add_object(spec, name: str, height: float, kind, geom: Mapping, free: bool = False):
+    body = spec.worldbody.add_body(name=name, pos=[0, 0, height])
+    if free:
+        body.add_freejoint(name=name)
+    body.add_geom(name=name, type=kind, **geom)
+    return body
+
+
+def _add_box(spec: mujoco.MjSpec, task: Task) -> None:
+    """The box to push: a cube with a column at each edge, so that it can be held and turned."""
+    size = task.box.size
+    look = {"rgba": (*YELLOW, task.box_alpha), "group": 1, "density": LIGHT_OBJECT_DENSITY}
+    body = _add_object(
+        spec, "box", size, _GEOM.mjGEOM_BOX, {"size": [size] * 3, **look}, free=True
+    )
+    for i, (x, y) in enumerate(((1, 1), (-1, 1), (1, -1), (-1, -1)), start=1):
+        body.add_geom(
+            name=f"col{i}",
+            type=_GEOM.mjGEOM_BOX,
+            size=[size / 2, size / 2, size],
+            pos=[x * size, y * size, 0],
+            **look,
+        )
+
+
+def _add_mocap(spec: mujoco.MjSpec, name: str, size: float) -> None:
+    """What moves a gremlin: a ghost at the origin, to which it is welded."""
+    body = spec.worldbody.add_body(name=f"{name}mocap", mocap=True)
+    body.add_geom(
+        name=f"{name}mocap",
+        type=_GEOM.mjGEOM_BOX,
+        size=[size] * 3,
+        rgba=(*PURPLE, 0.1),
+        group=5,
+        contype=0,
+        conaffinity=0,
+    )
+    weld = spec.add_equality(
+        name=f"{name}mocap",
+        type=mujoco.mjtEq.mjEQ_WELD,
+        objtype=mujoco.mjtObj.mjOBJ_BODY,
+        name1=f"{name}mocap",
+        name2=f"{name}obj",
+        solref=[0.02, 1.5],
+    )
+    weld.data[:11] = [0, 0, 0, 0, 0, size, 1, 0, 0, 0, 1]

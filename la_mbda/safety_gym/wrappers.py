@@ -1,0 +1,38 @@
+"""Action repeat, for any gymnasium environment."""
+
+import gymnasium
+import numpy as np
+
+from la_mbda.safety_gym.env import SafetyGymEnv
+
+
+class ActionRepeat(gymnasium.Wrapper):
+    """Holds each action for several steps and sums their rewards and costs.
+
+    `info` is that of the last step, but `cost` and its parts are sums and `env_steps` counts the
+    steps taken. Safety Gym's own environments draw only the last observation.
+
+    Raises:
+        ValueError: repeats is less than 1.
+    """
+
+    def __init__(self, env: gymnasium.Env, repeats: int):
+        if repeats < 1:
+            raise ValueError(f"repeats is {repeats}: choose 1 or more")
+        super().__init__(env)
+        self._repeats = repeats
+
+    def step(self, action: np.ndarray) -> tuple:
+        """One step of the wrapped environment for each repeat, until the episode ends."""
+        if isinstance(self.unwrapped, SafetyGymEnv):
+            return self.unwrapped.step_repeated(action, self._repeats)
+        total, costs = 0.0, {}
+        for count in range(1, self._repeats + 1):
+            observation, reward, terminated, truncated, info = self.env.step(action)
+            total += float(reward)
+            for name, value in info.items():
+                if name == "cost" or name.startswith("cost_"):
+                    costs[name] = costs.get(name, 0.0) + np.asarray(value, np.float64)
+            if terminated or truncated:
+                break
+        return observation, total, terminated, truncated, info | costs | {"env_steps": count}
