@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from la_mbda import command_line
-
-command_line.prepare_tensorflow()
+import la_mbda  # noqa: F401 (before TensorFlow, which it tells how to load)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """SG6, the benchmark of the paper, on today's MuJoCo (Ray et al. 2019, as the paper measured it).
 
-    import gymnasium, la_mbda.safety_gym
-    env = gymnasium.make("Safexp-PointGoal1-v0", observation="vision")
+import gymnasium, la_mbda.safety_gym
+env = gymnasium.make("Safexp-PointGoal1-v0", observation="vision")
 """
 
 import gymnasium

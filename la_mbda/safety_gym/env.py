@@ -201,9 +201,7 @@ class SafetyGymEnv(gymnasium.Env):
         With `set_state`, the continuation is the same to the last bit.
         """
         physics = np.zeros(mujoco.mj_stateSize(self.model, mujoco.mjtState.mjSTATE_INTEGRATION))
-        mujoco.mj_getState(
-            self.model, self.data, physics, mujoco.mjtState.mjSTATE_INTEGRATION
-        )
+        mujoco.mj_getState(self.model, self.data, physics, mujoco.mjtState.mjSTATE_INTEGRATION)
         rest = {
             "task": self._task_name,
             "layout": self._layout,

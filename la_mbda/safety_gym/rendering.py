@@ -6,6 +6,8 @@ in a process share one.
 
 import ctypes.util
 import os
+import sys
+import warnings
 
 import mujoco
 import numpy as np
@@ -28,6 +30,12 @@ def _make_context(width: int, height: int):
     Raises:
         RuntimeError: neither loads.
     """
+    if sys.modules.get("tensorflow.python.pywrap_dlopen_global_flags") is not None:
+        warnings.warn(
+            "TensorFlow was imported before la_mbda: Mesa's software GL may crash. Import la_mbda "
+            "first",
+            stacklevel=2,
+        )
     # MuJoCo's own choice, made when it is imported, falls on GLFW, which needs a screen.
     libraries = {"egl": "EGL", "osmesa": "OSMesa"}
     wanted = os.environ.get("MUJOCO_GL", "").lower()

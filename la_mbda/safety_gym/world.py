@@ -270,9 +270,7 @@ def _add_box(spec: mujoco.MjSpec, task: Task) -> None:
     """The box to push: a cube with a column at each edge, so that it can be held and turned."""
     size = task.box.size
     look = {"rgba": (*YELLOW, task.box_alpha), "group": 1, "density": LIGHT_OBJECT_DENSITY}
-    body = _add_object(
-        spec, "box", size, _GEOM.mjGEOM_BOX, {"size": [size] * 3, **look}, free=True
-    )
+    body = _add_object(spec, "box", size, _GEOM.mjGEOM_BOX, {"size": [size] * 3, **look}, free=True)
     for i, (x, y) in enumerate(((1, 1), (-1, 1), (1, -1), (-1, -1)), start=1):
         body.add_geom(
             name=f"col{i}",
