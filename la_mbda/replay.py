@@ -25,7 +25,9 @@ class Episode(NamedTuple):
     terminal: np.ndarray
     """`[T + 1]` float32, 1 where the task itself ended."""
 
-    def __len__(self) -> int:
+    @property
+    def steps(self) -> int:
+        """T + 1."""
         return len(self.reward)
 
     def save(self, path: Path) -> None:
@@ -86,7 +88,7 @@ class Replay:
 
     def add(self, episode: Episode) -> None:
         """Remembers an episode; one shorter than a sequence cannot be sampled and is left out."""
-        windows = len(episode) - self._length + 1
+        windows = episode.steps - self._length + 1
         if windows > 0:
             self._episodes.append(episode)
             self._starts.append(windows + (self._starts[-1] if self._starts else 0))

@@ -137,8 +137,9 @@ class SafetyGymEnv(gymnasium.Env):
         counts the steps taken.
         """
         control = self._check_action(action)
-        total, summed = 0.0, {}
-        for count in range(1, repeats + 1):
+        total, summed, count = 0.0, {}, 0
+        while count < repeats:
+            count += 1
             reward, terminated, truncated, info = self._advance(control)
             total += reward
             summed = {name: summed.get(name, type(value)()) + value for name, value in info.items()}

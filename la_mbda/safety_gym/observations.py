@@ -15,7 +15,7 @@ _HIDDEN = ("subtreecom", "subtreelinvel", "subtreeangmom")
 
 
 class VectorObservation:
-    """All observed values in one float32 vector, concatenated in the sorted order of their names."""
+    """All observed values in one float32 vector, in the sorted order of their names."""
 
     def __init__(self, world: World, rules: Rules):
         self._world, self._rules = world, rules

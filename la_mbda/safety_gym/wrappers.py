@@ -26,8 +26,9 @@ class ActionRepeat(gymnasium.Wrapper):
         """One step of the wrapped environment for each repeat, until the episode ends."""
         if isinstance(self.unwrapped, SafetyGymEnv):
             return self.unwrapped.step_repeated(action, self._repeats)
-        total, costs = 0.0, {}
-        for count in range(1, self._repeats + 1):
+        total, costs, count = 0.0, {}, 0
+        while count < self._repeats:
+            count += 1
             observation, reward, terminated, truncated, info = self.env.step(action)
             total += float(reward)
             for name, value in info.items():

@@ -1,0 +1,80 @@
+"""Checkpoints are whole, verified, and fall back to the one before."""
+
+import pytest
+import tensorflow as tf
+
+from la_mbda import checkpoint
+
+
+class Pair(tf.Module):
+    """Two variables, one of them inside a nested structure."""
+
+    def __init__(self, value):
+        super().__init__()
+        self.weights = {"layers": [{"kernel": tf.Variable([value])}]}
+        self.count = tf.Variable(int(value), dtype=tf.int64)
+
+    @property
+    def values(self):
+        return float(self.weights["layers"][0]["kernel"][0]), int(self.count)
+
+
+def save(folder, *values):
+    for value in values:
+        checkpoint.save(folder, Pair(float(value)), {"value": value}, step=value)
+
+
+def test_restores_the_newest_and_keeps_two(tmp_path):
+    save(tmp_path, 1, 2, 10)
+    assert [path.name for path in sorted(tmp_path.iterdir())] == [
+        "step_000000000002",
+        "step_000000000010",
+    ]
+    pair = Pair(0.0)
+    assert checkpoint.restore(tmp_path, pair) == {"value": 10}
+    assert pair.values == (10.0, 10)
+
+
+def test_nothing_saved_is_no_error(tmp_path):
+    assert checkpoint.restore(tmp_path / "none", Pair(0.0)) is None
+
+
+@pytest.mark.parametrize("damage", ["truncate", "remove", "flip", "manifest"])
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path, damage):
+    save(tmp_path, 1, 2)
+    newest = tmp_path / "step_000000000002"
+    data = next(newest.glob("variables.data*"))
+    if damage == "truncate":
+        data.write_bytes(data.read_bytes()[:-1])
+    elif damage == "remove":
+        data.unlink()
+    elif damage == "flip":
+        content = bytearray(data.read_bytes())
+        content[0] ^= 1
+        data.write_bytes(content)
+    else:
+        (newest / "manifest.json").write_text('{"step": 2')
+    pair = Pair(0.0)
+    with pytest.warns(UserWarning, match="step_000000000002 is not usable"):
+        assert checkpoint.restore(tmp_path, pair) == {"value": 1}
+    assert pair.values == (1.0, 1)
+
+
+def test_all_damaged_is_an_error(tmp_path):
+    save(tmp_path, 1)
+    (tmp_path / "step_000000000001" / "manifest.json").write_text("[]")
+    with (
+        pytest.warns(UserWarning, match="not usable"),
+        pytest.raises(ValueError, match="no checkpoint .* is usable"),
+    ):
+        checkpoint.restore(tmp_path, Pair(0.0))
+
+
+def test_an_interrupted_save_is_not_seen(tmp_path):
+    save(tmp_path, 1)
+    (tmp_path / "partial").mkdir()
+    (tmp_path / "partial" / "variables.index").write_text("half")
+    pair = Pair(0.0)
+    assert checkpoint.restore(tmp_path, pair) == {"value": 1}
+    save(tmp_path, 2)
+    assert not (tmp_path / "partial").exists()

@@ -1,0 +1,109 @@
+"""Presets, validation and the JSON round trip."""
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from la_mbda import config as config_module
+from la_mbda.config import PRESETS, SG6_TASKS, from_dict, make_config, overrides, to_dict
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("task", SG6_TASKS)
+def test_json_round_trip(preset, task):
+    config = make_config(preset, task, seed=3)
+    assert from_dict(json.loads(json.dumps(to_dict(config)))) == config
+
+
+def test_paper_budgets():
+    budgets = {task: make_config("paper", task).training.env_steps for task in SG6_TASKS}
+    assert budgets == {
+        "PointGoal1": 1_000_000,
+        "PointGoal2": 1_000_000,
+        "CarGoal1": 1_000_000,
+        "PointPush1": 2_000_000,
+        "PointButton1": 2_000_000,
+        "DoggoGoal1": 2_000_000,
+    }
+
+
+def test_quick_draws_from_the_posterior_in_at_least_half_of_its_updates():
+    config = make_config("quick", "PointGoal1")
+    swag, training = config.swag, config.training
+    first = swag.swag_burn_in + (swag.swag_models - 1) * swag.swag_period
+    iterations = (training.env_steps - training.random_steps) // training.steps_per_iteration
+    updates = iterations * training.updates_per_iteration
+    with_draws = training.pretraining_updates + updates - first
+    assert with_draws >= updates / 2
+
+
+def test_overrides_are_what_departs_from_the_preset():
+    config = make_config("cpu", "PointGoal1", horizon=7, cost_budget=(1.0, 2.0))
+    assert overrides(config) == {"horizon": 7, "cost_budget": (1.0, 2.0)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fields", "message"),
+    [
+        (("fast", "PointGoal1"), {}, "unknown preset 'fast'"),
+        (("quick", "PointGol1"), {}, "did you mean 'PointGoal1'"),
+        (("quick", "PointGoal1", "lamda"), {}, "did you mean 'lambda'"),
+        (("quick", "PointGoal1"), {"horizn": 3}, "did you mean 'horizon'"),
+        (("quick", "PointGoal1"), {"horizon": -1}, "horizon is -1: choose"),
+        (("quick", "PointGoal1"), {"posterior_samples": 0}, "posterior_samples is 0: choose 1"),
+        (("quick", "PointGoal1"), {"sequence_length": 600}, "sequence_length is 600.*501"),
+        (("quick", "PointGoal1"), {"discount": 1.5}, "discount is 1.5: choose"),
+        (("quick", "PointGoal1"), {"actor_clip": math.nan}, "actor_clip is nan: choose a finite"),
+        (("quick", "PointGoal1"), {"cost_budget": ()}, "cost_budget is"),
+        (("quick", "PointGoal1"), {"episode_steps": 999}, "multiple of action_repeat"),
+        (("quick", "PointGoal1"), {"random_steps": 10}, "random_steps is 10"),
+        (("quick", "PointGoal1"), {"env_steps": 100}, "env_steps is 100"),
+        (("quick", "PointGoal1"), {"observation": "sonar"}, "unknown observation 'sonar'"),
+    ],
+)
+def test_bad_values_are_named_with_the_fix(arguments, fields, message):
+    with pytest.raises(ValueError, match=message) as error:
+        make_config(*arguments, **fields)
+    assert "\n" not in str(error.value)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda children: st.lists(children, max_size=3),
+)
+
+
+@given(data=st.data(), value=JSON)
+def test_a_changed_config_is_refused_or_kept_as_it_is(data, value):
+    values = to_dict(make_config("quick", "PointGoal1"))
+    group = data.draw(st.sampled_from([k for k, v in values.items() if isinstance(v, dict)]))
+    field = data.draw(st.sampled_from(sorted(values[group])))
+    values[group][field] = value
+    try:
+        config = from_dict(values)
+    except ValueError as error:
+        assert field in str(error)
+    else:
+        kept = getattr(getattr(config, group), field)
+        assert kept == (tuple(value) if isinstance(value, list) else value)
+
+
+def test_missing_and_unknown_fields_are_refused():
+    values = to_dict(make_config("quick", "PointGoal1"))
+    del values["swag"]["swag_decay"]
+    with pytest.raises(ValueError, match="lacks the field 'swag_decay'"):
+        from_dict(values)
+    values["swag"]["swag_decays"] = 0.8
+    with pytest.raises(ValueError, match="unknown config field 'swag_decays'"):
+        from_dict(values)
+    with pytest.raises(ValueError, match="JSON object"):
+        from_dict([])
+
+
+def test_field_names_are_unique_over_groups():
+    groups = (v for v in to_dict(make_config("paper", "PointGoal1")).values())
+    names = [name for group in groups if isinstance(group, dict) for name in group]
+    assert len(names) == len(set(names)) == len(config_module._GROUP_OF)

@@ -1,0 +1,80 @@
+"""Imports point one way only (the house's dependency direction)."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+# What each room may import of the project, besides itself.
+AGENT_PARTS = {"world_model", "imagination", "actor_critic", "lagrangian", "replay", "swag"}
+MODEL_PARTS = {"rssm", "networks", "swag", "returns", "running", "replay"}
+ALLOWED = {
+    "la_mbda.config": set(),
+    "la_mbda.randomness": set(),
+    "la_mbda.returns": set(),
+    "la_mbda.replay": set(),
+    "la_mbda.running": set(),
+    "la_mbda.networks": set(),
+    "la_mbda.lagrangian": {"config"},
+    "la_mbda.rssm": {"config", "networks"},
+    "la_mbda.swag": {"config", "randomness"},
+    "la_mbda.actor_critic": {"config", "networks"},
+    "la_mbda.world_model": {"config", "randomness"} | MODEL_PARTS,
+    "la_mbda.imagination": {"randomness", "rssm", "world_model"},
+    "la_mbda.agent": {"config", "randomness", "rssm", "returns"} | AGENT_PARTS,
+}
+
+
+def project_imports(path):
+    """The project's modules that a file imports, wherever in the file it does."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        yield from (name for name in names if name.split(".")[0] in ("la_mbda", "plotting"))
+
+
+@pytest.mark.parametrize("module", ALLOWED)
+def test_rooms_import_only_what_they_may(module):
+    path = REPOSITORY / f"{module.replace('.', '/')}.py"
+    rooms = {name.split(".")[1] for name in project_imports(path) if name.count(".") >= 1}
+    assert rooms <= ALLOWED[module]
+
+
+def test_the_simulator_imports_nothing_of_the_library():
+    for path in (REPOSITORY / "la_mbda" / "safety_gym").glob("*.py"):
+        outside = [n for n in project_imports(path) if not n.startswith("la_mbda.safety_gym")]
+        assert outside == [], path
+
+
+def test_plotting_imports_nothing_but_the_config():
+    for path in (REPOSITORY / "plotting").glob("*.py"):
+        names = [name for name in project_imports(path) if name.startswith("la_mbda")]
+        assert all(name.startswith("la_mbda.config") for name in names), path
+
+
+def test_the_library_does_not_import_commands_or_plots():
+    for path in (REPOSITORY / "la_mbda").rglob("*.py"):
+        assert not any(name.startswith("plotting") for name in project_imports(path)), path
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("la_mbda", "tensorflow"),
+        ("la_mbda.config", "tensorflow"),
+        ("la_mbda.safety_gym", "tensorflow"),
+        ("plotting.figures", "tensorflow"),
+        ("plotting.figures", "mujoco"),
+    ],
+)
+def test_light_modules_load_nothing_heavy(module, absent):
+    code = f"import sys, {module}; sys.exit({absent!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

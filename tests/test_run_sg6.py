@@ -1,0 +1,166 @@
+"""The main job for real, at a tiny size: plan, training from pixels, scores, figures, Table 3."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from toy import TINY
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+TASKS = ("PointGoal1", "CarGoal1")
+SIZES = TINY | {
+    "env_steps": 600,
+    "random_steps": 400,
+    "episode_steps": 200,
+    "steps_per_iteration": 200,
+    "updates_per_iteration": 4,
+    "pretraining_updates": 4,
+    "evaluate_every": 600,
+    "checkpoint_every": 400,
+    "sequence_length": 8,
+    "batch_size": 2,
+}
+
+
+def run(script, *arguments):
+    command = [sys.executable, str(REPOSITORY / "experiments" / script), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def sizes():
+    return [x for k, v in SIZES.items() for x in (f"--{k.replace('_', '-')}", v)]
+
+
+def sg6(results, *more):
+    plan = ["--preset", "quick", "--tasks", ",".join(TASKS), "--results", results]
+    return run("sg6.py", *plan, *sizes(), *more)
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory):
+    results = tmp_path_factory.mktemp("results")
+    return results, sg6(results)
+
+
+def test_ends_well_and_says_what_it_does(job):
+    results, done = job
+    assert done.returncode == 0, done.stderr
+    assert "Plan: 2 runs" in done.stdout
+    assert "about" in done.stdout
+    assert "reduced scale" in done.stdout
+    assert "2 of 2 runs finished" in done.stdout
+    assert str(results / "quick" / "scores") in done.stdout
+    assert "env steps/s" in done.stderr
+
+
+def test_prints_table_3_as_published_and_from_these_runs(job):
+    _, done = job
+    assert "| PointGoal1   | 0.510, 0.004, 0.405 " in done.stdout
+    assert "Table 3, ours (quick preset)" in done.stdout
+    assert "not comparable with the paper's numbers" in done.stdout
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_leaves_every_file_of_a_run(job, task):
+    results, _ = job
+    path = results / "quick" / "lambda" / task / "seed_0"
+    names = {p.name for p in path.iterdir()}
+    assert {
+        "config.json",
+        "run.json",
+        "episodes.jsonl",
+        "evaluations.jsonl",
+        "updates.jsonl",
+        "tensorboard",
+        "checkpoint",
+        "replay",
+        "score.json",
+    } <= names
+    score = json.loads((path / "score.json").read_text())
+    assert {"return", "cost_return", "cost_regret", "env_steps", "preset"} <= set(score)
+    assert score["env_steps"] == 600
+    last = json.loads((path / "updates.jsonl").read_text().splitlines()[-1])
+    assert last["observation_loss"] > 0
+    assert "imagined_cost_0" in last
+    assert "real_cost_0" in last
+
+
+def test_collects_scores_in_the_published_schema(job):
+    results, _ = job
+    scores = json.loads((results / "quick" / "scores" / "lambda_results.json").read_text())
+    errors = json.loads((results / "quick" / "scores" / "lambda_errors.json").read_text())
+    assert set(scores) == set(errors) == set(TASKS)
+    assert len(scores["CarGoal1"]["LAMBDA"]) == 3
+    assert [len(pair) for pair in errors["CarGoal1"]["LAMBDA"]] == [2, 2, 2]
+
+
+def test_draws_figures_and_tables(job):
+    results, _ = job
+    for name in ("figures/learning_curves_quick.png", "figures/learning_curves_quick.csv"):
+        assert (results / name).stat().st_size > 100
+    for name in ("table1", "table2_published", "table2_quick", "table3_published", "table3_quick"):
+        assert (results / "tables" / f"{name}.md").exists()
+        assert (results / "tables" / f"{name}.csv").exists()
+
+
+def test_a_second_time_trains_nothing(job):
+    results, _ = job
+    runs = results / "quick" / "lambda"
+    before = {p: p.stat().st_mtime_ns for p in runs.rglob("*")}
+    done = sg6(results)
+    assert done.returncode == 0
+    assert done.stdout.count(": finished") == 2
+    assert {p: p.stat().st_mtime_ns for p in runs.rglob("*")} == before
+
+
+def test_evaluates_a_run_and_films_it(job, tmp_path):
+    results, _ = job
+    path = results / "quick" / "lambda" / "PointGoal1" / "seed_0"
+    done = run("evaluate.py", path, "--episodes", 2, "--video", tmp_path / "film.mp4")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("episode ") == 2
+    assert "mean: return" in done.stdout
+    assert (tmp_path / "film.mp4").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--tasks", "PointGoal9"], "unknown task 'PointGoal9': did you mean 'PointGoal"),
+        (["--algorithms", "lamda"], "unknown algorithm 'lamda': did you mean 'lambda'"),
+        (["--preset", "slow"], "unknown preset 'slow'"),
+        (["--horizn", "3"], "unknown config field 'horizn': did you mean 'horizon'"),
+        (["--horizon", "-3"], "horizon is -3: choose 2 or more"),
+        (["--posterior-samples", "0"], "posterior_samples is 0: choose 1 or more"),
+        (["--sequence-length", "102"], "sequence_length is 102"),
+        (["--seeds", "0,x"], "seed 'x' is no whole number"),
+        (["--jobs", "0"], "jobs is 0: choose 1 or more"),
+        (["--backend", "slurm"], "unknown backend 'slurm': choose local or ray"),
+        (["--batch-size", "3"], "batch_size 2 not 3"),
+    ],
+)
+def test_bad_input_is_one_line_before_any_training(job, arguments, message):
+    results, _ = job
+    before = sorted(results.rglob("*"))
+    done = sg6(results, *arguments)
+    assert done.returncode != 0
+    line = done.stderr.strip().splitlines()
+    assert len(line) == 1, done.stderr
+    assert message in line[0]
+    assert sorted(results.rglob("*")) == before
+
+
+def test_no_gl_library_is_one_line_that_names_the_package(tmp_path, monkeypatch):
+    code = (
+        "import ctypes.util, runpy, sys; ctypes.util.find_library = lambda name: None;"
+        "sys.argv = ['sg6.py', '--preset', 'quick', '--results', sys.argv[1]];"
+        f"runpy.run_path({str(REPOSITORY / 'experiments' / 'sg6.py')!r}, run_name='__main__')"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "apt-get install libegl1" in done.stderr
+    assert list(tmp_path.iterdir()) == []
