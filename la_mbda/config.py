@@ -6,11 +6,11 @@ works. Field names are unique over all groups, so that a command line can overri
 """
 
 import dataclasses
-import difflib
-import math
 import types
 import typing
 from dataclasses import dataclass, field
+
+from la_mbda import validation
 
 SG6_TASKS = (
     "PointGoal1",
@@ -293,7 +293,7 @@ def make_config(
     Raises:
         ValueError: unknown preset, task, algorithm or field, or a value out of range.
     """
-    _choose("preset", preset, PRESETS)
+    validation.choose("preset", preset, PRESETS)
     settings = dict(_PRESET_FIELDS[preset])
     if preset == "paper":
         settings["env_steps"] = PAPER_BUDGET.get(task, 1_000_000)
@@ -301,7 +301,7 @@ def make_config(
     groups: dict[str, dict[str, typing.Any]] = {name: {} for name in _GROUPS}
     for name, value in settings.items():
         if name not in _GROUP_OF:
-            raise ValueError(f"unknown config field {name!r}{_suggest(name, _GROUP_OF)}")
+            raise ValueError(f"unknown config field {name!r}{validation.suggest(name, _GROUP_OF)}")
         groups[_GROUP_OF[name]][name] = value
     return Config(
         task=task,
@@ -351,7 +351,9 @@ def _build(cls, values, where: str):
     known = {f.name: f for f in dataclasses.fields(cls)}
     for name in values:
         if name not in known:
-            raise ValueError(f"unknown config field {name!r} in {where}{_suggest(name, known)}")
+            raise ValueError(
+                f"unknown config field {name!r} in {where}{validation.suggest(name, known)}"
+            )
     missing = [name for name in known if name not in values]
     if missing:
         raise ValueError(f"{where} lacks the field {missing[0]!r}: add it")
@@ -379,112 +381,18 @@ def _typed(name: str, value, kind):
     return value
 
 
-def _suggest(name: str, known) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f": did you mean {close[0]!r}?" if close else f": choose one of {', '.join(known)}"
-
-
-def _choose(name: str, value: str, choices) -> None:
-    if value not in choices:
-        raise ValueError(f"unknown {name} {value!r}{_suggest(str(value), choices)}")
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
-_POSITIVE_INTEGERS = _names(
-    """
-    deterministic_size stochastic_size rssm_units image_channels vector_units vector_layers
-    head_units head_layers posterior_samples swag_period swag_models actor_units actor_layers
-    actor_mode_samples critic_units critic_layers shadow_interval env_steps updates_per_iteration
-    steps_per_iteration batch_size sequence_length action_repeat episode_steps evaluate_every
-    evaluation_episodes checkpoint_every
-    """
-)
-_POSITIVE = _names(
-    """
-    kl_scale cost_weight model_learning_rate model_clip actor_initial_std actor_learning_rate
-    actor_clip task_critic_learning_rate task_critic_clip safety_critic_learning_rate
-    safety_critic_clip adam_epsilon initial_penalty
-    """
-)
-_NOT_NEGATIVE = _names(
-    """
-    free_nats swag_burn_in swag_scale initial_multiplier penalty_growth random_steps
-    pretraining_updates
-    """
-)
-_FRACTIONS = _names("kl_mix swag_decay discount return_lambda cost_discount cost_return_lambda")
-
-
 def validate(config: Config) -> None:
     """Checks every value's range, and what must fit together.
 
     Raises:
         ValueError: one line that names the value and the fix.
     """
-    _choose("preset", config.preset, PRESETS)
+    validation.choose("preset", config.preset, PRESETS)
     if not config.task.startswith(EXTERNAL_TASK_PREFIX):
-        _choose("task", config.task, (*TASKS, f"{EXTERNAL_TASK_PREFIX}<id>"))
-    _choose("algorithm", config.algorithm, TRAINABLE)
+        validation.choose("task", config.task, (*TASKS, f"{EXTERNAL_TASK_PREFIX}<id>"))
+    validation.choose("algorithm", config.algorithm, TRAINABLE)
     if config.seed < 0:
         raise ValueError(f"seed is {config.seed}: choose 0 or more")
     values = _flat(config)
-    _check_ranges(values)
-    _check_fit(values)
-
-
-def _check_ranges(values: dict) -> None:
-    for name, value in values.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"{name} is {value}: choose a finite number")
-    for name in _POSITIVE_INTEGERS:
-        if values[name] < 1:
-            raise ValueError(f"{name} is {values[name]}: choose 1 or more")
-    for name in _POSITIVE:
-        if values[name] <= 0:
-            raise ValueError(f"{name} is {values[name]}: choose more than 0")
-    for name in _NOT_NEGATIVE:
-        if values[name] < 0:
-            raise ValueError(f"{name} is {values[name]}: choose 0 or more")
-    for name in _FRACTIONS:
-        if not 0 <= values[name] <= 1:
-            raise ValueError(f"{name} is {values[name]}: choose a value from 0 to 1")
-    if values["horizon"] < 2:
-        raise ValueError(
-            f"horizon is {values['horizon']}: choose 2 or more (the last state only bootstraps)"
-        )
-    if values["swag_models"] < 2:
-        raise ValueError(f"swag_models is {values['swag_models']}: choose 2 or more")
-    if values["cyclic_factor"] < 1:
-        raise ValueError(f"cyclic_factor is {values['cyclic_factor']}: choose 1 or more")
-    if not values["cost_budget"] or not all(0 <= d < math.inf for d in values["cost_budget"]):
-        raise ValueError(
-            f"cost_budget is {values['cost_budget']}: give one number of 0 or more per constraint"
-        )
-    _choose("observation", values["observation"], ("vision", "lidar"))
-
-
-def _check_fit(values: dict) -> None:
-    decisions = values["episode_steps"] // values["action_repeat"]
-    if values["episode_steps"] % values["action_repeat"]:
-        raise ValueError(
-            f"episode_steps is {values['episode_steps']}: choose a multiple of action_repeat "
-            f"({values['action_repeat']})"
-        )
-    if values["sequence_length"] > decisions + 1:
-        raise ValueError(
-            f"sequence_length is {values['sequence_length']}, but an episode has only "
-            f"{decisions + 1} steps: choose that or fewer"
-        )
-    if values["offline_dataset"] is None and values["random_steps"] < values["episode_steps"]:
-        raise ValueError(
-            f"random_steps is {values['random_steps']}: choose at least one episode "
-            f"({values['episode_steps']}), or give an offline_dataset"
-        )
-    if values["env_steps"] < values["random_steps"]:
-        raise ValueError(
-            f"env_steps is {values['env_steps']}: choose at least random_steps "
-            f"({values['random_steps']})"
-        )
+    validation.check_ranges(values)
+    validation.check_fit(values)

@@ -65,7 +65,7 @@ def test_all_damaged_is_an_error(tmp_path):
     (tmp_path / "step_000000000001" / "manifest.json").write_text("[]")
     with (
         pytest.warns(UserWarning, match="not usable"),
-        pytest.raises(ValueError, match="no checkpoint .* is usable"),
+        pytest.raises(ValueError, match=r"no checkpoint .* is usable"),
     ):
         checkpoint.restore(tmp_path, Pair(0.0))
 

@@ -85,10 +85,12 @@ def test_a_changed_config_is_refused_or_kept_as_it_is(data, value):
     try:
         config = from_dict(values)
     except ValueError as error:
-        assert field in str(error)
+        refusal = str(error)
     else:
+        refusal = ""
         kept = getattr(getattr(config, group), field)
         assert kept == (tuple(value) if isinstance(value, list) else value)
+    assert not refusal or field in refusal
 
 
 def test_missing_and_unknown_fields_are_refused():

@@ -124,7 +124,7 @@ def test_action_repeat_sums_and_draws_once():
 
 
 def test_lidar_by_hand():
-    """A point ahead fills bin 0 and half fills its neighbours' share; another one is out of sight."""
+    """A point ahead fills its bin and one neighbour; another point is out of sight."""
     points, rows = np.array([[1.5, 0.0], [0.0, 4.0]]), np.array([0, 1])
     readings = lidar(points, rows, 2, np.zeros(3), np.eye(3))
     assert readings[0, 0] == pytest.approx(0.5)

@@ -40,7 +40,7 @@ def start(env, recording, i):
 
 
 def replay(env, recording, i):
-    """Steps through a recording; yields the step, its outcome and the distance that it is off by."""
+    """Steps through a recording; yields each step, its outcome and how far it is off, in m."""
     for step, action in enumerate(recording["action"][i]):
         _, reward, _, _, info = env.step(action)
         offset = env.data.body("robot").xpos - recording["robot_position"][i, step]

@@ -106,7 +106,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(finished, tmp_path, it
 
 
 def test_other_settings_in_the_same_folder_are_refused(finished):
-    config, results, _ = finished
+    _, results, _ = finished
     other = tiny_config(**LOOP | {"horizon": 4})
     with pytest.raises(ValueError, match="holds a run with horizon 5 not 4"):
         train(other, results)

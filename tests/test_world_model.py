@@ -12,7 +12,7 @@ from la_mbda.world_model import WorldModel
 
 
 def image_batch(rng):
-    """Sequences in which a bright bar moves with the action, is rewarded and, at the right, costs."""
+    """Sequences of a bright bar that moves with the action; its place is rewarded and may cost."""
     batch, length = 4, 10
     action = rng.uniform(-1, 1, (batch, length, 1)).astype(np.float32)
     action[:, 0] = 0

@@ -12,7 +12,7 @@ import warnings
 import mujoco
 import numpy as np
 
-_PACKAGES = "libegl1 libgl1 libgles2 libosmesa6"
+_PACKAGES = "libegl1 libgl1 libgl1-mesa-dri"
 
 
 def check_gl() -> None:
