@@ -1,0 +1,294 @@
+"""Learning curves (Figure 6): return, cost return and cost regret against environment steps.
+
+One figure per preset, one row per task: the median over seeds with 5-95 %, each seed as a thin
+line, and the numbers drawn as CSV beside it.
+"""
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import EngFormatter, MaxNLocator
+
+from la_mbda import config
+from plotting.aggregate import band, cost_regret
+from plotting.results import COMPARABLE, METRICS, Estimate, Run, Scores
+from plotting.tables import NOT_COMPARABLE
+
+# One colour per algorithm in every figure. Chosen for their least distance (CIELAB) from one
+# another and from the budget's red, as seen with each form of colour blindness.
+COLOURS = {
+    "lambda": "#0072B2",
+    "unsafe_lambda": "#E69F00",
+    "greedy_lambda": "#56B4E9",
+    "cem_mpc": "#882255",
+    "ppo": "#000000",
+    "ppo_lagrangian": "#949494",
+    "trpo_lagrangian": "#8C564B",
+    "cpo": "#DDCC77",
+}
+BUDGET_COLOUR = "#D00000"
+TITLES = {
+    "return": "Return Ĵ\nper episode",
+    "cost_return": "Cost return Ĵ$_c$\nper episode",
+    "cost_regret": "Cost regret ρ$_c$\nper environment step",
+}
+STYLE = {
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "legend.frameon": False,
+}
+MOST_POINTS = 400
+SHIPPED_DASHES = (0, (4, 1, 1, 1))
+
+
+def curve(run: Run, metric: str, constraint: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Environment steps `[n]` and values `[n]` of a run, at most `MOST_POINTS` evenly chosen.
+
+    Ĵ and Ĵ_c are those of evaluations; ρ_c counts every training episode.
+    """
+    series = run.episodes if metric == "cost_regret" else run.evaluations
+    if series is None or (metric != "return" and constraint >= series.cost_returns.shape[1]):
+        return None
+    values = series.returns
+    if metric != "return":
+        values = series.cost_returns[:, constraint]
+    if metric == "cost_regret":
+        values = cost_regret(series.env_steps, values)
+    chosen = np.arange(len(values))
+    if len(values) > MOST_POINTS:
+        chosen = np.linspace(0, len(values) - 1, MOST_POINTS).round().astype(int)
+    return series.env_steps[chosen], values[chosen]
+
+
+def draw_curves(
+    runs: Sequence[Run], published: dict[str, Scores], folder: Path
+) -> tuple[list[Path], list[str]]:
+    """Draws a figure per preset into a folder.
+
+    Returns:
+        The figures' paths, and notes on what a reader could misread.
+    """
+    paths, notes = [], []
+    drawable = [run for run in runs if run.evaluations is not None or run.episodes is not None]
+    for preset in dict.fromkeys(run.preset for run in drawable):
+        path = folder / f"learning_curves_{preset}.png"
+        found = [run for run in drawable if run.preset == preset]
+        with mpl.rc_context(STYLE):
+            figure, records = _figure(found, published, notes)
+            figure.savefig(path, dpi=200)
+        with path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(records[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(records)
+        paths.append(path)
+    return paths, notes
+
+
+def _figure(
+    runs: list[Run], published: dict[str, Scores], notes: list[str]
+) -> tuple[Figure, list[dict]]:
+    rows = list(_rows(runs))
+    figure = Figure(figsize=(7.4, 1.45 + 1.3 * len(rows)), layout="constrained")
+    grid = figure.subplots(len(rows), len(METRICS), squeeze=False)
+    records: list[dict] = []
+    entries: dict[str, Line2D | Patch] = {}
+    for axes, (task, constraint) in zip(grid, rows, strict=True):
+        found = [run for run in runs if run.task == task]
+        for ax, metric in zip(axes, METRICS, strict=True):
+            for group in _groups(found):
+                records += _draw_group(ax, group, metric, constraint, entries, notes)
+            if not ax.lines:
+                ax.text(0.5, 0.5, "no data", ha="center", transform=ax.transAxes)
+            records += _draw_budget(ax, found, metric, constraint, entries)
+            records += _draw_published(ax, found, metric, published, entries)
+            _dress(ax, found, metric)
+        axes[0].set_ylabel(_row_label(task, constraint))
+    for ax, metric in zip(grid[0], METRICS, strict=True):
+        ax.set_title(TITLES[metric])
+    for ax in grid[-1]:
+        ax.set_xlabel("environment steps")
+    figure.suptitle(_title(runs), fontsize=9.5)
+    figure.legend(entries.values(), entries, loc="outside lower center", ncols=4)
+    return figure, records
+
+
+def _rows(runs: list[Run]) -> Iterator[tuple[str, int]]:
+    """Tasks in order, those with several constraints once for each."""
+    order = {task: i for i, task in enumerate(config.TASKS)}
+    for task in sorted({run.task for run in runs}, key=lambda t: (order.get(t, len(order)), t)):
+        all_series = [s for r in runs if r.task == task for s in (r.evaluations, r.episodes)]
+        counts = [series.cost_returns.shape[1] for series in all_series if series is not None]
+        for constraint in range(max(counts)):
+            yield task, constraint
+
+
+def _row_label(task: str, constraint: int) -> str:
+    """The task, in lines short enough for a row's height."""
+    for part in ("Observable", config.EXTERNAL_TASK_PREFIX):
+        task = task.replace(part, f"{part}\n", 1)
+    return task if constraint == 0 else f"{task}\ncost {constraint + 1}"
+
+
+def _groups(runs: list[Run]) -> Iterator[list[Run]]:
+    """Seeds that belong together: one algorithm, trained here or shipped."""
+    for key in dict.fromkeys((run.shipped, run.algorithm) for run in runs):
+        yield [run for run in runs if (run.shipped, run.algorithm) == key]
+
+
+def _draw_group(
+    ax: Axes,
+    group: list[Run],
+    metric: str,
+    constraint: int,
+    entries: dict,
+    notes: list[str],
+) -> list[dict]:
+    found = [(run, curve(run, metric, constraint)) for run in group]
+    seeds = [(run, points) for run, points in found if points is not None]
+    if not seeds:
+        return []
+    first = group[0]
+    colour = COLOURS[first.algorithm]
+    look = {"color": colour, "linestyle": SHIPPED_DASHES if first.shipped else "-"}
+    records = []
+    for run, (steps, values) in seeds:
+        if len(seeds) > 1:
+            ax.plot(steps, values, color=colour, linewidth=0.5, alpha=0.5)
+        records += _records(run, metric, constraint, str(run.seed), steps, values)
+    middle = band([points for _, points in seeds])
+    if middle is None:
+        notes.append(f"{_where(first)}, {metric}: seeds have no steps in common: no median drawn")
+        return records
+    _note_lengths(seeds, metric, notes)
+    name = config.ALGORITHMS[first.algorithm] + (" (shipped)" if first.shipped else "")
+    entries[name] = Line2D([], [], linewidth=1.3, **look)
+    marker = {"marker": "o", "markersize": 2.2} if len(middle.env_steps) <= 20 else {}
+    ax.plot(middle.env_steps, middle.median, linewidth=1.3, **look, **marker)
+    if len(seeds) > 1:
+        ax.fill_between(
+            middle.env_steps, middle.low, middle.high, color=colour, alpha=0.2, linewidth=0
+        )
+        entries["5–95 % of seeds (thin: each)"] = Patch(color="#888888", alpha=0.4)
+        records += _records(first, metric, constraint, "median", *middle)
+    return records
+
+
+def _draw_budget(
+    ax: Axes, runs: list[Run], metric: str, constraint: int, entries: dict
+) -> list[dict]:
+    """A red dashed line at each budget d that the runs had, and at d per step for the regret."""
+    if metric == "return":
+        return []
+    known = [run for run in runs if constraint < len(run.cost_budgets)]
+    records = []
+    for run in {r.cost_budgets[constraint] / r.episode_steps: r for r in known}.values():
+        level = run.cost_budgets[constraint]
+        if metric == "cost_regret":
+            level /= run.episode_steps
+        ax.axhline(level, color=BUDGET_COLOUR, linestyle="--", linewidth=1.0)
+        entries["cost budget"] = Line2D([], [], color=BUDGET_COLOUR, linestyle="--", linewidth=1.0)
+        records += _records(run, metric, constraint, "budget", [np.nan], [level])
+    return [record | {"algorithm": "", "source": ""} for record in records]
+
+
+def _draw_published(
+    ax: Axes, runs: list[Run], metric: str, published: dict[str, Scores], entries: dict
+) -> list[dict]:
+    """Dashed lines at the paper's scores: the baselines, and the algorithms drawn here."""
+    if not all(run.comparable for run in runs):
+        return []
+    budget = COMPARABLE[runs[0].preset]
+    scores = published[budget] | (published["paper"] if budget == "short" else {})
+    drawn = {run.algorithm for run in runs}
+    records = []
+    for algorithm in config.ALGORITHMS:
+        found = scores.get((runs[0].task, algorithm))
+        if found is None or (algorithm not in drawn and (algorithm in ("lambda", "cem_mpc"))):
+            continue
+        estimate: Estimate = found[metric]
+        look = {"color": COLOURS[algorithm], "linestyle": (0, (3, 2)), "linewidth": 0.9}
+        ax.axhline(estimate.value, zorder=1, **look)
+        entries[f"{config.ALGORITHMS[algorithm]} (paper)"] = Line2D([], [], **look)
+        single = ([np.nan], [estimate.value], [estimate.low], [estimate.high])
+        extra = {"algorithm": algorithm, "source": f"published, {budget}"}
+        records += [r | extra for r in _records(runs[0], metric, 0, "published", *single)]
+    return records
+
+
+def _records(
+    run: Run,
+    metric: str,
+    constraint: int,
+    line: str,
+    steps: Sequence[float],
+    values: Sequence[float],
+    lows: Sequence[float | None] | None = None,
+    highs: Sequence[float | None] | None = None,
+) -> list[dict]:
+    """The numbers of one line, ready for the CSV; `line` is a seed, or what is drawn instead."""
+    names = {
+        "source": "shipped" if run.shipped else "ours",
+        "preset": run.preset,
+        "task": run.task,
+        "algorithm": run.algorithm,
+        "metric": metric,
+        "constraint": constraint + 1,
+        "line": line,
+    }
+    nothing = [None] * len(values)
+    lows, highs = (nothing if column is None else column for column in (lows, highs))
+    columns = zip(steps, values, lows, highs, strict=True)
+    return [
+        names | {"env_steps": _text(s), "value": _text(v), "low": _text(lo), "high": _text(hi)}
+        for s, v, lo, hi in columns
+    ]
+
+
+def _text(value: float | None) -> str:
+    return "" if value is None or np.isnan(value) else f"{value:.8g}"
+
+
+def _note_lengths(seeds: list, metric: str, notes: list[str]) -> None:
+    ends = [points[0][-1] for _, points in seeds]
+    if max(ends) > min(ends):
+        run = seeds[0][0]
+        notes.append(
+            f"{_where(run)}, {metric}: seeds end at {min(ends):,.0f} to {max(ends):,.0f} env "
+            f"steps; the median is drawn where all {len(seeds)} have data"
+        )
+
+
+def _where(run: Run) -> str:
+    owner = "shipped " if run.shipped else ""
+    return f"{owner}{run.preset} preset, {config.ALGORITHMS[run.algorithm]} on {run.task}"
+
+
+def _dress(ax: Axes, runs: list[Run], metric: str) -> None:
+    ends = [s.env_steps[-1] for r in runs for s in (r.evaluations, r.episodes) if s is not None]
+    ax.set_xlim(0, max(ends) * 1.02)
+    ax.xaxis.set_major_formatter(EngFormatter(sep=""))
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.yaxis.set_major_locator(MaxNLocator(4))
+    ax.grid(alpha=0.25, linewidth=0.5)
+    ax.margins(y=0.08)
+    highest = ax.dataLim.y1
+    if metric != "return" and np.isfinite(highest) and highest > 0:
+        ax.set_ylim(-0.03 * highest, 1.08 * highest)
+
+
+def _title(runs: list[Run]) -> str:
+    preset = runs[0].preset
+    if all(run.comparable for run in runs):
+        return f"Learning curves, {preset} preset"
+    changed = " with changed settings" if any(run.changed for run in runs) else ""
+    return f"Learning curves, {preset} preset{changed}\n(reduced scale, {NOT_COMPARABLE})"

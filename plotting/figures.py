@@ -1,0 +1,104 @@
+"""Draws every figure and table of a results folder: `python plotting/figures.py results/`.
+
+Reads the runs below the folder, the shipped runs and the paper's scores; writes RESULTS/figures
+and RESULTS/tables; prints Table 3. What cannot be read is named and the rest is still drawn.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from la_mbda.config import SG6_TASKS
+from plotting.curves import draw_curves
+from plotting.results import COMPARABLE, Results, Run, Scores, read_published, read_results
+from plotting.table1 import table1
+from plotting.tables import (
+    Table,
+    scale_of,
+    table2_ours,
+    table2_published,
+    table3_ours,
+    table3_published,
+)
+
+HOW_TO_TRAIN = "bash experiments/run_sg6.sh"
+
+
+def main(argv: Sequence[str]) -> int:
+    """Draws, prints, and returns the exit status."""
+    parser = argparse.ArgumentParser(prog="figures.py", description=__doc__.split("\n")[0])
+    parser.add_argument("results", type=Path, help="folder that --results named when training")
+    folder = parser.parse_args(argv).results
+    try:
+        results, published = read_results(folder), read_published()
+    except ValueError as error:
+        return fail(str(error))
+    try:
+        make_all(folder, results, published)
+    except OSError as error:
+        return fail(f"cannot write to {folder} ({error})")
+    return 0
+
+
+def fail(message: str) -> int:
+    """Says what is wrong, and returns the exit status."""
+    print(f"figures.py: error: {message}", file=sys.stderr)
+    return 1
+
+
+def make_all(folder: Path, results: Results, published: dict[str, Scores]) -> None:
+    """Writes all figures and tables, prints Table 3 and what is missing.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    for warning in results.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    for name in ("figures", "tables"):
+        (folder / name).mkdir(exist_ok=True)
+    third = [table3_published(published)]
+    notes: list[str] = []
+    tables = [table1(), *table2_published(published)]
+    for runs in finished_groups(results.runs):
+        tables.append(table2_ours(runs))
+        if any(run.task in SG6_TASKS for run in runs):
+            third.append(table3_ours(runs, results.runs, published))
+        else:
+            notes.append(f"{scale_of(runs)}: no SG6 task is finished, hence no Table 3 of it")
+    for table in (*tables, *third):
+        table.write(folder / "tables")
+    figures, remarks = draw_curves(results.runs, published, folder / "figures")
+    for table in third:
+        print(f"\n{table.markdown()}", end="")
+    print_end(folder, results.runs, figures, [*tables, *third], notes + remarks)
+
+
+def finished_groups(runs: Sequence[Run]) -> Iterator[list[Run]]:
+    """Finished runs that belong in one table: of one preset, trained here or shipped."""
+    finished = [run for run in runs if run.score is not None]
+    for key in dict.fromkeys((run.preset, run.shipped) for run in finished):
+        yield [run for run in finished if (run.preset, run.shipped) == key]
+
+
+def print_end(
+    folder: Path, runs: Sequence[Run], figures: list[Path], tables: list[Table], notes: list[str]
+) -> None:
+    """What was read, what was written, and what to run where something is missing."""
+    print()
+    for note in notes:
+        print(f"note: {note}")
+    own = [run for run in runs if not run.shipped]
+    finished = sum(run.score is not None for run in own)
+    if not own:
+        print(f"{folder} holds no runs; to make them: {HOW_TO_TRAIN} --results {folder}")
+    elif not any(run.preset in COMPARABLE for run in own):
+        print(f"no runs at the paper's scale; to make them: {HOW_TO_TRAIN} --preset paper")
+    print(f"{len(own)} runs read, {finished} finished; {len(runs) - len(own)} shipped runs beside")
+    for path in figures:
+        print(f"figure: {path}")
+    print(f"tables: {folder / 'tables'} ({len(tables)}, each as .md, .tex and .csv)")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

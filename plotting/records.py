@@ -1,0 +1,173 @@
+"""Reads one file of a run folder, and tells plainly what is wrong with it.
+
+Nothing is repaired: what cannot be trusted is left out, with one line that names file and problem.
+"""
+
+import json
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+_NO_JSON = "no valid JSON"
+
+
+class Series(NamedTuple):
+    """Episodes or evaluations of a run, in the order of environment steps.
+
+    `env_steps` and `returns` are `[n]`; `cost_returns` is `[n, constraints]`. Returns and cost
+    returns are undiscounted sums over an episode (the mean over episodes, for an evaluation).
+    """
+
+    env_steps: np.ndarray
+    returns: np.ndarray
+    cost_returns: np.ndarray
+
+
+class Score(NamedTuple):
+    """The score of a finished run: Ĵ, Ĵ_c `[constraints]` and ρ_c `[constraints]`."""
+
+    env_steps: float
+    returns: float
+    cost_returns: tuple[float, ...]
+    cost_regrets: tuple[float, ...]
+
+
+def read_object(path: Path) -> dict:
+    """Reads a JSON object.
+
+    Raises:
+        ValueError: the file is missing, unreadable or holds something else.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: no valid JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: holds no JSON object")
+    return values
+
+
+def read_score(path: Path, expected: dict[str, object]) -> Score:
+    """Reads `score.json`.
+
+    Args:
+        expected: what its preset, algorithm, task and seed must be, after the folder's place.
+
+    Raises:
+        ValueError: a value is missing, not finite or not of this run.
+    """
+    values = read_object(path)
+    for name, value in expected.items():
+        if name not in values:
+            raise ValueError(f"{path}: lacks {name!r}")
+        if folder_name(values[name]) != value:
+            raise ValueError(f"{path}: {name} is {values[name]!r}, but its folder says {value!r}")
+    try:
+        score = Score(
+            number(values, "env_steps"),
+            number(values, "return"),
+            numbers(values, "cost_return"),
+            numbers(values, "cost_regret"),
+        )
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if len(score.cost_returns) != len(score.cost_regrets):
+        raise ValueError(f"{path}: cost_return and cost_regret differ in number of constraints")
+    return score
+
+
+def read_series(path: Path, whole: bool) -> tuple[Series | None, list[str]]:
+    """Reads `episodes.jsonl` or `evaluations.jsonl`.
+
+    Args:
+        whole: each line builds on all before it (a cumulative sum), so that nothing after a bad
+            line can be used; otherwise only bad lines are left out.
+
+    Returns:
+        The series, None where not one line is usable, and warnings.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        return None, [f"{path}: cannot be read ({error.strerror}): not drawn"]
+    rows, bad = [], []
+    lines = text.split("\n")
+    for index, line in enumerate(lines):
+        if not line.strip():
+            continue
+        try:
+            rows.append(_row(line, rows[-1] if rows else None))
+        except ValueError as error:
+            half = index == len(lines) - 1 and str(error) == _NO_JSON
+            bad.append(f"line {index + 1}: {'half-written' if half else error}")
+            if whole:
+                break
+    warnings = [_summary(path, bad, whole and index < len(lines) - 1)] if bad else []
+    if not rows:
+        return None, warnings or [f"{path}: is empty: not drawn"]
+    columns = [np.array(column, dtype=float) for column in zip(*rows, strict=True)]
+    return Series(*columns), warnings
+
+
+def number(values: dict, name: str) -> float:
+    """A finite number of a JSON object.
+
+    Raises:
+        ValueError: it is missing, no number, or not finite.
+    """
+    if name not in values:
+        raise ValueError(f"lacks {name!r}")
+    value = values[name]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name} is {value!r}, not a number")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} is {value}")
+    return float(value)
+
+
+def numbers(values: dict, name: str) -> tuple[float, ...]:
+    """A finite number, or a list of them (one per constraint), as a tuple.
+
+    Raises:
+        ValueError: one is missing, no number, or not finite.
+    """
+    value = values.get(name)
+    if not isinstance(value, list):
+        return (number(values, name),)
+    if not value:
+        raise ValueError(f"{name} is an empty list")
+    return tuple(number({name: item}, name) for item in value)
+
+
+def folder_name(value: object) -> object:
+    """A name as run folders spell it: `gymnasium:` ids lose the signs that paths cannot hold."""
+    return value.replace(":", "_").replace("/", "_") if isinstance(value, str) else value
+
+
+def _row(line: str, before: tuple | None) -> tuple:
+    try:
+        values = json.loads(line)
+    except ValueError as error:
+        raise ValueError(_NO_JSON) from error
+    if not isinstance(values, dict):
+        raise ValueError("no JSON object")
+    row = (
+        number(values, "env_steps"),
+        number(values, "return"),
+        numbers(values, "cost_return"),
+    )
+    if row[0] <= (before[0] if before else 0):
+        raise ValueError(f"env_steps {row[0]:g} does not come after the line before")
+    if before and len(row[2]) != len(before[2]):
+        raise ValueError(f"{len(row[2])} costs where the lines before have {len(before[2])}")
+    return row
+
+
+def _summary(path: Path, bad: list[str], rest: bool) -> str:
+    more = f" (and {len(bad) - 1} more such lines)" if len(bad) > 1 else ""
+    kept = "left out with all after it, as the sum is unknown from there" if rest else "left out"
+    return f"{path}: {bad[0]}{more}: {kept}"

@@ -1,0 +1,255 @@
+"""Learning curves, and the command as people run it."""
+
+import csv
+import subprocess
+import sys
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_plotting_reading import STEPS, write_lines, write_run
+
+from la_mbda import config
+from plotting import curves
+from plotting.aggregate import band, cost_regret
+from plotting.curves import BUDGET_COLOUR, COLOURS, curve, draw_curves
+from plotting.figures import make_all
+from plotting.results import read_published, read_results
+
+COMMAND = Path(__file__).resolve().parents[1] / "plotting" / "figures.py"
+
+
+def drawn(tmp_path, shipped="none"):
+    """Draws the curves of the runs below a folder; returns paths, notes and the CSV's records."""
+    runs = read_results(tmp_path, shipped=tmp_path / shipped).runs
+    paths, notes = draw_curves(runs, read_published(), tmp_path)
+    records = []
+    for path in paths:
+        assert path.read_bytes().startswith(b"\x89PNG")
+        records += csv.DictReader(path.with_suffix(".csv").open())
+    return paths, notes, records
+
+
+def line(records, metric, name):
+    """Steps and values of one drawn line."""
+    chosen = [r for r in records if (r["metric"], r["line"]) == (metric, name)]
+    return [(float(r["env_steps"] or 0), float(r["value"])) for r in chosen]
+
+
+def run_command(*arguments, cwd):
+    return subprocess.run(
+        [sys.executable, str(COMMAND), *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_regret_is_all_costs_so_far_per_step():
+    found = cost_regret(np.array([1_000.0, 2_000.0, 4_000.0]), np.array([50.0, 0.0, 150.0]))
+    np.testing.assert_allclose(found, [0.05, 0.025, 0.05])
+
+
+def test_band_by_hand_joins_seeds_only_where_all_have_data():
+    first = (np.array([0.0, 10.0, 20.0]), np.array([0.0, 10.0, 20.0]))
+    second = (np.array([5.0, 15.0]), np.array([1.0, 3.0]))
+    found = band([first, second])
+    np.testing.assert_array_equal(found.env_steps, [5, 10, 15])
+    np.testing.assert_allclose(found.median, [3, 6, 9])
+    np.testing.assert_allclose(found.low, [1.2, 2.4, 3.6])
+    np.testing.assert_allclose(found.high, [4.8, 9.6, 14.4])
+
+
+def test_seeds_without_common_steps_have_no_band():
+    assert band([(np.array([1.0]), np.array([1.0])), (np.array([2.0]), np.array([1.0]))]) is None
+
+
+def test_the_numbers_drawn_are_those_of_the_run(tmp_path):
+    for seed in range(3):
+        write_run(tmp_path, seed=seed)
+    paths, notes, records = drawn(tmp_path)
+    assert [path.name for path in paths] == ["learning_curves_quick.png"]
+    assert notes == []
+    assert line(records, "return", "2") == [(s, i + 2) for i, s in enumerate(STEPS)]
+    assert line(records, "return", "median") == [(s, i + 1) for i, s in enumerate(STEPS)]
+    spread = next(r for r in records if (r["metric"], r["line"]) == ("return", "median"))
+    assert (float(spread["low"]), float(spread["high"])) == pytest.approx((0.1, 1.9))
+    assert line(records, "cost_return", "median") == [(s, 30.0) for s in STEPS]
+    assert line(records, "cost_regret", "median") == [(s, 0.02) for s in STEPS]
+    assert line(records, "cost_return", "budget") == [(0, 25.0)]
+    assert line(records, "cost_regret", "budget") == [(0, 0.025)]
+
+
+def test_published_lines_are_drawn_at_the_papers_scale_only(tmp_path):
+    write_run(tmp_path, preset="quick")
+    write_run(tmp_path, preset="cpu", task="CarGoal1")
+    write_run(tmp_path, preset="paper")
+    write_run(tmp_path, preset="paper", task="CarGoal1", env_steps=8_000)
+    _, _, records = drawn(tmp_path)
+    published = [r for r in records if r["line"] == "published"]
+    assert {(r["preset"], r["task"]) for r in published} == {("paper", "PointGoal1")}
+    returns = {r["algorithm"]: float(r["value"]) for r in published if r["metric"] == "return"}
+    assert returns == {
+        "lambda": 18.8228,
+        "ppo": 17.476,
+        "ppo_lagrangian": 4.19325,
+        "trpo_lagrangian": 8.91784,
+        "cpo": 15.693,
+    }
+
+
+def test_seeds_of_unequal_length_are_said(tmp_path):
+    write_run(tmp_path, seed=0)
+    write_run(tmp_path, seed=1, steps=STEPS[:2], score=None)
+    _, notes, records = drawn(tmp_path)
+    assert [step for step, _ in line(records, "return", "median")] == [2_000, 4_000]
+    assert [step for step, _ in line(records, "return", "0")] == list(STEPS)
+    assert any("LAMBDA on PointGoal1, return: seeds end at 4,000 to 8,000" in n for n in notes)
+
+
+def test_shipped_runs_are_lines_of_their_own(tmp_path):
+    write_run(tmp_path, seed=0)
+    write_run(tmp_path / "shipped", seed=1)
+    _, _, records = drawn(tmp_path, shipped="shipped")
+    seeds = {(r["source"], r["line"]) for r in records if r["metric"] == "return"}
+    assert seeds == {("ours", "0"), ("shipped", "1")}
+
+
+def test_a_run_without_evaluations_still_has_its_regret(tmp_path):
+    path = write_run(tmp_path, score=None)
+    (path / "evaluations.jsonl").unlink()
+    _, _, records = drawn(tmp_path)
+    assert line(records, "return", "0") == []
+    assert line(records, "cost_regret", "0") == [(s, 0.02) for s in STEPS]
+
+
+def test_long_runs_are_thinned_but_keep_their_ends(tmp_path):
+    path = write_run(tmp_path)
+    count = curves.MOST_POINTS * 3
+    write_lines(
+        path / "episodes.jsonl",
+        [{"env_steps": i, "return": 0.0, "cost_return": float(i)} for i in range(1, count + 1)],
+    )
+    (run,) = read_results(tmp_path, shipped=tmp_path / "none").runs
+    steps, values = curve(run, "cost_regret", 0)
+    assert len(steps) == curves.MOST_POINTS
+    assert (steps[0], steps[-1]) == (1, count)
+    np.testing.assert_allclose(values, (steps + 1) / 2)
+
+
+def test_each_constraint_has_its_own_row(tmp_path):
+    path = write_run(tmp_path, task="gymnasium:My-v0", cost_budget=(25.0, 3.0), score=None)
+    for name in ("episodes", "evaluations"):
+        text = {"env_steps": 1_000, "return": 1.0, "cost_return": [5.0, 7.0]}
+        write_lines(path / f"{name}.jsonl", [text])
+    _, _, records = drawn(tmp_path)
+    costs = {
+        (r["constraint"], r["line"]): float(r["value"])
+        for r in records
+        if r["metric"] == "cost_return"
+    }
+    assert costs == {
+        ("1", "0"): 5.0,
+        ("1", "budget"): 25.0,
+        ("2", "0"): 7.0,
+        ("2", "budget"): 3.0,
+    }
+
+
+def test_colours_stay_apart_for_the_colour_blind():
+    assert COLOURS.keys() == config.ALGORITHMS.keys()
+    for matrix in VISIONS.values():
+        seen = [lab(matrix @ linear(c)) for c in (*COLOURS.values(), BUDGET_COLOUR)]
+        assert min(np.linalg.norm(a - b) for a, b in combinations(seen, 2)) > 15
+
+
+# Machado, Oliveira and Fernandes 2009, severity 1, on linear RGB.
+VISIONS = {
+    "normal": np.eye(3),
+    "protan": np.array(
+        [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ]
+    ),
+    "deutan": np.array(
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ]
+    ),
+    "tritan": np.array(
+        [
+            [1.255528, -0.076749, -0.178779],
+            [-0.078411, 0.930809, 0.147602],
+            [0.004733, 0.691367, 0.303900],
+        ]
+    ),
+}
+
+
+def linear(colour: str) -> np.ndarray:
+    """Linear RGB `[3]` of `#rrggbb`."""
+    rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
+def lab(rgb: np.ndarray) -> np.ndarray:
+    """CIELAB `[3]` of linear RGB, under D65."""
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    xyz = to_xyz @ np.clip(rgb, 0, 1) / [0.9505, 1, 1.089]
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def test_the_command_draws_what_it_can_and_names_the_rest(tmp_path):
+    results = tmp_path / "results"
+    for task in config.SG6_TASKS:
+        write_run(results, task=task)
+    broken = write_run(results, seed=1)
+    (broken / "score.json").write_text("{")
+    done = run_command("results", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Table 3, published" in done.stdout
+    assert "| 1.526, 0.0, 0.466 |" in done.stdout
+    assert "Table 3, ours: quick preset (reduced scale, not comparable" in done.stdout
+    warnings = [text for text in done.stderr.splitlines() if text.startswith("warning: ")]
+    assert len(warnings) == 1
+    assert "results/quick/lambda/PointGoal1/seed_1/score.json" in warnings[0]
+    assert "7 runs read, 6 finished" in done.stdout
+    assert (results / "figures/learning_curves_quick.png").stat().st_size > 10_000
+    names = {path.stem for path in (results / "tables").glob("*.md")}
+    tables = {"table1", "table2_published", "table2_published_long", "table3_published"}
+    assert tables | {"table2_ours_quick", "table3_ours_quick"} <= names
+    for suffix in ("csv", "tex"):
+        assert {path.stem for path in (results / "tables").glob(f"*.{suffix}")} == names
+
+
+def test_a_folder_without_runs_still_has_the_published_tables(tmp_path, capsys):
+    make_all(tmp_path, read_results(tmp_path, shipped=tmp_path / "none"), read_published())
+    printed = capsys.readouterr().out
+    assert "Table 3, published" in printed
+    assert "ours" not in printed
+    assert f"{tmp_path} holds no runs; to make them: bash experiments/run_sg6.sh" in printed
+    assert not list((tmp_path / "figures").iterdir())
+
+
+@pytest.mark.parametrize("name", ["nowhere", "file"])
+def test_what_is_no_folder_is_one_clear_line(tmp_path, name):
+    (tmp_path / "file").touch()
+    done = run_command(name, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"figures.py: error: {name} is no folder")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_plotting_needs_neither_tensorflow_nor_mujoco():
+    heavy = "{'tensorflow', 'tensorflow_probability', 'keras', 'mujoco'}"
+    code = f"import sys, plotting.figures; print({heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

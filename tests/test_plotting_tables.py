@@ -1,0 +1,217 @@
+"""Tables 1, 2 and 3, and the normalisation and statistics behind them."""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_plotting_reading import write_run
+
+from la_mbda import config
+from plotting.aggregate import mean, median_with_spread, normalise
+from plotting.results import Estimate, read_published, read_results
+from plotting.table1 import table1
+from plotting.tables import (
+    find_divisor,
+    show,
+    table2_ours,
+    table2_published,
+    table3_ours,
+    table3_published,
+)
+
+# Table 3 of the paper, digit by digit: TRPO-Lagrangian, PPO-Lagrangian, CPO, LAMBDA.
+PAPER_TABLE3 = """
+PointGoal1 | 0.510, 0.004, 0.405 | 0.240, 0.0, 0.419 | 0.898, 0.302, 0.599 | 1.077, 0.0, 0.483
+PointGoal2 | 0.119, 0.059, 0.304 | 0.090, 0.197, 0.349 | 0.306, 0.132, 0.377 | 0.902, 0.0, 0.229
+CarGoal1 | 0.501, 0.0, 0.522 | 0.255, 0.0, 0.474 | 1.579, 0.604, 0.924 | 1.284, 0.0, 0.704
+PointPush1 | 0.714, 0.0, 0.315 | 0.185, 0.0, 0.249 | 1.606, 0.311, 0.687 | 0.203, 0.0, 0.309
+PointButton1 | 0.077, 0.0, 0.223 | 0.058, 0.0, 0.242 | 0.516, 0.343, 0.495 | 0.287, 0.0, 0.302
+DoggoGoal1 | -1.257, 0.227, 0.624 | -0.891, 0.293, 0.707 | -0.723, 0.643, 0.769 | 5.400, 0.0, 0.770
+SG6 average | 0.111, 0.048, 0.399 | -0.011, 0.082, 0.407 | 0.697, 0.389, 0.642 | 1.526, 0.0, 0.466
+"""
+
+
+def estimates(returns, cost_return, cost_regret):
+    """A score without spread."""
+    values = {"return": returns, "cost_return": cost_return, "cost_regret": cost_regret}
+    return {name: Estimate(value) for name, value in values.items()}
+
+
+def ours(tmp_path):
+    """Table 3 of the runs below a folder."""
+    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
+    return table3_ours(runs, runs, read_published())
+
+
+def cell(table, task, algorithm):
+    """A cell by its row's and its column's name."""
+    (row,) = [row for row in table.rows if row[0] == task]
+    return row[table.columns.index(algorithm)]
+
+
+def test_table3_is_the_papers_to_every_digit():
+    table = table3_published(read_published())
+    assert table.columns == ("task", "TRPO-Lagrangian", "PPO-Lagrangian", "CPO", "LAMBDA")
+    expected = [
+        tuple(cell.strip() for cell in line.split("|"))
+        for line in PAPER_TABLE3.strip().splitlines()
+    ]
+    assert table.rows == expected
+    assert sum(len(cell.split(",")) for row in table.rows for cell in row[1:]) == 84
+
+
+def test_table3_as_latex_and_csv_hold_the_same_numbers():
+    table = table3_published(read_published())
+    assert r"DoggoGoal1 & -1.257, 0.227, 0.624 & " in table.latex()
+    records = list(csv.DictReader(io.StringIO(table.csv())))
+    assert len(records) == 84
+    found = [r for r in records if (r["task"], r["algorithm"]) == ("DoggoGoal1", "LAMBDA")]
+    assert float(found[0]["value"]) == pytest.approx(5.86736 / 1.08649, rel=1e-12)
+
+
+def test_table2_holds_the_unnormalised_scores():
+    short, long = table2_published(read_published())
+    assert cell(short, "PointGoal1", "LAMBDA") == "18.823, 11.200, 0.034"
+    assert cell(short, "DoggoGoal1", "PPO-Lagrangian") == "-0.969, 42.092, 0.043"
+    assert cell(short, "PointPush1", "CEM-MPC") == "0.577, 4.100, 0.029"
+    assert cell(long, "DoggoGoal1", "PPO") == "50.681, 74.261, 0.077"
+    assert len(short.rows) == len(long.rows) == 6
+    assert "CEM-MPC" not in long.columns
+
+
+def test_table1_matches_the_paper_and_shows_a_setting_that_does_not(monkeypatch):
+    table = table1()
+    assert {row[-1] for row in table.rows} == {"yes"}
+    assert ("Posterior samples", "N", "5", "5", "yes") in table.rows
+    assert ("Initial penalty", "μ_0", "5e-09", "5e-09", "yes") in table.rows
+    assert ("Env steps, DoggoGoal1", "", "2,000,000", "2,000,000", "yes") in table.rows
+
+    make_config = config.make_config
+    monkeypatch.setattr(
+        config, "make_config", lambda preset, task: make_config(preset, task, posterior_samples=4)
+    )
+    assert ("Posterior samples", "N", "4", "5", "NO") in table1().rows
+
+
+def test_normalisation_by_hand():
+    score, ppo = estimates(5.0, 45.0, 0.03), estimates(10.0, 65.0, 0.06)
+    assert normalise(score, ppo) == pytest.approx(
+        {"return": 0.5, "cost_return": 0.5, "cost_regret": 0.5}
+    )
+    safe = estimates(5.0, 25.0, 0.0)
+    assert normalise(safe, ppo) == {"return": 0.5, "cost_return": 0.0, "cost_regret": 0.0}
+
+
+@pytest.mark.parametrize("ppo_return", [0.0, -1.0])
+def test_a_ppo_return_that_is_not_positive_makes_no_quotient(ppo_return):
+    found = normalise(estimates(5.0, 45.0, 0.03), estimates(ppo_return, 65.0, 0.06))
+    assert found["return"] is None
+    assert found["cost_return"] == pytest.approx(0.5)
+
+
+def test_a_ppo_that_keeps_the_budget_divides_by_a_millionth():
+    found = normalise(estimates(5.0, 26.0, 0.03), estimates(10.0, 20.0, 0.0))
+    assert found["cost_return"] == pytest.approx(1e6)
+    assert found["cost_regret"] is None
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=9))
+def test_the_median_lies_between_its_percentiles(values):
+    found = median_with_spread(values)
+    assert found.value == pytest.approx(np.median(values))
+    if len(values) == 1:
+        assert found.low is None
+        assert found.high is None
+    else:
+        assert min(values) <= found.low <= found.value <= found.high <= max(values)
+
+
+def test_percentiles_by_hand():
+    assert median_with_spread([4.0, 0.0, 2.0, 1.0, 3.0]) == pytest.approx((2.0, 0.2, 3.8))
+
+
+def test_means_leave_out_what_is_unknown():
+    assert mean([1.0, None, 3.0]) == 2.0
+    assert mean([None]) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "n/a"), (0.0, "0.0"), (-0.0001, "0.000"), (-1.2567, "-1.257"), (2.5e7, "2.5e+07")],
+)
+def test_numbers_as_the_paper_prints_them(value, text):
+    assert show(value) == text
+
+
+def test_our_table3_takes_medians_and_the_published_ppo_and_says_its_scale(tmp_path):
+    for task in config.SG6_TASKS:
+        for seed, value in enumerate((1.0, 100.0, 3.0)):
+            write_run(tmp_path, task=task, seed=seed, score=(value, 35.0, 0.01))
+    table = ours(tmp_path)
+    assert "quick preset" in table.title
+    assert "not comparable with the paper" in table.title
+    expected = f"{3 / 17.476:.3f}, {10 / (76.4389 - 25):.3f}, {0.01 / 0.0713641:.3f}"
+    assert cell(table, "PointGoal1", "LAMBDA") == expected
+    assert table.rows[-1][0] == "SG6 average"
+    notes = "\n".join(table.notes)
+    assert "LAMBDA: 3 seeds, 8,000 env steps." in notes
+    assert f"the published PPO (short: 1M/2M env steps): {', '.join(config.SG6_TASKS)}" in notes
+
+
+def test_our_own_ppo_at_paper_scale_is_the_divisor_where_it_is_finished(tmp_path):
+    write_run(tmp_path, score=(6.0, 35.0, 0.02))
+    write_run(tmp_path, task="CarGoal1", score=(6.0, 35.0, 0.02))
+    write_run(tmp_path, algorithm="ppo", preset="paper", score=(4.0, 45.0, 0.04))
+    write_run(tmp_path, task="CarGoal1", algorithm="ppo", preset="paper", score=None)
+    write_run(tmp_path, algorithm="ppo", preset="quick", score=(1.0, 1.0, 1.0))
+    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
+    quick = [run for run in runs if run.preset == "quick" and run.algorithm == "lambda"]
+    table = table3_ours(quick, runs, read_published())
+    assert cell(table, "PointGoal1", "LAMBDA") == "1.500, 0.500, 0.500"
+    notes = "\n".join(table.notes)
+    assert "Normalised by our own PPO (paper preset, 1 seed): PointGoal1." in notes
+    assert "Normalised by the published PPO (short: 1M/2M env steps): CarGoal1." in notes
+
+
+def test_a_ppo_with_changed_settings_is_no_divisor(tmp_path):
+    write_run(tmp_path, algorithm="ppo", preset="paper", score=(4.0, 45.0, 0.04), env_steps=8_000)
+    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
+    assert find_divisor("PointGoal1", runs, read_published()).source.startswith("the published")
+    assert "not comparable" in table3_ours(runs, runs, read_published()).title
+
+
+def test_a_failed_ppo_gives_na_left_out_of_the_average(tmp_path):
+    for task in config.SG6_TASKS:
+        ppo_return = -1.0 if task == "DoggoGoal1" else 2.0
+        write_run(tmp_path, task=task, preset="paper", score=(1.0, 35.0, 0.02))
+        score = (ppo_return, 45.0, 0.04)
+        write_run(tmp_path, task=task, algorithm="ppo", preset="paper", score=score)
+    table = ours(tmp_path)
+    assert cell(table, "DoggoGoal1", "LAMBDA") == "n/a, 0.500, 0.500"
+    assert cell(table, "SG6 average", "LAMBDA") == "0.500, 0.500, 0.500"
+    notes = "\n".join(table.notes)
+    assert "DoggoGoal1: J̄ is n/a, as Ĵ of our own PPO (paper preset, 1 seed) is -1" in notes
+    assert "LAMBDA: the average of J̄ leaves out n/a: DoggoGoal1." in notes
+    assert "not comparable" not in table.title
+
+
+def test_an_average_over_fewer_tasks_is_not_called_the_sg6_average(tmp_path):
+    write_run(tmp_path, score=(17.476, 25.0, 0.0713641))
+    table = ours(tmp_path)
+    assert [row[0] for row in table.rows] == ["PointGoal1", "average, incomplete"]
+    assert table.rows[-1][1] == "1.000, 0.0, 1.000"
+    assert any("the average is over 1 of 6 tasks, without PointGoal2" in n for n in table.notes)
+
+
+def test_tasks_outside_sg6_are_in_table2_only(tmp_path):
+    write_run(tmp_path, score=(1.0, 2.0, 0.003))
+    write_run(tmp_path, task="ObservablePointPush1", score=(4.0, 5.0, 0.006))
+    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
+    second = table2_ours(runs)
+    assert cell(second, "ObservablePointPush1", "LAMBDA") == "4.000, 5.000, 0.006"
+    third = table3_ours(runs, runs, read_published())
+    assert all(row[0] != "ObservablePointPush1" for row in third.rows)
+    assert any("Table 2 only: ObservablePointPush1" in note for note in third.notes)
