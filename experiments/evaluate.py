@@ -31,10 +31,11 @@ def main(argv: Sequence[str]) -> int:
         raise ValueError(f"episodes is {arguments.episodes}: choose 1 or more")
     if arguments.video is not None and arguments.video.suffix not in (".mp4", ".gif"):
         raise ValueError(f"video {arguments.video} must end in .mp4 or .gif")
-    from la_mbda.environments import make_environment
-    from la_mbda.episodes import evaluate
-    from la_mbda.randomness import derive_seed
-    from la_mbda.training import load_agent
+    with command_line.without_native_messages():
+        from la_mbda.environments import make_environment
+        from la_mbda.episodes import evaluate
+        from la_mbda.randomness import derive_seed
+        from la_mbda.training import load_agent
 
     agent = load_agent(arguments.run)
     modes = ["rgb_array" if arguments.video else None] + [None] * (arguments.episodes - 1)

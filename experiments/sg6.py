@@ -15,6 +15,7 @@ import joblib
 
 from la_mbda import command_line
 from la_mbda.config import SG6_TASKS, Config
+from la_mbda.environments import check_rendering
 from la_mbda.run_folder import check_config, run_path
 from la_mbda.scores import collect_scores
 
@@ -42,7 +43,8 @@ class SweepArguments(command_line.Settings):
 def main(argv: Sequence[str]) -> int:
     """Plans, trains, collects, draws; the exit status is not 0 if a run failed."""
     plan, arguments = make_plan(argv)
-    check_rendering(plan)
+    for config in plan:
+        check_rendering(config)
     print_plan(plan, arguments.results)
     begin = time.perf_counter()
     todo = [config for config in plan if not is_finished(config, arguments.results)]
@@ -96,21 +98,10 @@ def split(text: str) -> list[str]:
 
 def default_preset() -> str:
     """`paper` where TensorFlow sees a GPU, else `quick`."""
-    import tensorflow as tf  # Takes seconds, and is needed for nothing else here.
+    with command_line.without_native_messages():
+        import tensorflow as tf  # Takes seconds, and is needed for nothing else here.
 
     return "paper" if tf.config.list_physical_devices("GPU") else "quick"
-
-
-def check_rendering(plan: list[Config]) -> None:
-    """Draws one picture, if any run needs pictures.
-
-    Raises:
-        RuntimeError: there is no GL library; the message names the package.
-    """
-    if any(config.training.observation == "vision" for config in plan):
-        from la_mbda.safety_gym import check_gl
-
-        check_gl()
 
 
 def is_finished(config: Config, results: Path) -> bool:

@@ -25,7 +25,9 @@ def main(argv: Sequence[str]) -> int:
     """Parses, trains, prints the score."""
     arguments = command_line.parse(TrainArguments, argv, preset="cpu", task="PointGoal1")
     config = arguments.config(arguments.preset, arguments.task, arguments.algorithm, arguments.seed)
-    from la_mbda.training import train  # TensorFlow takes seconds; errors above should not wait.
+    # TensorFlow takes seconds to load; the errors above should not wait for it.
+    with command_line.without_native_messages():
+        from la_mbda.training import train
 
     score = train(config, arguments.results)
     print(

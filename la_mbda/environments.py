@@ -9,8 +9,18 @@ import gymnasium
 import numpy as np
 
 from la_mbda.config import EXTERNAL_TASK_PREFIX, Config
-from la_mbda.networks import IMAGE_SIZE
-from la_mbda.safety_gym import ActionRepeat
+from la_mbda.safety_gym import IMAGE_SIZE, ActionRepeat, check_gl
+
+
+def check_rendering(config: Config) -> None:
+    """Draws a small picture, if the config's task is one that shows pictures.
+
+    Raises:
+        RuntimeError: there is no GL library; the message names the packages to install.
+    """
+    external = config.task.startswith(EXTERNAL_TASK_PREFIX)
+    if not external and config.training.observation == "vision":
+        check_gl()
 
 
 def make_environment(config: Config, render_mode: str | None = None) -> gymnasium.Env:
@@ -36,7 +46,7 @@ def make_environment(config: Config, render_mode: str | None = None) -> gymnasiu
 def _make_external(name: str, render_mode: str | None) -> gymnasium.Env:
     try:
         env = gymnasium.make(name, render_mode=render_mode)
-    except gymnasium.error.Error as error:
+    except (gymnasium.error.Error, ImportError) as error:
         message = f"gymnasium cannot make {name!r} ({error}): install or register it"
         raise ValueError(message) from error
     actions, observations = env.action_space, env.observation_space
@@ -56,6 +66,8 @@ def _make_external(name: str, render_mode: str | None) -> gymnasium.Env:
             f"{name} has observation space {observations}: wrap it to give a vector or a uint8 "
             f"image of {IMAGE_SIZE}x{IMAGE_SIZE}"
         )
+    if vector:
+        env = gymnasium.wrappers.DtypeObservation(env, np.float32)
     return gymnasium.wrappers.RescaleAction(env, np.float32(-1.0), np.float32(1.0))
 
 

@@ -12,7 +12,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-IMAGE_SIZE = 64
 ENCODER_KERNEL = 4
 DECODER_KERNELS = (5, 5, 6, 6)
 

@@ -8,7 +8,6 @@ import json
 import os
 import platform
 import subprocess
-import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -146,7 +145,6 @@ def provenance(config: Config) -> dict:
             "processor": _processor(),
             "cores": os.cpu_count(),
         },
-        "command": sys.argv,
     }
 
 

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from la_mbda import checkpoint
 from la_mbda.agent import Agent
 from la_mbda.config import Config, from_dict
-from la_mbda.environments import make_environment
+from la_mbda.environments import check_rendering, make_environment
 from la_mbda.episodes import Played, evaluate, play_exploring, play_random
 from la_mbda.randomness import derive_seed
 from la_mbda.replay import Episode
@@ -36,7 +36,9 @@ def train(config: Config, results: Path) -> dict:
     Raises:
         ValueError: the results folder holds a run with other settings, or the environment or the
             offline dataset does not fit; before any training.
+        RuntimeError: the task shows pictures and there is no GL library.
     """
+    check_rendering(config)
     folder = RunFolder(run_path(results, config), config)
     return folder.score or Trainer(config, folder).run()
 

@@ -6,13 +6,13 @@ env = gymnasium.make("Safexp-PointGoal1-v0", observation="vision")
 
 import gymnasium
 
-from la_mbda.safety_gym.env import SafetyGymEnv
+from la_mbda.safety_gym.env import IMAGE_SIZE, SafetyGymEnv
 from la_mbda.safety_gym.layout import LayoutError
 from la_mbda.safety_gym.rendering import check_gl
 from la_mbda.safety_gym.tasks import TASKS
 from la_mbda.safety_gym.wrappers import ActionRepeat
 
-__all__ = ["TASKS", "ActionRepeat", "LayoutError", "SafetyGymEnv", "check_gl"]
+__all__ = ["IMAGE_SIZE", "TASKS", "ActionRepeat", "LayoutError", "SafetyGymEnv", "check_gl"]
 
 for _task in TASKS:
     gymnasium.register(
