@@ -201,8 +201,6 @@ class SafetyGymEnv(gymnasium.Env):
 
         With `set_state`, the continuation is the same to the last bit.
         """
-        physics = np.zeros(mujoco.mj_stateSize(self.model, mujoco.mjtState.mjSTATE_INTEGRATION))
-        mujoco.mj_getState(self.model, self.data, physics, mujoco.mjtState.mjSTATE_INTEGRATION)
         rest = {
             "task": self._task_name,
             "layout": self._layout,
@@ -213,7 +211,7 @@ class SafetyGymEnv(gymnasium.Env):
         }
         goal = self._world.position("goal")[:2] if self._world.task.has_goal else np.zeros(2)
         return {
-            "physics": physics,
+            **self._world.state(),
             "goal": np.array(goal),
             "distances": self._rules.distances.copy(),
             "rest": np.frombuffer(json.dumps(rest).encode(), np.uint8),
@@ -233,12 +231,12 @@ class SafetyGymEnv(gymnasium.Env):
         self.np_random.bit_generator.state = rest["random"]
         self._world.place(self._layout)
         if self._world.task.has_goal:
-            self._world.move("goal", state["goal"])
+            self._world.move_goal(state["goal"])
         else:
             self._rules.set_goal_button(rest["goal_button"])
         self._rules.buttons_timer = rest["buttons_timer"]
         self._rules.distances = np.array(state["distances"])
-        self._world.restore(state["physics"])
+        self._world.restore(state)
         return self._observe()
 
     def close(self) -> None:

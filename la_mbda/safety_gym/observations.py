@@ -10,6 +10,8 @@ LIDAR_BINS = 16
 LIDAR_RANGE = 3.0
 """Distance from which the lidar sees nothing, m."""
 
+_SEEN_KINDS = ("button", "gremlin", "hazard", "pillar", "vase")
+_BALL, _JOINT = "ballquat", "jointpos"
 # Measured but not observed.
 _HIDDEN = ("subtreecom", "subtreelinvel", "subtreeangmom")
 
@@ -19,65 +21,85 @@ class VectorObservation:
 
     def __init__(self, world: World, rules: Rules):
         self._world, self._rules = world, rules
-        task = world.task
-        self._seen = {
-            f"{kind}s_lidar": task.names(kind)
-            for kind in ("button", "gremlin", "hazard", "pillar", "vase")
-            if task.names(kind)
-        }
-        self._seen |= {"box_lidar": ["box"]} if task.box.count else {}
-        self._seen["goal_lidar"] = []  # Filled in at each step, as the goal may be any button.
+        task, model = world.task, world.model
+        seen = {f"{kind}s_lidar": task.names(kind) for kind in _SEEN_KINDS}
+        seen = {name: objects for name, objects in seen.items() if objects}
+        seen |= {"box_lidar": ["box"]} if task.box.count else {}
+        # The goal comes last: it may be any button, and is filled in at each step.
+        self._lidar_names = [*seen, "goal_lidar"]
+        self._bodies = np.array([world.body_ids[n] for names in seen.values() for n in names] + [0])
+        counts = [len(names) for names in seen.values()] + [1]
+        self._rows = np.repeat(np.arange(len(counts)), counts)
+        sensors = [model.sensor(i) for i in range(model.nsensor)]
         self._sensors = {
-            name: (int(adr), int(dim))
-            for name, adr, dim in _sensors(world.model)
-            if name not in _HIDDEN
+            sensor.name: np.arange(sensor.adr[0], sensor.adr[0] + sensor.dim[0])
+            for sensor in sensors
+            if sensor.name not in _HIDDEN
         }
-        sizes = dict.fromkeys(self._seen, LIDAR_BINS) | self._sensor_sizes()
+        sizes = dict.fromkeys(self._lidar_names, LIDAR_BINS)
+        sizes |= {name: _size(name, len(where)) for name, where in self._sensors.items()}
         self.layout = sorted(sizes.items())
-        self._names = [name for name, _ in self.layout]
-        self.size = sum(size for _, size in self.layout)
+        """Name and size of each part, in order."""
+        self.size = sum(sizes.values())
+        self._find_places()
 
-    def _sensor_sizes(self) -> dict[str, int]:
-        return {name: len(self._sensor(name)) for name in self._sensors}
+    def _find_places(self) -> None:
+        """Where each part goes in the vector, gathered by the way in which it is made."""
+        ends = np.cumsum([size for _, size in self.layout])
+        places = {
+            name: np.arange(end - size, end)
+            for (name, size), end in zip(self.layout, ends, strict=True)
+        }
+        self._lidar_places = np.stack([places[name] for name in self._lidar_names])
+        joints = [name for name in self._sensors if name.startswith(_JOINT)]
+        plain = [n for n in self._sensors if not n.startswith((_JOINT, _BALL))]
+        self._balls = [
+            (places[name], where) for name, where in self._sensors.items() if name.startswith(_BALL)
+        ]
+        self._plain = tuple(
+            np.concatenate([parts[name] for name in plain]) for parts in (places, self._sensors)
+        )
+        self._joints = np.array([(*places[n], *self._sensors[n]) for n in joints], int)
+        self._joints = self._joints.reshape(-1, 3).T
 
     def __call__(self) -> np.ndarray:
         """The observation `[size]` of the world as it is."""
-        lidars = self._lidars()
-        parts = [lidars[n] if n in lidars else self._sensor(n) for n in self._names]
-        return np.concatenate(parts).astype(np.float32)
-
-    def _sensor(self, name: str) -> np.ndarray:
-        address, size = self._sensors[name]
-        values = self._world.data.sensordata[address : address + size]
-        if name.startswith("ballquat"):
+        sensed = self._world.data.sensordata
+        observation = np.empty(self.size, np.float32)
+        observation[self._lidar_places] = self._read_lidars()
+        places, where = self._plain
+        observation[places] = sensed[where]
+        if self._joints.size:
+            sines, cosines, where = self._joints
+            observation[sines], observation[cosines] = np.sin(sensed[where]), np.cos(sensed[where])
+        for places, where in self._balls:
             rotation = np.zeros(9)
-            mujoco.mju_quat2Mat(rotation, values)
-            return rotation
-        if name.startswith("jointpos"):
-            return np.array([np.sin(values[0]), np.cos(values[0])])
-        return values
+            mujoco.mju_quat2Mat(rotation, sensed[where])
+            observation[places] = rotation
+        return observation
 
-    def _lidars(self) -> dict[str, np.ndarray]:
-        """One pseudo-lidar `[bins]` per kind of object."""
+    def _read_lidars(self) -> np.ndarray:
+        """One pseudo-lidar per kind of object, `[kinds, bins]`."""
         world = self._world
-        seen = self._seen | {"goal_lidar": [self._rules.goal_name]}
-        if self._rules.buttons_timer:
-            seen["buttons_lidar"] = []
-        bodies = [world.body_ids[name] for names in seen.values() for name in names]
-        rows = np.repeat(np.arange(len(seen)), [len(names) for names in seen.values()])
+        self._bodies[-1] = world.body_ids[self._rules.goal_name]
         readings = lidar(
-            world.data.xpos[bodies, :2],
-            rows,
-            len(seen),
+            world.data.xpos[self._bodies, :2],
+            self._rows,
+            len(self._lidar_names),
             world.position("robot"),
             world.data.xmat[world.robot_id].reshape(3, 3),
         )
-        return dict(zip(seen, readings, strict=True))
+        if self._rules.buttons_timer:
+            readings[self._lidar_names.index("buttons_lidar")] = 0.0
+        return readings
 
 
-def _sensors(model: mujoco.MjModel):
-    for i in range(model.nsensor):
-        yield model.sensor(i).name, model.sensor_adr[i], model.sensor_dim[i]
+def _size(sensor: str, dimensions: int) -> int:
+    """How many values a sensor gives: a rotation matrix of a ball joint, sine and cosine of an
+    angle, else what it measures."""
+    if sensor.startswith(_BALL):
+        return 9
+    return 2 if sensor.startswith(_JOINT) else dimensions
 
 
 def lidar(
@@ -105,7 +127,9 @@ def lidar(
     place = angles / (2.0 * np.pi / LIDAR_BINS)
     bins = place.astype(np.int64)
     fraction = place - bins
-    readings = np.zeros((count, LIDAR_BINS))
-    for shift, share in ((0, 1.0), (1, fraction), (-1, 1.0 - fraction)):
-        np.maximum.at(readings, (rows, (bins + shift) % LIDAR_BINS), closeness * share)
-    return readings
+    # Each point writes to three places: its bin, the next one and the one before.
+    targets = (bins + np.array([[0], [1], [-1]])) % LIDAR_BINS + rows * LIDAR_BINS
+    values = closeness * np.stack([np.ones_like(fraction), fraction, 1.0 - fraction])
+    readings = np.zeros(count * LIDAR_BINS)
+    np.maximum.at(readings, targets.ravel(), values.ravel())
+    return readings.reshape(count, LIDAR_BINS)

@@ -16,9 +16,32 @@ SUBSTEPS = 10
 YELLOW, CYAN, ORANGE = (1, 1, 0), (0, 1, 1, 1), (1, 0.5, 0, 1)
 PURPLE, GREY_BLUE = (0.5, 0, 1), (0.5, 0.5, 1, 1)
 LIGHT_OBJECT_DENSITY = 0.001
+SLEEP_TOLERANCE = 1e-5
+"""Speed, m/s, below which what has come to rest is no longer simulated until it is touched.
+
+Well below the 1e-4 m/s from which a vase counts as moved.
+"""
 VASE_SINK = 4e-5  # Vases start this deep in the floor, so that they do not settle.
 
-_GEOM, _BAD = mujoco.mjtGeom, mujoco.mjtWarning
+_GEOM = mujoco.mjtGeom
+_STATE = mujoco.mjtState.mjSTATE_INTEGRATION
+_SLEEP_STATE = (
+    "tree_asleep",
+    "tree_awake",
+    "body_awake",
+    "body_awake_ind",
+    "parent_awake_ind",
+    "dof_awake_ind",
+    "ntree_awake",
+    "nbody_awake",
+    "nparent_awake",
+    "nv_awake",
+)
+_UNSTABLE = (
+    mujoco.mjtWarning.mjWARN_BADQPOS,
+    mujoco.mjtWarning.mjWARN_BADQVEL,
+    mujoco.mjtWarning.mjWARN_BADQACC,
+)
 
 
 class World:
@@ -30,6 +53,7 @@ class World:
         # Resets write poses into the model, so that each world has a copy of its own.
         self.model: mujoco.MjModel = _compiled(task_name).__copy__()
         self.data = mujoco.MjData(self.model)
+        self._warnings = [self.data.warning[kind] for kind in _UNSTABLE]
         self.robot_id = self.model.body("robot").id
         self.robot_geoms = self.model.body_rootid[self.model.geom_bodyid] == self.robot_id
         self.body_ids = {
@@ -37,44 +61,49 @@ class World:
             for name in self.task.layout_names()
         }
         self._gremlins = self.task.names("gremlin")
+        # Where the poses of free bodies start in qpos.
+        self._free = {
+            name: int(self.model.jnt_qposadr[self.model.body_jntadr[body]])
+            for name, body in self.body_ids.items()
+            if self.model.body_dofnum[body] == 6
+        }
+        if not self._gremlins:  # These never rest, and then it costs more than it saves.
+            self.model.opt.enableflags |= mujoco.mjtEnableBit.mjENBL_SLEEP
+            self.model.opt.sleep_tolerance = SLEEP_TOLERANCE
 
     def place(self, layout: Layout) -> None:
         """Starts anew with everything at its place and at rest."""
-        mujoco.mj_resetData(self.model, self.data)
         for name, (x, y, yaw) in layout.items():
-            if name != "robot" or self.robot.planar:
-                self.move(name, (x, y), yaw)
-            else:
-                self._set_free_pose("robot", x, y, self.robot.height, yaw)
+            if name in self._gremlins:
+                self._place_gremlin(name, x, y, yaw)
+            elif name not in self._free:
+                body = self.body_ids[name]
+                self.model.body_pos[body, :2] = x, y
+                self.model.body_quat[body] = quaternion(yaw)
+        # With sleeping enabled, this is where MuJoCo computes the poses of static bodies.
+        mujoco.mj_resetData(self.model, self.data)
+        for name, address in self._free.items():
+            x, y, yaw = layout[name]
+            height = self.robot.height if name == "robot" else self.model.qpos0[address + 2]
+            self.data.qpos[address : address + 7] = (x, y, height, *quaternion(yaw))
         self.forward()
 
-    def move(self, name: str, position, yaw: float | None = None) -> None:
-        """Puts an object somewhere else; without a yaw it keeps its own."""
-        model = self.model
-        body = self.body_ids[name]
-        if name in self._gremlins:
-            self._place_gremlin(name, *position, yaw)
-        elif model.body_jntnum[body] == 1 and model.body_jntadr[body] >= 0 and name != "robot":
-            self._set_free_pose(name, *position, model.qpos0[self._address(name) + 2], yaw)
-        else:
-            model.body_pos[body, :2] = position
-            if yaw is not None:
-                model.body_quat[body] = quaternion(yaw)
-
-    def _address(self, name: str) -> int:
-        """Where the pose of a free body starts in qpos."""
-        return self.model.jnt_qposadr[self.model.body_jntadr[self.body_ids[name]]]
-
-    def _set_free_pose(self, name: str, x, y, z, yaw: float) -> None:
-        start = self._address(name)
-        self.data.qpos[start : start + 7] = (x, y, z, *quaternion(yaw))
+    def move_goal(self, position: np.ndarray) -> None:
+        """Puts the goal somewhere else `[2]`; nothing collides with it."""
+        body = self.body_ids["goal"]
+        self.model.body_pos[body, :2] = position
+        geom = self.model.body_geomadr[body]
+        for derived, index in (
+            (self.data.xpos, body),
+            (self.data.xipos, body),
+            (self.data.geom_xpos, geom),
+        ):
+            derived[index, :2] = position
 
     def _place_gremlin(self, name: str, x: float, y: float, yaw: float) -> None:
         """A gremlin is welded to a body that is moved at the origin; its pose is relative to it."""
         index = self._gremlins.index(name)
-        height = self.task.gremlins.size
-        self._set_free_pose(name, x, y, height, yaw)
-        pose = (x, y, height, *quaternion(yaw))
+        pose = (x, y, self.task.gremlins.size, *quaternion(yaw))
         self.model.eq_data[index, 3:10] = pose
         ghost = self.model.body_geomadr[self.model.body(f"{name}mocap").id]
         self.model.geom_pos[ghost], self.model.geom_quat[ghost] = pose[:3], pose[3:]
@@ -93,9 +122,7 @@ class World:
         else:
             mujoco.mj_step(self.model, self.data, nstep=SUBSTEPS)
         self.forward()
-        warnings = self.data.warning
-        kinds = (_BAD.mjWARN_BADQPOS, _BAD.mjWARN_BADQVEL, _BAD.mjWARN_BADQACC)
-        return not any(warnings[kind].number for kind in kinds)
+        return not any(warning.number for warning in self._warnings)
 
     def _move_mocaps(self) -> None:
         time, travel = self.data.time, self.task.gremlin_travel
@@ -105,13 +132,24 @@ class World:
             self.task.gremlins.size,
         )
 
-    def restore(self, physics: np.ndarray) -> None:
-        """Sets MuJoCo's integration state, in a world whose objects stand where they did."""
-        state = mujoco.mjtState.mjSTATE_INTEGRATION
-        mujoco.mj_setState(self.model, self.data, physics, state)
+    def state(self) -> dict[str, np.ndarray]:
+        """MuJoCo's state, with that of sleeping bodies."""
+        physics = np.zeros(mujoco.mj_stateSize(self.model, _STATE))
+        mujoco.mj_getState(self.model, self.data, physics, _STATE)
+        sleep = {name: np.array(getattr(self.data, name)) for name in _SLEEP_STATE}
+        return {"physics": physics} | sleep
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Goes back to a state, in a world whose objects stand where they did."""
+        mujoco.mj_setState(self.model, self.data, state["physics"], _STATE)
         self.forward()
-        # The forward pass has overwritten the solver's warm start.
-        mujoco.mj_setState(self.model, self.data, physics, state)
+        # The forward pass has overwritten the solver's warm start, and woken everything.
+        mujoco.mj_setState(self.model, self.data, state["physics"], _STATE)
+        for name in _SLEEP_STATE:
+            if state[name].shape:
+                getattr(self.data, name)[:] = state[name]
+            else:
+                setattr(self.data, name, int(state[name]))
 
     def forward(self) -> None:
         """Computes everything that derives from the state."""
@@ -121,21 +159,16 @@ class World:
         """Position `[3]` of a body's origin, by its name in a layout."""
         return self.data.xpos[self.body_ids[name]]
 
-    def touched(self, names: list[str]) -> list[str]:
-        """Those of these objects that the robot touches, once for each contact."""
-        bodies = {self.body_ids[name]: name for name in names}
+    def touched(self) -> set[int]:
+        """The bodies that the robot touches, by their ids."""
         geoms = self.data.contact.geom
-        return [
-            bodies[body]
-            for pair in geoms[self.robot_geoms[geoms].any(1)]
-            for body in self.model.geom_bodyid[pair]
-            if body in bodies
-        ]
+        pairs = geoms[self.robot_geoms[geoms].any(1)]
+        return set(self.model.geom_bodyid[pairs].ravel().tolist())
 
-    def speed(self, name: str) -> float:
-        """Linear speed of a free body, m/s."""
-        start = self.model.jnt_dofadr[self.model.body_jntadr[self.body_ids[name]]]
-        return float(np.linalg.norm(self.data.qvel[start : start + 3]))
+    def velocities(self, names: list[str]) -> np.ndarray:
+        """Linear velocities `[names, 3]` of free bodies, m/s."""
+        joints = self.model.body_jntadr[[self.body_ids[name] for name in names]]
+        return self.data.qvel[self.model.jnt_dofadr[joints][:, None] + np.arange(3)]
 
     def color_buttons(self, goal: str) -> None:
         """Shows the goal button in green and all others in orange."""
