@@ -142,8 +142,10 @@ def print_plan(plan: list[Config], results: Path) -> None:
 
 def duration(seconds: float) -> str:
     """Seconds as a person would say them."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
     if seconds < 5400:
-        return f"{max(1, round(seconds / 60))} min"
+        return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
 
 

@@ -52,27 +52,17 @@ class Agent(tf.Module):
         self.posterior = Swag(self.model.imagination_weights, config.swag)
         self.model.after_step(self.posterior.on_step)
         behaviour = config.behaviour
-        features = config.model.stochastic_size + config.model.deterministic_size
-        self.actor = Actor(behaviour, features, actions, seed("actor weights"))
-        self.task_critic = Critic(
-            behaviour,
-            features,
-            behaviour.task_critic_learning_rate,
-            behaviour.task_critic_clip,
-            seed("task critic weights"),
-            name="task_critic",
+        self.actor = Actor(behaviour, self._features, actions, seed("actor weights"))
+        self.task_critic = self._make_critic(
+            "task_critic", behaviour.task_critic_learning_rate, behaviour.task_critic_clip
         )
-        constraints = len(config.lagrangian.cost_budget)
         self.safety_critics = [
-            Critic(
-                behaviour,
-                features,
+            self._make_critic(
+                f"safety_critic_{i}",
                 behaviour.safety_critic_learning_rate,
                 behaviour.safety_critic_clip,
-                seed(f"safety critic {i} weights"),
-                name=f"safety_critic_{i}",
             )
-            for i in range(constraints if self._safe else 0)
+            for i in range(len(config.lagrangian.cost_budget) if self._safe else 0)
         ]
         self.lagrangian = AugmentedLagrangian(config.lagrangian)
         self.updates = tf.Variable(0, dtype=tf.int64, trainable=False, name="updates")
@@ -82,6 +72,14 @@ class Agent(tf.Module):
         mode_samples = behaviour.actor_mode_samples
         self._mode_noise = Noise(seed("mode"), "mode_noise").normal(mode_samples, 1, actions)
         self.replay = Replay(config.training.sequence_length, seed("replay"))
+
+    def _make_critic(self, name: str, learning_rate: float, clip: float) -> Critic:
+        seed = derive_seed(self.config.seed, name)
+        return Critic(self.config.behaviour, self._features, learning_rate, clip, seed, name)
+
+    @property
+    def _features(self) -> int:
+        return self.config.model.stochastic_size + self.config.model.deterministic_size
 
     @property
     def _safe(self) -> bool:

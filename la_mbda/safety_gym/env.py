@@ -9,7 +9,7 @@ import numpy as np
 
 from la_mbda.safety_gym.layout import Layout, LayoutError, check_layout, sample_layout
 from la_mbda.safety_gym.observations import VectorObservation
-from la_mbda.safety_gym.rendering import SHARED
+from la_mbda.safety_gym.rendering import QUALITIES, SHARED
 from la_mbda.safety_gym.rules import Rules
 from la_mbda.safety_gym.tasks import TASKS
 from la_mbda.safety_gym.world import World
@@ -19,8 +19,6 @@ IMAGE_SIZE = 64
 PICTURE_SIZE = 384
 ERROR_REWARD = -10.0
 OBSERVATIONS = ("lidar", "vision")
-QUALITIES = {"fast": 0, "smooth": 4}
-"""Antialiasing samples of each image quality."""
 
 
 class SafetyGymEnv(gymnasium.Env):
@@ -59,7 +57,7 @@ class SafetyGymEnv(gymnasium.Env):
         self._world = World(task)
         self._rules = Rules(self._world)
         self._vector = VectorObservation(self._world, self._rules)
-        self._samples = QUALITIES[quality]
+        self._quality = quality
         self._renderers: dict[tuple, Any] = {}
         self._layout: Layout = {}
         self._steps = 0
@@ -181,17 +179,17 @@ class SafetyGymEnv(gymnasium.Env):
 
     def _observe(self) -> np.ndarray:
         if self._vision:
-            return self._draw("vision", IMAGE_SIZE, self._samples)
+            return self._draw("vision", IMAGE_SIZE, self._quality)
         return self._vector()
 
     def render(self) -> np.ndarray | None:
         """A picture `[384, 384, 3]` uint8 from beside the robot; None without a render mode."""
         if self.render_mode is None:
             return None
-        return self._draw("track", PICTURE_SIZE, QUALITIES["smooth"])
+        return self._draw("track", PICTURE_SIZE, "smooth")
 
-    def _draw(self, camera: str, size: int, samples: int) -> np.ndarray:
-        key = (self._task_name, size, size, samples)
+    def _draw(self, camera: str, size: int, quality: str) -> np.ndarray:
+        key = (self._task_name, size, size, quality)
         if key not in self._renderers:
             self._renderers[key] = SHARED.acquire(key, self.model)
         return self._renderers[key].render(self.model, self.data, camera)

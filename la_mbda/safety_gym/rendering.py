@@ -12,6 +12,10 @@ import warnings
 import mujoco
 import numpy as np
 
+# Antialiasing samples, and whether the floor reflects. `smooth` is what the paper's agents saw;
+# `fast` takes less than half of its time and differs by some 2 of 255 on average.
+QUALITIES = {"fast": (0, False), "smooth": (4, True)}
+
 _PACKAGES = "libegl1 libgl1 libgl1-mesa-dri"
 
 
@@ -68,8 +72,9 @@ def _load(name: str, width: int, height: int):
 class Renderer:
     """Draws worlds of one model at one size."""
 
-    def __init__(self, model: mujoco.MjModel, width: int, height: int, samples: int):
-        """Args: samples: for antialiasing, as MuJoCo's `offsamples`."""
+    def __init__(self, model: mujoco.MjModel, width: int, height: int, quality: str):
+        """Args: quality: one of `QUALITIES`."""
+        samples, reflection = QUALITIES[quality]
         self._context = _make_context(width, height)
         before = model.vis.quality.offsamples
         model.vis.quality.offsamples = samples
@@ -78,6 +83,7 @@ class Renderer:
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._resources)
         self._scene = mujoco.MjvScene(model, maxgeom=200)
         self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = reflection
         self._option = mujoco.MjvOption()
         self._option.geomgroup[:] = 1
         self._camera = mujoco.MjvCamera()
@@ -89,10 +95,15 @@ class Renderer:
         """A picture `[height, width, 3]` uint8, upright."""
         self._context.make_current()
         self._camera.fixedcamid = model.camera(camera).id
+        opacity = model.geom_rgba[:, 3]
+        hidden = _behind(model, data, self._camera.fixedcamid)
+        kept = opacity[hidden]
+        opacity[hidden] = 0.0  # MuJoCo leaves out what is wholly transparent.
         everything = mujoco.mjtCatBit.mjCAT_ALL.value
         mujoco.mjv_updateScene(
             model, data, self._option, None, self._camera, everything, self._scene
         )
+        opacity[hidden] = kept
         mujoco.mjr_render(self._viewport, self._scene, self._resources)
         mujoco.mjr_readPixels(self._pixels, None, self._viewport, self._resources)
         return self._pixels[::-1].copy()
@@ -104,6 +115,13 @@ class Renderer:
         self._context.free()
 
 
+def _behind(model: mujoco.MjModel, data: mujoco.MjData, camera: int) -> np.ndarray:
+    """Which geoms `[geoms]` lie wholly behind a camera; planes have no bounds and never do."""
+    offsets = data.geom_xpos - data.cam_xpos[camera]
+    depths = -offsets @ data.cam_xmat[camera].reshape(3, 3)[:, 2]
+    return (depths < -model.geom_rbound) & (model.geom_rbound > 0)
+
+
 class SharedRenderers:
     """The renderers of a process, each kept while any environment uses it."""
 
@@ -112,7 +130,7 @@ class SharedRenderers:
         self._users: dict[tuple, int] = {}
 
     def acquire(self, key: tuple, model: mujoco.MjModel) -> Renderer:
-        """The renderer of (task, width, height, samples), made if it is the first use."""
+        """The renderer of (task, width, height, quality), made if it is the first use."""
         if key not in self._renderers:
             self._renderers[key] = Renderer(model, *key[1:])
         self._users[key] = self._users.get(key, 0) + 1

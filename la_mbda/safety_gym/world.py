@@ -209,27 +209,8 @@ def build_spec(task: Task) -> mujoco.MjSpec:
 
 
 def _add_scenery(spec: mujoco.MjSpec) -> None:
-    gradient, checker = mujoco.mjtBuiltin.mjBUILTIN_GRADIENT, mujoco.mjtBuiltin.mjBUILTIN_CHECKER
-    spec.add_texture(
-        type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
-        builtin=gradient,
-        rgb1=[0.527, 0.582, 0.906],
-        rgb2=[0.1, 0.1, 0.35],
-        width=800,
-        height=800,
-        mark=mujoco.mjtMark.mjMARK_RANDOM,
-        markrgb=[1, 1, 1],
-        random=0.001,
-    )
-    spec.add_texture(
-        name="texplane",
-        type=mujoco.mjtTexture.mjTEXTURE_2D,
-        builtin=checker,
-        rgb1=[0.7] * 3,
-        rgb2=[0.8] * 3,
-        width=100,
-        height=100,
-    )
+    """Sky, floor, light and the fixed cameras."""
+    _add_textures(spec)
     floor = spec.add_material(
         name="MatPlane", reflectance=0.1, shininess=0.1, specular=0.1, texrepeat=[10, 10]
     )
@@ -253,6 +234,29 @@ def _add_scenery(spec: mujoco.MjSpec) -> None:
     )
     _add_camera(world, "fixednear", (0, -2, 2))
     _add_camera(world, "fixedfar", (0, -5, 5))
+
+
+def _add_textures(spec: mujoco.MjSpec) -> None:
+    spec.add_texture(
+        type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
+        builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT,
+        rgb1=[0.527, 0.582, 0.906],
+        rgb2=[0.1, 0.1, 0.35],
+        width=800,
+        height=800,
+        mark=mujoco.mjtMark.mjMARK_RANDOM,
+        markrgb=[1, 1, 1],
+        random=0.001,
+    )
+    spec.add_texture(
+        name="texplane",
+        type=mujoco.mjtTexture.mjTEXTURE_2D,
+        builtin=mujoco.mjtBuiltin.mjBUILTIN_CHECKER,
+        rgb1=[0.7] * 3,
+        rgb2=[0.8] * 3,
+        width=100,
+        height=100,
+    )
 
 
 def _add_camera(body, name: str, pos, mode=mujoco.mjtCamLight.mjCAMLIGHT_FIXED) -> None:

@@ -1,0 +1,108 @@
+"""The simulator as others meet it: gymnasium's checks, instability, no GL, many environments."""
+
+import ctypes.util
+import gc
+import resource
+import warnings
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+from la_mbda.safety_gym import TASKS, check_gl, rendering
+
+MEGABYTE = 2**20
+
+
+def make(task="PointGoal1", **options):
+    return gymnasium.make(f"Safexp-{task}-v0", disable_env_checker=True, **options).unwrapped
+
+
+@pytest.mark.parametrize("observation", ["lidar", "vision"])
+@pytest.mark.parametrize("task", TASKS)
+def test_gymnasium_checks_pass(task, observation):
+    env = gymnasium.make(f"Safexp-{task}-v0", observation=observation).unwrapped
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        # Sensors have no bounds, which gymnasium remarks on but allows.
+        warnings.filterwarnings("ignore", message=".*(infinity|Box observation space)")
+        check_env(env, skip_render_check=True)
+    env.close()
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("bad", [np.nan, 1e12])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_an_instability_ends_the_episode(task, bad, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # MuJoCo writes a log of it.
+    env = make(task)
+    env.reset(seed=0)
+    env.data.qvel[:2] = bad
+    observation, reward, terminated, _, info = env.step(np.zeros(env.action_space.shape))
+    assert (reward, terminated, info["cost"], info["physics_error"]) == (-10.0, True, 0.0, True)
+    assert np.isfinite(observation).all()
+    env.reset(seed=0)
+    *_, info = env.step(np.zeros(env.action_space.shape))
+    assert not info.get("physics_error", False)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_pictures_repeat_bit_by_bit(task):
+    """Also with another environment of the task drawing in between."""
+    env, other = (make(task, observation="vision") for _ in range(2))
+    first = env.reset(seed=3)[0].copy()
+    other.reset(seed=4)
+    np.testing.assert_array_equal(env.reset(seed=3)[0], first)
+    env.close()
+    np.testing.assert_array_equal(other.reset(seed=3)[0], first)
+    other.close()
+
+
+def test_environments_of_a_task_share_their_renderer_and_leave_nothing(monkeypatch):
+    shared = rendering.SharedRenderers()  # Other tests may have left environments open.
+    monkeypatch.setattr("la_mbda.safety_gym.env.SHARED", shared)
+
+    def open_and_close(count):
+        envs = [make(observation="vision") for _ in range(count)]
+        for env in envs:
+            env.reset(seed=0)
+        assert len(shared._renderers) == 1
+        for env in envs:
+            env.close()
+        gc.collect()
+        assert not shared._renderers
+
+    for _ in range(8):  # Until the allocator and the GL library have what they keep.
+        open_and_close(5)
+    before = resident()
+    for _ in range(12):
+        open_and_close(5)
+    assert resident() - before < 24 * MEGABYTE
+
+
+def resident():
+    """Resident memory of this process, bytes."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+def test_without_gl_the_error_names_the_packages(monkeypatch):
+    monkeypatch.setattr(ctypes.util, "find_library", lambda name: None)
+    with pytest.raises(RuntimeError, match="apt-get install libegl1") as error:
+        check_gl()
+    assert "\n" not in str(error.value)
+
+
+def test_a_closed_environment_can_be_closed_again():
+    env = make(observation="vision")
+    env.reset(seed=0)
+    env.close()
+    env.close()
+
+
+def test_stable_baselines_trains():
+    baselines = pytest.importorskip("stable_baselines3")
+    env = gymnasium.make("Safexp-PointGoal1-v0")
+    baselines.PPO("MlpPolicy", env, n_steps=500, seed=0, device="cpu").learn(2_000)
