@@ -21,7 +21,7 @@ from la_mbda.safety_gym.rendering import SHARED
 
 ACTION_REPEAT = 2
 RESETS = 20
-PICTURE_SIZE, SMOOTH = 384, 4
+PICTURE_SIZE = 384
 COLUMNS = {
     "lidar_steps_per_second": "lidar steps/s",
     "vision_steps_per_second": f"vision steps/s (repeat {ACTION_REPEAT})",
@@ -140,7 +140,7 @@ def picture(task: str) -> np.ndarray:
     """The start of an episode from the robot and from above, `[384, 768, 3]` uint8."""
     env = make(task, "vision").unwrapped
     seen, _ = env.reset(seed=0)
-    key = (task, PICTURE_SIZE, PICTURE_SIZE, SMOOTH)
+    key = (task, PICTURE_SIZE, PICTURE_SIZE, "smooth")
     above = SHARED.acquire(key, env.model).render(env.model, env.data, "fixedfar")
     SHARED.release(key)
     env.close()

@@ -4,6 +4,7 @@ A GL context is slow to make and holds the textures of a task's model, so all en
 in a process share one.
 """
 
+import atexit
 import ctypes.util
 import os
 import sys
@@ -133,14 +134,22 @@ class SharedRenderers:
         """The renderer of (task, width, height, quality), made if it is the first use."""
         if key not in self._renderers:
             self._renderers[key] = Renderer(model, *key[1:])
+        if not self._users:
+            # Registered after the GL library's own end, and so run before it.
+            atexit.register(self.close)
         self._users[key] = self._users.get(key, 0) + 1
         return self._renderers[key]
 
     def release(self, key: tuple) -> None:
         """Ends one use of a renderer."""
         self._users[key] -= 1
-        if not self._users[key]:
+        if not self._users[key] and key in self._renderers:
             self._renderers.pop(key).close()
+
+    def close(self) -> None:
+        """Frees all renderers that are still in use, as the process ends."""
+        while self._renderers:
+            self._renderers.popitem()[1].close()
 
 
 SHARED = SharedRenderers()

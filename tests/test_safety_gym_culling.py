@@ -1,0 +1,29 @@
+"""Leaving out what is behind the camera changes no pixel, also where the floor reflects."""
+
+import gymnasium
+import numpy as np
+import pytest
+
+from la_mbda.safety_gym import TASKS, rendering
+
+
+@pytest.mark.parametrize("quality", rendering.QUALITIES)
+@pytest.mark.parametrize("task", TASKS)
+def test_pictures_are_the_same_with_all_geoms(task, quality, monkeypatch):
+    env = gymnasium.make(
+        f"Safexp-{task}-v0", observation="vision", quality=quality, disable_env_checker=True
+    ).unwrapped
+    rng, hidden = np.random.default_rng(0), 0
+    for seed in range(8):
+        env.reset(seed=seed)
+        for _ in range(3):
+            env.step_repeated(rng.uniform(-1, 1, env.action_space.shape), 8)
+        opacity = env.model.geom_rgba[:, 3].copy()
+        picture = env._observe()
+        np.testing.assert_array_equal(env.model.geom_rgba[:, 3], opacity)
+        hidden += rendering._behind(env.model, env.data, env.model.camera("vision").id).sum()
+        monkeypatch.setattr(rendering, "_behind", lambda model, *_: np.zeros(model.ngeom, bool))
+        np.testing.assert_array_equal(env._observe(), picture)
+        monkeypatch.undo()
+    assert hidden > 8
+    env.close()
