@@ -8,6 +8,7 @@ import json
 import os
 import resource
 import statistics
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ class Simulator:
     """Environment steps measured for each figure."""
     json: Path | None = None
     """File to write the figures to."""
+    against: Path | None = None
+    """A Python 3.10 with safety-gymnasium 1.0.0, measured in turn with ours: adds the ratios."""
     pictures: Path | None = None
     """Folder to draw each task into, as the robot sees it and from afar, in place of measuring."""
 
@@ -65,9 +68,11 @@ def main(argv: Sequence[str]) -> int:
         draw_pictures(arguments.tasks.split(","), arguments.pictures)
         return 0
     if isinstance(arguments, Simulator):
-        figures = {
-            task: measure_simulator(task, arguments.steps) for task in arguments.tasks.split(",")
-        }
+        figures = {}
+        for task in arguments.tasks.split(","):
+            figures[task] = measure_simulator(task, arguments.steps)
+            if arguments.against:
+                figures[task] |= compare(figures[task], task, arguments.steps, arguments.against)
         print_table(figures)
     else:
         figures = measure_update(arguments.size, arguments.updates)
@@ -101,11 +106,32 @@ def measure_simulator(task: str, steps: int) -> dict[str, float]:
         "vision_steps_per_second": VISION_REPEATS * stepping_rate(vision, steps // 4),
         "reset_seconds": median_seconds(lidar.reset, 50),
         "renderer_start_seconds": renderer,
-        "lidar_steps_per_second_all_cores": vector_rate(task, steps),
+        "vision_steps_per_second_all_cores": vector_rate(task, steps // 4),
     }
     lidar.close()
     vision.close()
     return figures
+
+
+def compare(ours: dict[str, float], task: str, steps: int, python: Path) -> dict[str, float]:
+    """How many times faster than safety-gymnasium, by figure.
+
+    Raises:
+        ValueError: it cannot be measured with that Python.
+    """
+    script = Path(__file__).with_name("safety_gymnasium_rates.py")
+    command = [python, script, task, str(steps)]
+    environment = {"MUJOCO_GL": "egl"} | os.environ
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        raise ValueError(f"cannot measure safety-gymnasium with {python}: {reason}")
+    theirs = json.loads(done.stdout.splitlines()[-1])
+    return {
+        "lidar_ratio": ours["lidar_steps_per_second"] / theirs["lidar_steps_per_second"],
+        "vision_ratio": ours["vision_steps_per_second"] / theirs["vision_steps_per_second"],
+        "reset_ratio": theirs["reset_seconds"] / ours["reset_seconds"],
+    }
 
 
 def stepping_rate(env: gymnasium.Env, steps: int) -> float:
@@ -121,15 +147,18 @@ def stepping_rate(env: gymnasium.Env, steps: int) -> float:
 
 
 def vector_rate(task: str, steps: int) -> float:
-    """Steps per second, in sum, of gymnasium's vector environment with a process for each core."""
+    """Steps per second, in sum, of gymnasium's vector environment with a process for each core.
+
+    With pictures: stepping a lidar observation takes no longer than handing it over.
+    """
     cores = os.cpu_count()
-    env = gymnasium.vector.AsyncVectorEnv([lambda: make(task)] * cores)
+    env = gymnasium.vector.AsyncVectorEnv([lambda: make(task, "vision", VISION_REPEATS)] * cores)
     env.reset(seed=0)
     actions = np.random.default_rng(0).uniform(-1, 1, (steps, *env.action_space.shape))
     begin = time.perf_counter()
     for action in actions:
         env.step(action.astype(np.float32))
-    rate = cores * steps / (time.perf_counter() - begin)
+    rate = VISION_REPEATS * cores * steps / (time.perf_counter() - begin)
     env.close()
     return rate
 
@@ -149,10 +178,12 @@ def seconds_of(function: Callable[[], object]) -> float:
 def print_table(figures: dict[str, dict[str, float]]) -> None:
     """One line per task."""
     names = list(next(iter(figures.values())))
-    print("task".ljust(22) + "".join(name.replace("_per_second", "/s").rjust(32) for name in names))
+    titles = [name.replace("_steps_per_second", "/s").replace("_seconds", " s") for name in names]
+    widths = [len(title) + 2 for title in titles]
+    print("task".ljust(20) + "".join(map(str.rjust, titles, widths)))
     for task, values in figures.items():
-        cells = (f"{v:,.0f}" if v > 10 else f"{v:.4f}" for v in values.values())
-        print(task.ljust(22) + "".join(cell.rjust(32) for cell in cells))
+        cells = (f"{v:,.0f}" if v >= 100 else f"{v:.3g}" for v in values.values())
+        print(task.ljust(20) + "".join(map(str.rjust, cells, widths)))
 
 
 def measure_update(size: str, updates: int) -> dict[str, float | str]:

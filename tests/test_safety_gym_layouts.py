@@ -102,7 +102,7 @@ def test_new_goals_keep_away_from_where_things_are_by_now(task):
             if name != "goal":
                 distance = np.linalg.norm(goal - env.data.body(name).xpos[:2])
                 assert distance >= task.keepout(name) + task.goal_keepout
-    assert np.std(goals, 0).min() > 0.3
+    assert np.std(goals, 0).min() > 0.2  # They are drawn anew each time.
 
 
 def test_goal_buttons_are_drawn_from_all_four():

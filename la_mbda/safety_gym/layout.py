@@ -90,16 +90,20 @@ def check_layout(task: Task, layout: Mapping) -> Layout:
 
 
 def _draw(task: Task, name: str, placed: Mapping, rng, draws: int) -> np.ndarray | None:
+    """The first of some uniform draws that keeps its distance; None if none does."""
     keepout = task.keepout(name)
     bound = task.extent - keepout
-    if not placed:
-        return rng.uniform(-bound, bound, 2)
-    others = np.array(list(placed.values()))
+    others = np.array(list(placed.values())).reshape(-1, 2)
     distances = np.array([task.keepout(other) for other in placed]) + keepout
-    for _ in range(draws):
-        position = rng.uniform(-bound, bound, 2)
-        if (np.hypot(*(others - position).T) >= distances).all():
-            return position
+    chunk = 4  # Most objects need few draws; those that need many are drawn many at a time.
+    while draws > 0:
+        chunk = min(chunk, draws)
+        positions = rng.uniform(-bound, bound, (chunk, 2))
+        offsets = positions[:, None] - others
+        valid = (np.hypot(offsets[..., 0], offsets[..., 1]) >= distances).all(1)
+        if valid.any():
+            return positions[valid.argmax()]
+        draws, chunk = draws - chunk, 8 * chunk
     return None
 
 

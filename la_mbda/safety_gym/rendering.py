@@ -13,9 +13,14 @@ import warnings
 import mujoco
 import numpy as np
 
-# Antialiasing samples, and whether the floor reflects. `smooth` is what the paper's agents saw;
-# `fast` takes less than half of its time and differs by some 2 of 255 on average.
-QUALITIES = {"fast": (0, False), "smooth": (4, True)}
+# Mesa in software: pictures this small take longer to share out among threads than to draw, and a
+# forked process, where those threads are missing, would wait for them for ever.
+os.environ.setdefault("LP_NUM_THREADS", "0")
+
+# Antialiasing samples, whether the floor reflects, and rings of triangles along a round geom.
+# `smooth` is what the paper's agents saw; `fast` takes a third of its time and differs by some 2 of
+# 255 on average.
+QUALITIES = {"fast": (0, False, 8), "smooth": (4, True, 16)}
 
 _PACKAGES = "libegl1 libgl1 libgl1-mesa-dri"
 
@@ -75,12 +80,13 @@ class Renderer:
 
     def __init__(self, model: mujoco.MjModel, width: int, height: int, quality: str):
         """Args: quality: one of `QUALITIES`."""
-        samples, reflection = QUALITIES[quality]
+        samples, reflection, stacks = QUALITIES[quality]
         self._context = _make_context(width, height)
-        before = model.vis.quality.offsamples
-        model.vis.quality.offsamples = samples
+        settings = model.vis.quality
+        before = settings.offsamples, settings.numstacks
+        settings.offsamples, settings.numstacks = samples, stacks
         self._resources = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
-        model.vis.quality.offsamples = before
+        settings.offsamples, settings.numstacks = before
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._resources)
         self._scene = mujoco.MjvScene(model, maxgeom=200)
         self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False
@@ -97,7 +103,8 @@ class Renderer:
         self._context.make_current()
         self._camera.fixedcamid = model.camera(camera).id
         opacity = model.geom_rgba[:, 3]
-        hidden = _behind(model, data, self._camera.fixedcamid)
+        aspect = self._viewport.width / self._viewport.height
+        hidden = _unseen(model, data, self._camera.fixedcamid, aspect)
         kept = opacity[hidden]
         opacity[hidden] = 0.0  # MuJoCo leaves out what is wholly transparent.
         everything = mujoco.mjtCatBit.mjCAT_ALL.value
@@ -116,11 +123,23 @@ class Renderer:
         self._context.free()
 
 
-def _behind(model: mujoco.MjModel, data: mujoco.MjData, camera: int) -> np.ndarray:
-    """Which geoms `[geoms]` lie wholly behind a camera; planes have no bounds and never do."""
-    offsets = data.geom_xpos - data.cam_xpos[camera]
-    depths = -offsets @ data.cam_xmat[camera].reshape(3, 3)[:, 2]
-    return (depths < -model.geom_rbound) & (model.geom_rbound > 0)
+def _unseen(model: mujoco.MjModel, data: mujoco.MjData, camera: int, aspect: float) -> np.ndarray:
+    """Which geoms `[geoms]` lie wholly outside a camera's view, and their mirror images too.
+
+    The floor, at height 0, may reflect. A plane has no bounds and is always seen.
+    """
+    up = np.tan(np.deg2rad(model.cam_fovy[camera]) / 2.0)
+    right = up * aspect
+    # The view's sides by normals that point into it; a camera looks along its -z.
+    normals = np.array(
+        [[0, 0, -1], [1, 0, -right], [-1, 0, -right], [0, 1, -up], [0, -1, -up]]
+    ) / np.sqrt([[1], [1 + right**2], [1 + right**2], [1 + up**2], [1 + up**2]])
+    inwards = data.cam_xmat[camera].reshape(3, 3) @ normals.T
+    unseen = model.geom_rbound > 0
+    for mirror in (1.0, -1.0):
+        offsets = data.geom_xpos * (1.0, 1.0, mirror) - data.cam_xpos[camera]
+        unseen &= (offsets @ inwards).min(1) < -model.geom_rbound
+    return unseen
 
 
 class SharedRenderers:

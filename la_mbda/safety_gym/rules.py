@@ -57,7 +57,7 @@ class Rules:
     def costs(self) -> dict[str, float]:
         """The parts of a control step's cost that the task has, each 0 or 1.
 
-        A step costs 1 if any part does.
+        A step costs 1 if any part does. Vases cost where one is touched or moves.
         """
         task, costs = self._task, {}
         if task.hazards.count:
@@ -69,6 +69,7 @@ class Rules:
             speeds = np.linalg.norm(self._world.velocities(self._vases), axis=1)
             costs["vases_contact"] = float(self._touches(self._vases))
             costs["vases_velocity"] = float(speeds.max() >= STILL_SPEED)
+            costs["vases"] = max(costs["vases_contact"], costs["vases_velocity"])
         if self._buttons:
             wrong = [name for name in self._buttons if name != self.goal_button]
             costs["buttons"] = float(self.buttons_timer == 0 and self._touches(wrong))

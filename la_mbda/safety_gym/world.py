@@ -16,10 +16,11 @@ SUBSTEPS = 10
 YELLOW, CYAN, ORANGE = (1, 1, 0), (0, 1, 1, 1), (1, 0.5, 0, 1)
 PURPLE, GREY_BLUE = (0.5, 0, 1), (0.5, 0.5, 1, 1)
 LIGHT_OBJECT_DENSITY = 0.001
-SLEEP_TOLERANCE = 1e-5
+SLEEP_TOLERANCE = 1e-9
 """Speed, m/s, below which what has come to rest is no longer simulated until it is touched.
 
-Well below the 1e-4 m/s from which a vase counts as moved.
+So small that it changes less than rounding does: far below the 1e-4 m/s from which a vase counts as
+moved.
 """
 VASE_SINK = 4e-5  # Vases start this deep in the floor, so that they do not settle.
 
@@ -116,16 +117,19 @@ class World:
         """
         self.data.ctrl[:] = control
         if self._gremlins:
+            # The port that the paper used moves the ghosts between the two halves of a physics
+            # step, so that a gremlin is pulled to where its ghost was one physics step before.
             for _ in range(SUBSTEPS):
-                self._move_mocaps()
+                time = self.data.time
                 mujoco.mj_step(self.model, self.data)
+                self._move_mocaps(time)
         else:
             mujoco.mj_step(self.model, self.data, nstep=SUBSTEPS)
         self.forward()
         return not any(warning.number for warning in self._warnings)
 
-    def _move_mocaps(self) -> None:
-        time, travel = self.data.time, self.task.gremlin_travel
+    def _move_mocaps(self, time: float) -> None:
+        travel = self.task.gremlin_travel
         self.data.mocap_pos[:] = (
             travel * np.sin(time),
             travel * np.cos(time),

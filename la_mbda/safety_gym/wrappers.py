@@ -5,6 +5,9 @@ import numpy as np
 
 from la_mbda.safety_gym.env import SafetyGymEnv
 
+# What `gymnasium.make` puts around every environment.
+_TRANSPARENT = (gymnasium.wrappers.OrderEnforcing, gymnasium.wrappers.PassiveEnvChecker)
+
 
 class ActionRepeat(gymnasium.Wrapper):
     """Holds each action for several steps and sums their rewards and costs.
@@ -21,11 +24,16 @@ class ActionRepeat(gymnasium.Wrapper):
             raise ValueError(f"repeats is {repeats}: choose 1 or more")
         super().__init__(env)
         self._repeats = repeats
+        inner = env
+        while isinstance(inner, _TRANSPARENT):
+            inner = inner.env
+        # Whatever else is wrapped around the environment has to see each step.
+        self._safety_gym = inner if isinstance(inner, SafetyGymEnv) else None
 
     def step(self, action: np.ndarray) -> tuple:
         """One step of the wrapped environment for each repeat, until the episode ends."""
-        if isinstance(self.unwrapped, SafetyGymEnv):
-            return self.unwrapped.step_repeated(action, self._repeats)
+        if self._safety_gym is not None:
+            return self._safety_gym.step_repeated(action, self._repeats)
         total, costs, count = 0.0, {}, 0
         while count < self._repeats:
             count += 1
