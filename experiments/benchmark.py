@@ -6,12 +6,14 @@ on random data of the right shapes.
 
 import json
 import os
+import platform
 import resource
 import statistics
 import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -45,12 +47,18 @@ class Simulator:
 
 @dataclass(frozen=True)
 class Update:
-    """Seconds per update and per decision at a preset's size."""
+    """Seconds per update and per decision at a preset's size, beside the machine's matmul peak."""
 
     size: str = "quick"
     """The preset: paper, cpu or quick."""
     updates: int = 10
     """Updates measured after the first."""
+    compile: str = "none"
+    """Compiler of the update: none or xla."""
+    precision: str = "float32"
+    """Of products and convolutions: float32 or bfloat16."""
+    scaling: bool = False
+    """Measure in place of the parts how an update grows with draws, horizon and batch."""
     json: Path | None = None
     """File to write the figures to."""
 
@@ -74,10 +82,12 @@ def main(argv: Sequence[str]) -> int:
             if arguments.against:
                 figures[task] |= compare(figures[task], task, arguments.steps, arguments.against)
         print_table(figures)
+    elif arguments.scaling:
+        figures = measure_scaling(arguments)
+        print_table(figures)
     else:
-        figures = measure_update(arguments.size, arguments.updates)
-        for name, value in figures.items():
-            print(f"{name:24} {value}")
+        figures = measure_update(arguments)
+        print_figures(figures)
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
     return 0
@@ -186,33 +196,142 @@ def print_table(figures: dict[str, dict[str, float]]) -> None:
         print(task.ljust(20) + "".join(map(str.rjust, cells, widths)))
 
 
-def measure_update(size: str, updates: int) -> dict[str, float | str]:
-    """Timings of the update at a preset's size, beside the machine's matmul peak."""
+def print_figures(figures: dict, indent: str = "") -> None:
+    """One line per figure, nested ones below their name."""
+    for name, value in figures.items():
+        if isinstance(value, dict):
+            print(f"{indent}{name}")
+            print_figures(value, indent + "  ")
+        else:
+            print(f"{indent}{name}".ljust(28), f"{value:,.4g}" if type(value) is float else value)
+
+
+def measure_update(arguments: Update) -> dict:
+    """An update's time as a whole and by parts, and how much of the machine it uses."""
     with command_line.without_native_messages():
         import tensorflow as tf
+    import gflop
 
-        from la_mbda.agent import Agent
-    config = make_config(size, "PointGoal1")
+    settings = {"compile": arguments.compile, "precision": arguments.precision}
+    agent = busy_agent(make_config(arguments.size, "PointGoal1", **settings))
+    first = seconds_of(agent.update)
+    seconds = [seconds_of(agent.update) for _ in range(arguments.updates)]
+    peak_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    parts = measure_parts(agent, statistics.median(seconds), arguments.updates)
+    square = tf.random.stateless_normal([MATMUL_SIZE, MATMUL_SIZE], [0, 0])
+    product = min(seconds_of(lambda: tf.linalg.matmul(square, square).numpy()) for _ in range(9))
+    peak = 2 * MATMUL_SIZE**3 / product / 1e9
+    gflop_of_parts = gflop.count(agent.config, agent.actions)
+    total = sum(gflop_of_parts.values())
+    return {
+        "size": arguments.size,
+        **settings,
+        "machine": f"{os.cpu_count()} x {processor()}",
+        "versions": {name: version(name) for name in ("tensorflow", "keras", "numpy")},
+        "seconds_per_update": spread(seconds),
+        "first_call_seconds": first,
+        "parts": parts,
+        "peak_memory_bytes": peak_memory,
+        "gflop_per_update": total,
+        "gflop_of_parts": gflop_of_parts,
+        "matmul_peak_gflops": peak,
+        "fraction_of_peak": total / statistics.median(seconds) / peak,
+        "decision_seconds": decision_seconds(agent, 1),
+        "decision_seconds_for_10": decision_seconds(agent, 10),
+    }
+
+
+def busy_agent(config):
+    """An agent with one episode to learn from and an active posterior."""
+    from la_mbda.agent import Agent
+
     agent = Agent(config, (64, 64, 3), actions=2)
     agent.observe(random_episode(config.training.episode_steps // config.training.action_repeat))
-    first = seconds_of(agent.update)
-    seconds = [seconds_of(agent.update) for _ in range(updates)]
-    agent.pretrain()
-    observation, state = np.zeros((1, 64, 64, 3), np.uint8), agent.initial_state(1)
-    square = tf.random.stateless_normal([MATMUL_SIZE, MATMUL_SIZE], [0, 0])
-    product = median_seconds(lambda: tf.linalg.matmul(square, square).numpy(), 5)
-    return {
-        "size": size,
-        "seconds_per_update": statistics.median(seconds),
-        "seconds_min": min(seconds),
-        "seconds_max": max(seconds),
-        "first_call_seconds": first,
-        "model_seconds": median_seconds(agent.pretrain, updates),
-        "sampling_seconds": median_seconds(agent._sample, updates),
-        "decision_seconds": median_seconds(lambda: agent.act(observation, state, True), 200),
-        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        "matmul_peak_gflops": 2 * MATMUL_SIZE**3 / product / 1e9,
+    agent.posterior.snapshots.assign(config.swag.swag_models)
+    return agent
+
+
+def measure_parts(agent, update: float, repeats: int) -> dict[str, float]:
+    """Seconds of an update's parts, each measured alone; the critics are what remains."""
+    import tensorflow as tf
+
+    from la_mbda import rssm
+
+    model, training = agent.config.model, agent.config.training
+    shape = training.batch_size, training.sequence_length
+    beliefs = rssm.Belief(
+        tf.random.stateless_normal([*shape, model.stochastic_size], [0, 1]),
+        tf.random.stateless_normal([*shape, model.deterministic_size], [0, 2]),
+    )
+
+    def imagine_and_improve(draws):
+        weights = tf.nest.flatten(agent.actor.weights)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(weights)
+            imagined = agent._imagine(draws, beliefs)
+            loss = tf.add_n([tf.reduce_mean(part) for part in imagined])
+        return tape.gradient(loss, weights)
+
+    xla = agent.config.compute.compile == "xla"
+    imagining = tf.function(imagine_and_improve, jit_compile=xla)
+    drawing = tf.function(agent._draw_models, jit_compile=xla)
+    draws, batch = drawing(), agent.replay.sample(training.batch_size)
+    calls = {
+        "world_model": agent.pretrain,
+        "imagination_and_actor": lambda: imagining(draws)[0].numpy(),
+        "swag": lambda: tf.nest.flatten(drawing())[0].numpy(),
+        "replay_sampling": lambda: agent.replay.sample(training.batch_size),
+        "host_to_device": lambda: [tf.constant(part) for part in batch],
     }
+    parts = {}
+    for name, call in calls.items():
+        call()  # Traces.
+        parts[name] = median_seconds(call, repeats)
+    return parts | {"critics": update - sum(parts.values())}
+
+
+def decision_seconds(agent, environments: int) -> float:
+    """Median time of one decision for some environments at once."""
+    observation = np.zeros((environments, 64, 64, 3), np.uint8)
+    state = agent.initial_state(environments)
+    agent.act(observation, state, False)
+    return median_seconds(lambda: agent.act(observation, state, False), 200)
+
+
+def measure_scaling(arguments: Update) -> dict[str, dict[str, float]]:
+    """Seconds per update as one of draws, horizon and batch changes, beside a straight line.
+
+    Each line holds the seconds measured and, as `line`, what the two ends of its range give.
+    """
+    ranges = {
+        "posterior_samples": (1, 2, 5, 10),
+        "horizon": (5, 15, 30),
+        "batch_size": (8, 16, 32),
+    }
+    table = {}
+    for name, values in ranges.items():
+        seconds = []
+        for value in values:
+            agent = busy_agent(make_config(arguments.size, "PointGoal1", **{name: value}))
+            agent.update()
+            seconds.append(statistics.median(seconds_of(agent.update) for _ in range(5)))
+        line = np.interp(values, (values[0], values[-1]), (seconds[0], seconds[-1]))
+        for value, measured, straight in zip(values, seconds, line, strict=True):
+            table[f"{name} {value}"] = {"seconds": measured, "line": float(straight)}
+    return table
+
+
+def spread(seconds: list[float]) -> dict[str, float]:
+    """Median, least and most."""
+    return {"median": statistics.median(seconds), "min": min(seconds), "max": max(seconds)}
+
+
+def processor() -> str:
+    """The processor's name, as Linux gives it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
 
 
 def random_episode(decisions: int):

@@ -6,6 +6,8 @@ import sys
 # How TensorFlow is to be loaded, whenever that will be; it reads these when it is imported.
 # oneDNN is off by default on processors without AVX-512, where it is twice as fast too (measured).
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# Other programs may need memory of the GPU too.
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 # TensorFlow brings an LLVM of its own. Loaded for all to see, as this module asks for, it takes the
 # place of the one that Mesa's software GL needs, and the first picture crashes the process.
 sys.modules.setdefault("tensorflow.python.pywrap_dlopen_global_flags", None)

@@ -19,8 +19,12 @@ MINIMUM_STD = 1e-4
 class Actor(tf.Module):
     """A tanh-squashed Normal policy π(a | features)."""
 
-    def __init__(self, config: BehaviourConfig, features: int, actions: int, seed: int):
+    def __init__(
+        self, config: BehaviourConfig, features: int, actions: int, seed: int, precision: str
+    ):
+        """Args: precision: of products, as `networks.cast` takes it."""
         super().__init__(name="actor")
+        self._precision = precision
         initializer = networks.Initializer(np.random.default_rng(seed))
         self.weights = initializer.mlp(
             features, config.actor_units, config.actor_layers, 2 * actions
@@ -66,7 +70,8 @@ class Actor(tf.Module):
         return tf.linalg.global_norm(gradients)
 
     def _parameters(self, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        raw_mean, raw_std = tf.split(networks.mlp(self.weights, features), 2, -1)
+        weights = networks.cast(self.weights, self._precision)
+        raw_mean, raw_std = tf.split(networks.mlp(weights, features), 2, -1)
         mean = MEAN_SCALE * tf.tanh(raw_mean / MEAN_SCALE)
         return mean, tf.nn.softplus(raw_std + self._raw_std) + MINIMUM_STD
 
@@ -88,8 +93,10 @@ class Critic(tf.Module):
         clip: float,
         seed: int,
         name: str,
+        precision: str,
     ):
         super().__init__(name=name)
+        self._precision = precision
         initializer = networks.Initializer(np.random.default_rng(seed))
         self.weights = initializer.mlp(features, config.critic_units, config.critic_layers, 1)
         self.shadow = tf.nest.map_structure(tf.Variable, self.weights)
@@ -100,11 +107,14 @@ class Critic(tf.Module):
 
     def value(self, features: tf.Tensor) -> tf.Tensor:
         """Values `[…]` of the live critic."""
-        return networks.mlp(self.weights, features)[..., 0]
+        return self._evaluate(self.weights, features)
 
     def shadow_value(self, features: tf.Tensor) -> tf.Tensor:
         """Values `[…]` of the shadow."""
-        return networks.mlp(self.shadow, features)[..., 0]
+        return self._evaluate(self.shadow, features)
+
+    def _evaluate(self, weights: list[dict], features: tf.Tensor) -> tf.Tensor:
+        return networks.mlp(networks.cast(weights, self._precision), features)[..., 0]
 
     def update(self, tape: tf.GradientTape, loss: tf.Tensor) -> None:
         """One optimiser step down a loss."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from la_mbda import rssm
+from la_mbda import networks, rssm
 from la_mbda.actor_critic import Actor, Critic
 from la_mbda.config import Config
 from la_mbda.imagination import Trajectories, imagine, upper_bound
@@ -52,7 +52,8 @@ class Agent(tf.Module):
         self.posterior = Swag(self.model.imagination_weights, config.swag)
         self.model.after_step(self.posterior.on_step)
         behaviour = config.behaviour
-        self.actor = Actor(behaviour, self._features, actions, seed("actor weights"))
+        precision = config.compute.precision
+        self.actor = Actor(behaviour, self._features, actions, seed("actor weights"), precision)
         self.task_critic = self._make_critic(
             "task_critic", behaviour.task_critic_learning_rate, behaviour.task_critic_clip
         )
@@ -72,10 +73,18 @@ class Agent(tf.Module):
         mode_samples = behaviour.actor_mode_samples
         self._mode_noise = Noise(seed("mode"), "mode_noise").normal(mode_samples, 1, actions)
         self.replay = Replay(config.training.sequence_length, seed("replay"))
+        # Each is one program.
+        xla = config.compute.compile == "xla"
+        self._explore, self._exploit, self._learn_model, self._learn = (
+            tf.function(method, jit_compile=xla)
+            for method in (self._explore, self._exploit, self._learn_model, self._learn)
+        )
 
     def _make_critic(self, name: str, learning_rate: float, clip: float) -> Critic:
-        seed = derive_seed(self.config.seed, name)
-        return Critic(self.config.behaviour, self._features, learning_rate, clip, seed, name)
+        seed, precision = derive_seed(self.config.seed, name), self.config.compute.precision
+        return Critic(
+            self.config.behaviour, self._features, learning_rate, clip, seed, name, precision
+        )
 
     @property
     def _features(self) -> int:
@@ -109,21 +118,19 @@ class Agent(tf.Module):
         action, state = policy(tf.constant(observations), state)
         return action.numpy(), state
 
-    @tf.function
     def _explore(self, observations: tf.Tensor, state: PolicyState):
         belief = self._infer(observations, state, self.acting_noise)
         noise = self.acting_noise.normal(*state.action.shape)
         action = self.actor.sample(belief.features, noise)
         return action, PolicyState(belief, action)
 
-    @tf.function
     def _exploit(self, observations: tf.Tensor, state: PolicyState):
         belief = self._infer(observations, state, self.evaluation_noise)
         action = self.actor.mode(belief.features, self._mode_noise)
         return action, PolicyState(belief, action)
 
     def _infer(self, observations, state: PolicyState, noise: Noise) -> rssm.Belief:
-        weights = self.model.weights["rssm"]
+        weights = self.model.cast_weights["rssm"]
         projected = rssm.project(weights, self.model.encode(observations))
         draws = noise.normal(*state.belief.stochastic.shape)
         belief, _ = rssm.observe_step(weights, state.belief, state.action, projected, draws)
@@ -140,48 +147,31 @@ class Agent(tf.Module):
 
     def pretrain(self) -> dict[str, float]:
         """One update of the world model alone; returns its metrics."""
-        return _numbers(self._pretrain(self._sample()))
+        return _numbers(self._learn_model(self._sample()))
 
     def update(self) -> dict[str, float]:
         """One update of everything; returns metrics."""
-        return _numbers(self._update(self._sample()))
+        return _numbers(self._learn(self._sample()))
 
     def _sample(self) -> Episode:
         batch = self.replay.sample(self.config.training.batch_size)
         return Episode(*map(tf.constant, batch))
 
-    @tf.function
-    def _pretrain(self, batch: Episode) -> dict:
+    def _learn_model(self, batch: Episode) -> dict:
         _, metrics = self.model.update(batch, self.update_noise)
         return metrics
 
-    @tf.function
-    def _update(self, batch: Episode) -> dict:
-        """The inner loop of Algorithm 2."""
+    def _learn(self, batch: Episode) -> dict:
+        """The inner loop of Algorithm 2, from a batch of sequences on."""
         beliefs, metrics = self.model.update(batch, self.update_noise)
-        starts = rssm.Belief(*(tf.reshape(part, [-1, part.shape[-1]]) for part in beliefs))
-        draws = self.posterior.sample(self.config.swag.posterior_samples, self.update_noise)
+        draws = self._draw_models()
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
-            for module in (self.actor, self.task_critic, *self.safety_critics):
-                tape.watch(tf.nest.flatten(module.weights))
-            imagined = imagine(
-                self.model,
-                draws,
-                self.actor.sample,
-                starts,
-                self.config.behaviour.horizon,
-                self.actions,
-                self.update_noise,
-            )
-            task = self._learn_task(imagined)
-            safety = [self._learn_safety(imagined, i) for i in range(len(self.safety_critics))]
-            actor_loss = -tf.reduce_mean(self._discounts() * task.values)
-            if safety:
-                # As the authors do, the discounted cost-to-go is held against an episode's whole
-                # budget: with γ_c = 0.995 it sees about 200 decisions ahead.
-                excess = tf.stack([tf.reduce_mean(bound.values) for bound in safety])
-                excess -= tf.constant(self.config.lagrangian.cost_budget)
-                actor_loss += self.lagrangian.psi(excess)
+            tape.watch(self._behaviour_weights())
+            imagined = self._imagine(draws, beliefs)
+            task = self._bound_task(imagined)
+            safety = [self._bound_safety(imagined, i) for i in range(len(self.safety_critics))]
+            excess = self._excess(safety)
+            actor_loss = self._actor_loss(task, excess)
         metrics["actor_gradient_norm"] = self.actor.update(tape, actor_loss)
         self.task_critic.update(tape, task.critic_loss)
         for critic, bound in zip(self.safety_critics, safety, strict=True):
@@ -192,7 +182,42 @@ class Agent(tf.Module):
         metrics |= self._behaviour_metrics(batch, imagined, task, safety)
         return metrics | {"actor_loss": actor_loss}
 
-    def _learn_task(self, imagined: Trajectories) -> Bound:
+    def _draw_models(self) -> dict:
+        """θ_j ~ p(θ | D), j = 1 … N, on a leading axis."""
+        draws = self.posterior.sample(self.config.swag.posterior_samples, self.update_noise)
+        return networks.cast(draws, self.config.compute.precision)
+
+    def _behaviour_weights(self) -> list[tf.Variable]:
+        modules = (self.actor, self.task_critic, *self.safety_critics)
+        return tf.nest.flatten([module.weights for module in modules])
+
+    def _imagine(self, draws: dict, beliefs: rssm.Belief) -> Trajectories:
+        """From each belief of the batch `[batch, time, …]`, under each draw."""
+        starts = rssm.Belief(*(tf.reshape(part, [-1, part.shape[-1]]) for part in beliefs))
+        horizon, noise = self.config.behaviour.horizon, self.update_noise
+        return imagine(self.model, draws, self.actor.sample, starts, horizon, self.actions, noise)
+
+    def _excess(self, safety: list[Bound]) -> tf.Tensor:
+        """Expected costs minus budgets `[constraints]`, by the pessimistic bounds.
+
+        As the authors do, the discounted cost-to-go is held against an episode's whole budget: with
+        γ_c = 0.995 it sees about 200 decisions ahead.
+        """
+        costs = [tf.reduce_mean(bound.values) for bound in safety]
+        return tf.stack(costs) - tf.constant(self.config.lagrangian.cost_budget) if safety else None
+
+    def _actor_loss(self, task: Bound, excess: tf.Tensor | None) -> tf.Tensor:
+        """Eq. 11 with the augmented Lagrangian's Ψ; without it where there are no constraints.
+
+        The authors' weights of V_λ are γ^t for t = 0 … H−2, with a mean where Eq. 10 writes a plain
+        sum.
+        """
+        behaviour = self.config.behaviour
+        discounts = behaviour.discount ** tf.range(behaviour.horizon - 1, dtype=tf.float32)
+        loss = -tf.reduce_mean(discounts * task.values)
+        return loss if excess is None else loss + self.lagrangian.psi(excess)
+
+    def _bound_task(self, imagined: Trajectories) -> Bound:
         behaviour = self.config.behaviour
         return self._bound(
             imagined,
@@ -202,7 +227,7 @@ class Agent(tf.Module):
             behaviour.return_lambda,
         )
 
-    def _learn_safety(self, imagined: Trajectories, constraint: int) -> Bound:
+    def _bound_safety(self, imagined: Trajectories, constraint: int) -> Bound:
         behaviour = self.config.behaviour
         return self._bound(
             imagined,
@@ -243,12 +268,6 @@ class Agent(tf.Module):
         targets = tf.stop_gradient(values(chosen, critic.shadow_value(chosen.features)))
         critic_loss = 0.5 * tf.reduce_mean(tf.math.squared_difference(live[..., :-1], targets))
         return Bound(values(chosen, live), critic_loss)
-
-    def _discounts(self) -> tf.Tensor:
-        """γ^t for t = 0 … H−2: the authors' weights of V_λ in the actor's loss, with a mean where
-        Eq. 10 writes a plain sum."""
-        behaviour = self.config.behaviour
-        return behaviour.discount ** tf.range(behaviour.horizon - 1, dtype=tf.float32)
 
     def _copy_to_shadows(self) -> None:
         due = self.updates.assign_add(1) % self.config.behaviour.shadow_interval == 0

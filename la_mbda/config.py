@@ -187,6 +187,16 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
+class ComputeConfig:
+    """How updates are computed; what is computed stays the same."""
+
+    compile: str = "none"
+    """Compiler of the update: none (TensorFlow's own kernels, faster on CPUs) or xla (for GPUs)."""
+    precision: str = "float32"
+    """Of products and convolutions: float32 or bfloat16; weights, beliefs and losses float32."""
+
+
+@dataclass(frozen=True)
 class Config:
     """One run: what is trained on what, and every setting.
 
@@ -207,6 +217,7 @@ class Config:
     behaviour: BehaviourConfig = field(default_factory=BehaviourConfig)
     lagrangian: LagrangianConfig = field(default_factory=LagrangianConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    compute: ComputeConfig = field(default_factory=ComputeConfig)
 
     def __post_init__(self):
         validate(self)
@@ -221,7 +232,7 @@ PAPER_BUDGET = {
 _PRESET_FIELDS: dict[str, dict[str, typing.Any]] = {
     "paper": {},
     "cpu": {
-        "image_channels": 12,
+        "image_channels": 16,
         "head_units": 128,
         "vector_units": 128,
         "deterministic_size": 128,

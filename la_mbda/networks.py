@@ -2,8 +2,9 @@
 
 Weights are nested dicts and lists of tensors. Dense layers also take weights with a leading axis
 of posterior samples, `[sample, …]`, in which case their input has that axis too; so N posterior
-draws are one batched product and no weights are ever swapped in and out. Initial weights follow
-Keras's defaults: Glorot uniform kernels, orthogonal recurrent kernels, zero biases.
+draws are one batched product and no weights are ever swapped in and out. The weights' type is that
+of products and convolutions; layers take and give float32. Initial weights follow Keras's defaults:
+Glorot uniform kernels, orthogonal recurrent kernels, zero biases.
 """
 
 from itertools import pairwise
@@ -90,6 +91,11 @@ class Initializer:
         return int(self._rng.integers(2**31))
 
 
+def cast(weights, precision: str):
+    """Nested weights in the type of products, `float32` or `bfloat16`; gradients flow through."""
+    return tf.nest.map_structure(lambda weight: tf.cast(weight, precision), weights)
+
+
 def dense(layer: dict, x: tf.Tensor) -> tf.Tensor:
     """`x @ kernel + bias` over the last axis.
 
@@ -99,48 +105,61 @@ def dense(layer: dict, x: tf.Tensor) -> tf.Tensor:
     """
     kernel, bias = layer["kernel"], layer["bias"]
     leading = kernel.shape.rank - 2
-    flat = x
+    flat = x = tf.cast(x, kernel.dtype)
     if x.shape.rank != leading + 2:
         flat = tf.reshape(x, [*x.shape[:leading], -1, x.shape[-1]])
     y = tf.matmul(flat, kernel)
     # Two-dimensional products take the bias in a form that TensorFlow fuses into the product.
     y = y + tf.expand_dims(bias, -2) if leading else tf.nn.bias_add(y, bias)
+    y = tf.cast(y, tf.float32)
     return y if flat is x else tf.reshape(y, [*x.shape[:-1], kernel.shape[-1]])
 
 
 def mlp(layers: list[dict], x: tf.Tensor) -> tf.Tensor:
-    """Dense layers with ELU between them and a linear output."""
+    """Dense layers with ELU between them and a linear output, over the last axis.
+
+    Args:
+        layers: of weights for any x, or of draws with a leading axis `[sample, …]`, as x has one.
+    """
+    if layers[0]["kernel"].shape.rank == 3:
+        draws = zip(*map(tf.unstack, tf.nest.flatten(layers)), strict=True)
+        draws = (tf.nest.pack_sequence_as(layers, draw) for draw in draws)
+        return tf.stack([mlp(*pair) for pair in zip(draws, tf.unstack(x), strict=True)])
+    # Two-dimensional all along: TensorFlow fuses product, bias and ELU only without reshapes.
+    y = tf.reshape(x, [-1, x.shape[-1]])
     for layer in layers[:-1]:
-        x = tf.nn.elu(dense(layer, x))
-    return dense(layers[-1], x)
+        y = tf.nn.elu(dense(layer, y))
+    y = dense(layers[-1], y)
+    return tf.reshape(y, [*x.shape[:-1], y.shape[-1]])
 
 
 def gru(weights: dict, x: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
     """One step of a GRU in Keras's `reset_after` form; x and state are `[…, features]`."""
     bias_input, bias_state = tf.unstack(weights["bias"], axis=-2)
-    inputs = dense({"kernel": weights["kernel"], "bias": bias_input}, x)
+    inputs = tf.split(dense({"kernel": weights["kernel"], "bias": bias_input}, x), 3, -1)
     recurrent = dense({"kernel": weights["recurrent_kernel"], "bias": bias_state}, state)
-    units = state.shape[-1]
-    gates = tf.sigmoid(inputs[..., : 2 * units] + recurrent[..., : 2 * units])
-    update, reset = tf.split(gates, 2, -1)
-    candidate = tf.tanh(inputs[..., 2 * units :] + reset * recurrent[..., 2 * units :])
-    return update * state + (1.0 - update) * candidate
+    recurrent = tf.split(recurrent, 3, -1)
+    update = tf.sigmoid(inputs[0] + recurrent[0])
+    reset = tf.sigmoid(inputs[1] + recurrent[1])
+    candidate = tf.tanh(inputs[2] + reset * recurrent[2])
+    return candidate + update * (state - candidate)
 
 
 def encode_image(layers: list[dict], images: tf.Tensor) -> tf.Tensor:
     """Flat embeddings of images `[batch, 64, 64, channels]`."""
-    x = images
+    x = tf.cast(images, layers[0]["kernel"].dtype)
     for layer in layers:
         x = tf.nn.conv2d(x, layer["kernel"], strides=2, padding="VALID")
         x = tf.nn.relu(tf.nn.bias_add(x, layer["bias"]))
-    return tf.reshape(x, [x.shape[0], -1])
+    return tf.cast(tf.reshape(x, [x.shape[0], -1]), tf.float32)
 
 
 def decode_image(weights: dict, features: tf.Tensor) -> tf.Tensor:
     """Mean images `[batch, 64, 64, channels]` of features `[batch, features]`."""
     batch, size = features.shape[0], DECODER_KERNELS[0]
     first = weights["first"]
-    x = tf.matmul(dense(weights["dense"], features), first["kernel"], transpose_b=True)
+    x = tf.cast(dense(weights["dense"], features), first["kernel"].dtype)
+    x = tf.matmul(x, first["kernel"], transpose_b=True)
     x = tf.reshape(x, [batch, size, size, -1])
     x = tf.nn.relu(tf.nn.bias_add(x, first["bias"]))
     for i, layer in enumerate(weights["transposed"]):
@@ -151,4 +170,4 @@ def decode_image(weights: dict, features: tf.Tensor) -> tf.Tensor:
         x = tf.nn.bias_add(x, layer["bias"])
         if i < len(weights["transposed"]) - 1:
             x = tf.nn.relu(x)
-    return x
+    return tf.cast(x, tf.float32)

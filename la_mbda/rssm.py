@@ -109,7 +109,8 @@ def observe_step(
     deterministic = prior_step(weights["prior"], belief, action)
     posterior = weights["posterior"]
     kernel = posterior["hidden"]["kernel"][: deterministic.shape[-1]]
-    hidden = tf.nn.elu(tf.matmul(deterministic, kernel) + projected)
+    product = tf.matmul(tf.cast(deterministic, kernel.dtype), kernel)
+    hidden = tf.nn.elu(tf.cast(product, tf.float32) + projected)
     distribution = _statistics(posterior, hidden)
     return Belief(distribution.sample(noise), deterministic), distribution
 
@@ -121,7 +122,12 @@ def project(weights: dict, embeddings: tf.Tensor) -> tf.Tensor:
     """
     layer = weights["posterior"]["hidden"]
     kernel = layer["kernel"][-embeddings.shape[-1] :]
-    return networks.dense({"kernel": kernel, "bias": layer["bias"]}, embeddings)
+    flat = tf.reshape(embeddings, [-1, embeddings.shape[-1]])
+    # Not `networks.dense`: TensorFlow 2.21 fails to fuse its bias with the sum in `observe_step`,
+    # and then leaves the whole function as it is.
+    projected = tf.matmul(tf.cast(flat, kernel.dtype), kernel) + layer["bias"]
+    shape = [*embeddings.shape[:-1], projected.shape[-1]]
+    return tf.reshape(tf.cast(projected, tf.float32), shape)
 
 
 def observe(

@@ -76,6 +76,8 @@ def check_ranges(values: dict) -> None:
             f"cost_budget is {values['cost_budget']}: give one number of 0 or more per constraint"
         )
     choose("observation", values["observation"], ("vision", "lidar"))
+    choose("compile", values["compile"], ("none", "xla"))
+    choose("precision", values["precision"], ("float32", "bfloat16"))
 
 
 def check_fit(values: dict) -> None:

@@ -27,6 +27,7 @@ class WorldModel(tf.Module):
     def __init__(self, config: Config, observation_shape: tuple[int, ...], actions: int, seed: int):
         super().__init__(name="world_model")
         self._config = config.model
+        self._precision = config.compute.precision
         self._image = len(observation_shape) == 3
         self._constraints = len(config.lagrangian.cost_budget)
         self.normalizer = None if self._image else Normalizer(observation_shape[0])
@@ -79,6 +80,11 @@ class WorldModel(tf.Module):
         names = ("reward", "cost", "terminal") if self._config.terminal_head else ("reward", "cost")
         return {"prior": self.weights["rssm"]["prior"]} | {k: self.weights[k] for k in names}
 
+    @property
+    def cast_weights(self) -> dict:
+        """The weights in the type of products; what computes takes these."""
+        return networks.cast(self.weights, self._precision)
+
     def after_step(self, callback: Callable[[], None]) -> None:
         """Registers what is to be called after each optimiser step."""
         self._on_step.append(callback)
@@ -87,12 +93,12 @@ class WorldModel(tf.Module):
         """Embeddings `[batch, embedding]` of observations `[batch, …]`."""
         x = self._preprocess(observations)
         if self._image:
-            return networks.encode_image(self.weights["encoder"], x)
-        return tf.nn.elu(networks.mlp(self.weights["encoder"], x))
+            return networks.encode_image(self.cast_weights["encoder"], x)
+        return tf.nn.elu(networks.mlp(self.cast_weights["encoder"], x))
 
     def decode(self, features: tf.Tensor) -> tf.Tensor:
         """Mean observations `[batch, …]` in the model's units (images: x/255 − 0.5)."""
-        decoder = self.weights["decoder"]
+        decoder = self.cast_weights["decoder"]
         return (networks.decode_image if self._image else networks.mlp)(decoder, features)
 
     def reward(self, weights: dict, features: tf.Tensor) -> tf.Tensor:
@@ -126,12 +132,13 @@ class WorldModel(tf.Module):
         embeddings = tf.reshape(self.encode(flat), [batch_size, length, -1])
         start = rssm.initial_belief(self._config, batch_size)
         draws = noise.normal(batch_size, length, self._config.stochastic_size)
-        inference = rssm.observe(self.weights["rssm"], start, batch.action, embeddings, draws)
+        weights = self.cast_weights["rssm"]
+        inference = rssm.observe(weights, start, batch.action, embeddings, draws)
         return inference, self._preprocess(flat)
 
     def loss(self, batch: Episode, noise: Noise) -> tuple[tf.Tensor, rssm.Belief, dict]:
         """Negative evidence lower bound (mean over batch and time), beliefs and metrics."""
-        config = self._config
+        config, weights = self._config, self.cast_weights
         inference, targets = self.infer(batch, noise)
         features = inference.beliefs.features
         kl_loss, kl = rssm.balanced_kl(
@@ -139,13 +146,11 @@ class WorldModel(tf.Module):
         )
         losses = {
             "observation_loss": self._observation_loss(features, targets),
-            "reward_loss": _normal_loss(
-                self.reward(self.weights, features), batch.reward, batch_axes=2
-            ),
-            "cost_loss": self._cost_loss(features, batch.cost),
+            "reward_loss": _normal_loss(self.reward(weights, features), batch.reward, batch_axes=2),
+            "cost_loss": self._cost_loss(weights, features, batch.cost),
         }
         if config.terminal_head:
-            logits = networks.mlp(self.weights["terminal"], features)[..., 0]
+            logits = networks.mlp(weights["terminal"], features)[..., 0]
             losses["terminal_loss"] = -tf.reduce_mean(
                 tfd.Bernoulli(logits).log_prob(batch.terminal)
             )
@@ -186,11 +191,11 @@ class WorldModel(tf.Module):
     def _cost_logits(self, weights: dict, features: tf.Tensor) -> tf.Tensor:
         return tf.concat([networks.mlp(head, features) for head in weights["cost"]], -1)
 
-    def _cost_loss(self, features: tf.Tensor, costs: tf.Tensor) -> tf.Tensor:
+    def _cost_loss(self, model_weights: dict, features: tf.Tensor, costs: tf.Tensor) -> tf.Tensor:
         """Weighted Bernoulli loss of "unsafe", summed over constraints."""
         unsafe = tf.cast(costs > 0.0, tf.float32)
         weights = 1.0 + (self._config.cost_weight - 1.0) * unsafe
-        log_prob = tfd.Bernoulli(self._cost_logits(self.weights, features)).log_prob(unsafe)
+        log_prob = tfd.Bernoulli(self._cost_logits(model_weights, features)).log_prob(unsafe)
         return -tf.reduce_mean(tf.reduce_sum(weights * log_prob, -1))
 
 

@@ -82,7 +82,7 @@ def test_each_loss_reaches_its_own_weights(agent):
     """The critic learns from its loss, the actor from its own; targets pass no gradient on."""
     with tf.GradientTape(persistent=True) as tape:
         _, imagined = imagined_by(agent, agent.actor.sample)
-        task = agent._learn_task(imagined)
+        task = agent._bound_task(imagined)
         loss = -tf.reduce_mean(task.values)
     critic = tf.nest.flatten(agent.task_critic.weights)
     actor = tf.nest.flatten(agent.actor.weights)

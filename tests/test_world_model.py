@@ -41,7 +41,7 @@ def test_overfits_one_batch():
     batch = Episode(*map(tf.constant, image_batch(np.random.default_rng(0))))
     step = tf.function(lambda: model.update(batch, noise)[1])
     first = {name: float(value) for name, value in step().items()}
-    for _ in range(250):
+    for _ in range(400):
         last = step()
     last = {name: float(value) for name, value in last.items()}
     floor = 0.5 * np.log(2 * np.pi)  # −log Normal at its mean, per dimension
@@ -108,5 +108,6 @@ def test_unsafe_states_weigh_more():
     model = WorldModel(tiny_config(cost_weight=100.0), (1,), actions=1, seed=0)
     head = model.weights["cost"][0]
     head[-1]["kernel"].assign(tf.zeros_like(head[-1]["kernel"]))
-    loss = model._cost_loss(tf.zeros([1, 4, 20]), tf.constant([[[0.0], [0.0], [0.0], [2.0]]]))
+    costs = tf.constant([[[0.0], [0.0], [0.0], [2.0]]])
+    loss = model._cost_loss(model.weights, tf.zeros([1, 4, 20]), costs)
     assert float(loss) == pytest.approx(np.log(2) * (3 + 100) / 4, rel=1e-5)
