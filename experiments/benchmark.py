@@ -81,10 +81,10 @@ def main(argv: Sequence[str]) -> int:
             figures[task] = measure_simulator(task, arguments.steps)
             if arguments.against:
                 figures[task] |= compare(figures[task], task, arguments.steps, arguments.against)
-        print_table(figures)
+        print_table("task", figures)
     elif arguments.scaling:
         figures = measure_scaling(arguments)
-        print_table(figures)
+        print_table("setting", figures)
     else:
         figures = measure_update(arguments)
         print_figures(figures)
@@ -185,12 +185,12 @@ def seconds_of(function: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
-def print_table(figures: dict[str, dict[str, float]]) -> None:
-    """One line per task."""
+def print_table(title: str, figures: dict[str, dict[str, float]]) -> None:
+    """One line per figure's name, under a title for these names."""
     names = list(next(iter(figures.values())))
     titles = [name.replace("_steps_per_second", "/s").replace("_seconds", " s") for name in names]
     widths = [len(title) + 2 for title in titles]
-    print("task".ljust(20) + "".join(map(str.rjust, titles, widths)))
+    print(title.ljust(20) + "".join(map(str.rjust, titles, widths)))
     for task, values in figures.items():
         cells = (f"{v:,.0f}" if v >= 100 else f"{v:.3g}" for v in values.values())
         print(task.ljust(20) + "".join(map(str.rjust, cells, widths)))

@@ -1,7 +1,7 @@
 """Steps random actions through many episodes of every task: `python experiments/soak.py`.
 
 Ends with status 1 if an observation, reward or cost was not finite. Some 1,000 episodes, a fifth of
-them with pictures, take about five minutes.
+them with pictures, take some five minutes.
 """
 
 import itertools
@@ -44,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
         if kind not in environments:
             observation, task = kind
             environments[kind] = gymnasium.make(f"Safexp-{task}-v0", observation=observation)
-        counts += run_episode(environments[kind], rng)
+        counts.update(run_episode(environments[kind], rng))
     for environment in environments.values():
         environment.close()
     for name, count in sorted(counts.items()):
