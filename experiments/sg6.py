@@ -112,7 +112,7 @@ def is_finished(config: Config, results: Path) -> bool:
 def estimated_seconds(config: Config) -> float:
     """What a run takes on two CPU cores (a GPU is far faster), from measured rates."""
     training = config.training
-    per_update = {"paper": 25.0, "cpu": 0.6, "quick": 0.15}[config.preset]
+    per_update = {"paper": 12.0, "cpu": 0.6, "quick": 0.1}[config.preset]
     iterations = (training.env_steps - training.random_steps) / training.steps_per_iteration
     updates = training.pretraining_updates + iterations * training.updates_per_iteration
     evaluations = max(1, training.env_steps // training.evaluate_every)

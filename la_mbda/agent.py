@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from la_mbda import networks, rssm
+from la_mbda import rssm
 from la_mbda.actor_critic import Actor, Critic
 from la_mbda.config import Config
 from la_mbda.imagination import Trajectories, imagine, upper_bound
@@ -185,7 +185,7 @@ class Agent(tf.Module):
     def _draw_models(self) -> dict:
         """θ_j ~ p(θ | D), j = 1 … N, on a leading axis."""
         draws = self.posterior.sample(self.config.swag.posterior_samples, self.update_noise)
-        return networks.cast(draws, self.config.compute.precision)
+        return self.model.cast(draws)
 
     def _behaviour_weights(self) -> list[tf.Variable]:
         modules = (self.actor, self.task_critic, *self.safety_critics)

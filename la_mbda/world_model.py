@@ -83,7 +83,11 @@ class WorldModel(tf.Module):
     @property
     def cast_weights(self) -> dict:
         """The weights in the type of products; what computes takes these."""
-        return networks.cast(self.weights, self._precision)
+        return self.cast(self.weights)
+
+    def cast(self, weights: dict) -> dict:
+        """Any weights, those of draws too, in the type of products."""
+        return networks.cast(weights, self._precision)
 
     def after_step(self, callback: Callable[[], None]) -> None:
         """Registers what is to be called after each optimiser step."""
