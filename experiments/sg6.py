@@ -1,9 +1,11 @@
 """Runs a plan of algorithms x tasks x seeds, then scores, figures and Table 3.
 
 Finished runs are skipped and unfinished ones go on, so the same command can be given again and
-again. Each run is a process of its own: `experiments/train.py` with the plan's options.
+again. Each run is a process of its own: `experiments/train.py` with the plan's options. Ctrl-C and
+SIGTERM let the runs that go on save themselves first.
 """
 
+import os
 import subprocess
 import sys
 import time
@@ -18,8 +20,10 @@ from la_mbda.config import SG6_TASKS, Config
 from la_mbda.environments import check_rendering
 from la_mbda.run_folder import check_config, run_path
 from la_mbda.scores import collect_scores
+from la_mbda.stopping import StopRequest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+STOP = StopRequest()
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class SweepArguments(command_line.Settings):
     """Comma-separated seeds; the default is 0,1,2,3,4 for paper, else 0."""
     jobs: int = 1
     """Runs at the same time."""
+    index: int | None = None
+    """Train only this one of the plan, counted from 0, as one of a cluster's array jobs does."""
     backend: str = "local"
     """local, or ray for a cluster (RAY_ADDRESS) with the results on a shared folder."""
 
@@ -45,10 +51,17 @@ def main(argv: Sequence[str]) -> int:
     plan, arguments = make_plan(argv)
     for config in plan:
         check_rendering(config)
+    if arguments.index is not None:
+        plan = [choose_run(plan, arguments.index)]
     print_plan(plan, arguments.results)
     begin = time.perf_counter()
     todo = [config for config in plan if not is_finished(config, arguments.results)]
-    failed = run_all(todo, arguments) if todo else []
+    with STOP:
+        failed = run_all(todo, arguments) if todo else []
+    if STOP.asked:
+        raise KeyboardInterrupt
+    if arguments.index is not None:  # The last of the jobs, or the plan given again, does the rest.
+        return 1 if failed else 0
     for algorithm in dict.fromkeys(config.algorithm for config in plan):
         collect_scores(arguments.results, arguments.preset, algorithm)
     figures = [sys.executable, str(REPOSITORY / "plotting" / "figures.py"), str(arguments.results)]
@@ -82,6 +95,19 @@ def make_plan(argv: Sequence[str]) -> tuple[list[Config], SweepArguments]:
                 check_config(run_path(arguments.results, config), config)
                 plan.append(config)
     return plan, arguments
+
+
+def choose_run(plan: list[Config], index: int) -> Config:
+    """One run of the plan.
+
+    Raises:
+        ValueError: the plan has no such run.
+    """
+    if not 0 <= index < len(plan):
+        raise ValueError(
+            f"index is {index}: the plan has {len(plan)} runs, choose 0 to {len(plan) - 1}"
+        )
+    return plan[index]
 
 
 def split(text: str) -> list[str]:
@@ -157,7 +183,7 @@ def run_all(todo: list[Config], arguments: SweepArguments) -> list[Config]:
     with joblib.parallel_config(backend=backend, n_jobs=arguments.jobs):
         codes = joblib.Parallel()(
             joblib.delayed(train_in_process)(
-                config, arguments.results.resolve(), len(todo) > 1 and arguments.jobs > 1
+                config, arguments.results.resolve(), min(arguments.jobs, len(todo))
             )
             for config in todo
         )
@@ -178,24 +204,51 @@ def register_ray() -> str:
     return "ray"
 
 
-def train_in_process(config: Config, results: Path, log: bool) -> int:
+def train_in_process(config: Config, results: Path, jobs: int) -> int:
     """Trains one run in a process of its own; returns its exit status.
 
     Args:
-        log: write what it prints to train.log in its folder, where several would mix.
+        jobs: how many run at the same time. They share the cores; and what each prints goes to
+            train.log in its folder, where several would mix.
     """
+    if STOP.asked:
+        return 1
     command = [sys.executable, str(REPOSITORY / "experiments" / "train.py")]
     command += ["--preset", config.preset, "--task", config.task, "--algorithm", config.algorithm]
     command += ["--seed", str(config.seed), "--results", str(results)]
     command += command_line.overrides_as_arguments(config)
-    if not log:
-        return subprocess.run(command, check=False).returncode
+    if jobs == 1:
+        return wait(subprocess.Popen(command, start_new_session=True))
+    threads = str(max(1, (os.cpu_count() or 1) // jobs))
+    share = {"TF_NUM_INTRAOP_THREADS": threads, "TF_NUM_INTEROP_THREADS": threads}
     path = run_path(results, config)
     path.mkdir(parents=True, exist_ok=True)
     with (path / "train.log").open("a") as file:
-        code = subprocess.run(command, check=False, stdout=file, stderr=file).returncode
-    print(f"{'failed' if code else 'finished'}: {path}", flush=True)
+        process = subprocess.Popen(
+            command, stdout=file, stderr=file, env=share | os.environ, start_new_session=True
+        )
+        code = wait(process)
+    print(f"{'failed' if code else 'finished'}: {path} (train.log)", flush=True)
     return code
+
+
+def wait(process: subprocess.Popen) -> int:
+    """The exit status of a run, which is asked to stop when this process is.
+
+    Runs are sessions of their own, as a terminal's Ctrl-C would else reach them a second time.
+    """
+    asked = False
+    try:
+        while True:
+            try:
+                return process.wait(0.5)
+            except subprocess.TimeoutExpired:
+                if STOP.asked and not asked:
+                    process.terminate()
+                    asked = True
+    except KeyboardInterrupt:  # A second Ctrl-C does not wait.
+        process.kill()
+        raise
 
 
 def print_end(plan: list[Config], failed: list[Config], results: Path, seconds: float) -> None:

@@ -116,10 +116,12 @@ class Critic(tf.Module):
     def _evaluate(self, weights: list[dict], features: tf.Tensor) -> tf.Tensor:
         return networks.mlp(networks.cast(weights, self._precision), features)[..., 0]
 
-    def update(self, tape: tf.GradientTape, loss: tf.Tensor) -> None:
-        """One optimiser step down a loss."""
+    def update(self, tape: tf.GradientTape, loss: tf.Tensor) -> tf.Tensor:
+        """One optimiser step down a loss; returns the gradient's global norm."""
         variables = tf.nest.flatten(self.weights)
-        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        gradients = tape.gradient(loss, variables)
+        self.optimizer.apply(gradients, variables)
+        return tf.linalg.global_norm(gradients)
 
     def copy_to_shadow(self) -> None:
         """Makes the shadow equal to the live critic."""

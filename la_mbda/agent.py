@@ -113,10 +113,16 @@ class Agent(tf.Module):
 
         Returns:
             Actions `[environments, actions]` in [-1, 1] and the next state.
+
+        Raises:
+            RuntimeError: an action is not finite.
         """
         policy = self._explore if explore else self._exploit
         action, state = policy(tf.constant(observations), state)
-        return action.numpy(), state
+        action = action.numpy()
+        if not np.isfinite(action).all():
+            raise RuntimeError(f"the policy's action is {action}: its weights are broken")
+        return action, state
 
     def _explore(self, observations: tf.Tensor, state: PolicyState):
         belief = self._infer(observations, state, self.acting_noise)
@@ -173,9 +179,10 @@ class Agent(tf.Module):
             excess = self._excess(safety)
             actor_loss = self._actor_loss(task, excess)
         metrics["actor_gradient_norm"] = self.actor.update(tape, actor_loss)
-        self.task_critic.update(tape, task.critic_loss)
-        for critic, bound in zip(self.safety_critics, safety, strict=True):
-            critic.update(tape, bound.critic_loss)
+        metrics["task_critic_gradient_norm"] = self.task_critic.update(tape, task.critic_loss)
+        for i, (critic, bound) in enumerate(zip(self.safety_critics, safety, strict=True)):
+            norm = critic.update(tape, bound.critic_loss)
+            metrics[f"safety_critic_gradient_norm_{i}"] = norm
         if safety:
             self.lagrangian.update(excess)
         self._copy_to_shadows()

@@ -15,6 +15,7 @@ import tyro
 from la_mbda import config as config_module
 from la_mbda.config import (
     BehaviourConfig,
+    ComputeConfig,
     Config,
     LagrangianConfig,
     SwagConfig,
@@ -34,6 +35,7 @@ class Settings:
     behaviour: BehaviourConfig
     lagrangian: LagrangianConfig
     training: TrainingConfig
+    compute: ComputeConfig
 
     def config(self, preset: str, task: str, algorithm: str, seed: int) -> Config:
         """The configuration of one run.
@@ -41,7 +43,7 @@ class Settings:
         Raises:
             ValueError: a value is out of range.
         """
-        groups = ("model", "swag", "behaviour", "lagrangian", "training")
+        groups = ("model", "swag", "behaviour", "lagrangian", "training", "compute")
         return Config(
             task=task,
             algorithm=algorithm,

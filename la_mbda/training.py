@@ -8,9 +8,9 @@ was killed goes on from its last checkpoint as if it had not been.
 import dataclasses
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path
 
 import gymnasium
@@ -26,6 +26,7 @@ from la_mbda.episodes import Played, evaluate, play_exploring, play_random
 from la_mbda.randomness import derive_seed
 from la_mbda.replay import Episode
 from la_mbda.run_folder import RunFolder, read_json, run_path
+from la_mbda.stopping import StopRequest
 
 
 def train(config: Config, results: Path) -> dict:
@@ -76,6 +77,12 @@ class Progress:
     updates: int = 0
     started: bool = False
     """Whether the random start and the pre-training are over."""
+    iteration_start: int = 0
+    """Env steps at which the iteration that goes on began."""
+    updates_done: int = 0
+    """Updates of this iteration, or of the pre-training, so far."""
+    metrics: dict[str, float] = dataclasses.field(default_factory=dict)
+    """What they add to the means that are logged after the last of them."""
     costs: list[float] = dataclasses.field(default_factory=list)
     """Sum of each constraint's costs met while training."""
     evaluation: dict = dataclasses.field(default_factory=dict)
@@ -96,6 +103,7 @@ class Trainer:
             make_environment(config) for _ in range(self._settings.evaluation_episodes)
         ]
         self._agent = make_agent(config, self._env)
+        self._stop = StopRequest()
         self._progress = self._restore()
         self._board = tf.summary.create_file_writer(str(folder.path / "tensorboard"))
         self._bar = tqdm(
@@ -108,16 +116,18 @@ class Trainer:
         )
 
     def run(self) -> dict:
-        """Trains to the budget, evaluates there, writes the score and returns it."""
-        if not self._progress.started:
-            self._start()
-        while not self._finished or not self._progress.evaluation:
-            before = self._progress.env_steps
-            self._iterate()
-            if self._due(self._settings.evaluate_every, before):
-                self._evaluate()
-            if self._due(self._settings.checkpoint_every, before):
-                self._checkpoint()
+        """Trains to the budget, evaluates there, writes the score and returns it.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C or SIGTERM; what was going on is finished and saved.
+            RuntimeError: a loss, a gradient or an action is not finite.
+        """
+        with self._stop:
+            if not self._progress.started:
+                self._start()
+            budget = self._settings.env_steps
+            while self._progress.iteration_start < budget or not self._progress.evaluation:
+                self._iterate()
         self._bar.close()
         self._board.close()
         for env in (self._env, *self._evaluation_envs):
@@ -128,38 +138,75 @@ class Trainer:
     def _finished(self) -> bool:
         return self._progress.env_steps >= self._settings.env_steps
 
-    def _due(self, every: int, before: int) -> bool:
-        return self._finished or self._progress.env_steps // every > before // every
+    def _due(self, every: int) -> bool:
+        """Whether this iteration passed a multiple of some env steps, or is the last one."""
+        passed = self._progress.env_steps // every > self._progress.iteration_start // every
+        return self._finished or passed
+
+    def _stop_if_asked(self) -> None:
+        """Called where a run can be left and gone on with."""
+        if self._stop.asked:
+            self._checkpoint()
+            self._bar.close()
+            raise KeyboardInterrupt
 
     def _start(self) -> None:
         """Fills the memory with random actions or an offline dataset, then trains the model."""
-        if self._settings.offline_dataset is not None:
+        if self._settings.offline_dataset is not None and not self._progress.episodes:
             for episode in self._load_offline(Path(self._settings.offline_dataset)):
                 self._remember(episode)
         while self._progress.env_steps < self._settings.random_steps:
             self._play(lambda seed: play_random(self._env, seed, self._constraints))
         self._update(self._agent.pretrain, self._settings.pretraining_updates, "pre-training")
         self._progress.started = True
+        self._end_iteration()
         self._checkpoint()
 
     def _iterate(self) -> None:
-        """The outer loop's body: updates first, then whole episodes."""
-        self._update(self._agent.update, self._settings.updates_per_iteration, "updating")
-        end = self._progress.env_steps + self._settings.steps_per_iteration
-        while self._progress.env_steps < min(end, self._settings.env_steps):
+        """The outer loop's body: updates first, then whole episodes; begun or half done."""
+        progress, settings = self._progress, self._settings
+        self._update(self._agent.update, settings.updates_per_iteration, "updating")
+        end = progress.iteration_start + settings.steps_per_iteration
+        while progress.env_steps < min(end, settings.env_steps):
             self._play(lambda seed: play_exploring(self._env, self._agent, seed))
+        if self._due(settings.evaluate_every):
+            self._evaluate()
+        checkpoint_due = self._due(settings.checkpoint_every)
+        self._end_iteration()
+        if checkpoint_due:
+            self._checkpoint()
+
+    def _end_iteration(self) -> None:
+        progress = self._progress
+        progress.iteration_start, progress.updates_done = progress.env_steps, 0
 
     def _update(self, update: Callable[[], dict[str, float]], count: int, stage: str) -> None:
-        """Runs updates and logs the mean of their metrics."""
-        sums: defaultdict[str, float] = defaultdict(float)
-        with self._stage(stage):
-            for done in range(count):
-                self._bar.set_postfix_str(f"{stage} {done}/{count}", refresh=False)
+        """Runs what is left of some updates and logs the mean of the metrics of all."""
+        progress = self._progress
+        while progress.updates_done < count:
+            with self._stage(stage):
+                self._bar.set_postfix_str(f"{stage} {progress.updates_done}/{count}", refresh=False)
                 self._bar.update(0)
-                for name, value in update().items():
-                    sums[name] += value / count
-        self._progress.updates += count
-        self._log("updates", {"updates": self._progress.updates} | sums)
+                metrics = update()
+            self._check_finite(metrics, stage)
+            for name, value in metrics.items():
+                progress.metrics[name] = progress.metrics.get(name, 0.0) + value / count
+            progress.updates_done += 1
+            progress.updates += 1
+            if progress.updates_done == count:
+                self._log("updates", {"updates": progress.updates} | progress.metrics)
+                progress.metrics = {}
+            self._stop_if_asked()
+
+    def _check_finite(self, metrics: dict[str, float], stage: str) -> None:
+        """Stops a run that has become nonsense, before that is saved or acted on."""
+        broken = [f"{name} is {value}" for name, value in metrics.items() if not isfinite(value)]
+        if broken:
+            raise RuntimeError(
+                f"{', '.join(broken)} at update {self._progress.updates + 1} ({stage}) of "
+                f"{self._folder.path}: the run stops here. Its last checkpoint "
+                f"({self._folder.checkpoints}) is from before; lower a learning rate or a clip"
+            )
 
     def _play(self, play: Callable[[int], Played]) -> None:
         """Plays an episode, remembers it and logs it."""
@@ -180,6 +227,7 @@ class Trainer:
             "cost_regret": _plain(np.array(progress.costs) / progress.env_steps),
         }
         self._log("episodes", values)
+        self._stop_if_asked()
 
     def _remember(self, episode: Episode) -> None:
         with self._stage("remembering"):

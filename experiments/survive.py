@@ -1,0 +1,148 @@
+"""Kills a small run again and again and checks that nothing of it is lost.
+
+`python experiments/survive.py --kills 6` trains one run undisturbed and one that SIGKILL ends in
+turn while it acts, updates, evaluates and writes a checkpoint, each time started again by the same
+command. All lines, the score and the weights must be the same bit for bit.
+"""
+
+import itertools
+import json
+import random
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tyro
+
+from la_mbda import command_line
+from la_mbda.run_folder import STREAMS
+
+TRAIN = Path(__file__).with_name("train.py")
+RUN = Path("quick", "lambda", "PointGoal1", "seed_3")
+# Small, and with every stage: an evaluation each 400 env steps, a checkpoint each 200.
+OPTIONS = shlex.split("""
+    --preset quick --task PointGoal1 --seed 3 --observation lidar --episode-steps 100
+    --random-steps 400 --env-steps 1600 --steps-per-iteration 100 --updates-per-iteration 10
+    --pretraining-updates 20 --evaluate-every 400 --checkpoint-every 200 --horizon 5
+    --deterministic-size 16 --rssm-units 16 --vector-units 16 --head-units 16 --actor-units 16
+    --critic-units 16 --swag-burn-in 20 --swag-period 5 --swag-models 3
+""")
+MOMENTS = ("acting", "checkpointing", "evaluating", "updating")
+
+
+@dataclass(frozen=True)
+class Survive:
+    """Kills a small run again and again and checks that nothing of it is lost."""
+
+    kills: int = 6
+    """How often."""
+    seed: int = 0
+    """Of the delays before each kill."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs both and compares; the exit status is 1 where they differ."""
+    arguments = tyro.cli(Survive, args=list(argv))
+    if arguments.kills < 1:
+        raise ValueError(f"kills is {arguments.kills}: choose 1 or more")
+    with tempfile.TemporaryDirectory() as folder:
+        whole, killed = Path(folder, "whole"), Path(folder, "killed")
+        finish(start(whole))
+        rng = random.Random(arguments.seed)
+        for moment in itertools.islice(itertools.cycle(MOMENTS), arguments.kills):
+            print(f"killed while {moment}: {kill(start(killed), killed / RUN, moment, rng)}")
+        finish(start(killed))
+        differences = compare(whole / RUN, killed / RUN)
+    print("\n".join(differences) or "the same bit for bit: lines, score, weights")
+    return int(bool(differences))
+
+
+def start(results: Path) -> subprocess.Popen:
+    """Starts the run, or goes on with it."""
+    command = [sys.executable, str(TRAIN), *OPTIONS, "--results", str(results)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def finish(process: subprocess.Popen) -> None:
+    """Waits for the end.
+
+    Raises:
+        RuntimeError: the run failed.
+    """
+    _, errors = process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"the run ended with {process.returncode}: {errors.decode()[-2_000:]}")
+
+
+def kill(process: subprocess.Popen, run: Path, moment: str, rng: random.Random) -> str:
+    """Ends a run at some moment of its own; says how far it was.
+
+    Raises:
+        RuntimeError: the run ended before.
+    """
+    begin = [size(run / f"{stream}.jsonl") for stream in STREAMS]
+    while not arrived(run, moment, begin):
+        if process.poll() is not None:
+            raise RuntimeError(f"the run ended by itself before it was {moment}")
+        time.sleep(0.0005)
+    if moment != "checkpointing":
+        time.sleep(rng.uniform(0.0, 0.05))
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    episodes = run / "episodes.jsonl"
+    lines = episodes.read_text().splitlines() if episodes.exists() else []
+    return f"after {len(lines)} episodes, {size(run / 'updates.jsonl')} bytes of updates"
+
+
+def arrived(run: Path, moment: str, begin: list[int]) -> bool:
+    """Whether the run, since it was started, has come to the moment."""
+    episodes, evaluations, updates = (
+        size(run / f"{stream}.jsonl") - before
+        for stream, before in zip(STREAMS, begin, strict=True)
+    )
+    if moment == "checkpointing":
+        return (run / "checkpoint" / "partial").exists()
+    if moment == "acting":  # Right after updates.
+        return updates > 0
+    if moment == "evaluating":  # Right after the episode that makes it due.
+        last = last_line(run / "episodes.jsonl")
+        return episodes > 0 and evaluations <= 0 and last.get("env_steps", 1) % 400 == 0
+    return episodes > 0 and updates > 0
+
+
+def size(path: Path) -> int:
+    """Bytes of a file, 0 where there is none."""
+    return path.stat().st_size if path.exists() else 0
+
+
+def last_line(path: Path) -> dict:
+    """The last whole JSON line."""
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    whole = [line for line in lines if line.endswith("\n")]
+    return json.loads(whole[-1]) if whole else {}
+
+
+def compare(one: Path, other: Path) -> list[str]:
+    """What differs between two finished runs."""
+    names = [f"{stream}.jsonl" for stream in STREAMS] + ["score.json", "config.json"]
+    found = [
+        f"{name} differs"
+        for name in names
+        if (one / name).read_bytes() != (other / name).read_bytes()
+    ]
+    with command_line.without_native_messages():
+        from la_mbda.training import load_agent
+    pairs = zip(load_agent(one).variables, load_agent(other).variables, strict=True)
+    different = [mine.name for mine, yours in pairs if not np.array_equal(mine, yours)]
+    return found + [f"variable {name} differs" for name in different]
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,103 @@
+"""Runs that are killed or asked to stop go on as if nothing had been, for real processes."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_training import LOOP, lines
+from toy import tiny_config
+
+from la_mbda.run_folder import STREAMS, RunFolder, run_path
+from la_mbda.training import Trainer, load_agent, train
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def test_two_kills_lose_nothing():
+    """`survive.py` compares every line, the score and the weights bit for bit."""
+    command = [sys.executable, REPOSITORY / "experiments" / "survive.py", "--kills", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(re.findall("killed while", done.stdout)) == 2
+
+
+class StopAt:
+    """Asks for a stop at the n-th moment at which a run can be left."""
+
+    def __init__(self, moment):
+        self._left = moment
+
+    @property
+    def asked(self):
+        self._left -= 1
+        return self._left < 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+def test_stopped_between_any_two_updates_or_episodes_it_goes_on(tmp_path):
+    config = tiny_config(**LOOP)
+    expected = train(config, tmp_path / "whole")
+    path = run_path(tmp_path / "stopped", config)
+    for moment in (2, 5, 4, 1, 7):  # In the random start, the pre-training, among updates …
+        trainer = Trainer(config, RunFolder(path, config))
+        trainer._stop = StopAt(moment)
+        with pytest.raises(KeyboardInterrupt):
+            trainer.run()
+    assert train(config, tmp_path / "stopped") == expected
+    whole = run_path(tmp_path / "whole", config)
+    for stream in STREAMS:
+        assert lines(path, stream) == lines(whole, stream)
+    pairs = zip(load_agent(path).variables, load_agent(whole).variables, strict=True)
+    assert all(np.array_equal(one, other) for one, other in pairs)
+
+
+@pytest.mark.parametrize("script", ["train.py", "sg6.py"])
+def test_sigterm_saves_and_says_how_to_go_on(tmp_path, script):
+    options = ["--results", str(tmp_path), "--preset", "quick", "--observation", "lidar"]
+    task = {"train.py": ["--task", "PointGoal1"], "sg6.py": ["--tasks", "PointGoal1,CarGoal1"]}
+    command = [sys.executable, REPOSITORY / "experiments" / script, *options, *task[script]]
+    seed = {"train.py": ["--seed", "0"], "sg6.py": []}
+    process = subprocess.Popen(command + seed[script], stderr=subprocess.PIPE, text=True)
+    run = tmp_path / "quick" / "lambda" / "PointGoal1" / "seed_0"
+    while not (run / "episodes.jsonl").exists() or not (run / "episodes.jsonl").stat().st_size:
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "the same command goes on" in errors
+    assert len(list((run / "checkpoint").glob("step_*"))) == 1
+    assert not (tmp_path / "quick" / "lambda" / "CarGoal1").exists()
+
+
+@pytest.mark.parametrize("broken", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_ends_the_run(tmp_path, broken, monkeypatch):
+    config = tiny_config(**LOOP)
+    trainer = Trainer(config, RunFolder(run_path(tmp_path, config), config))
+    update = trainer._agent.update
+    monkeypatch.setattr(trainer._agent, "update", lambda: update() | {"kl": broken})
+    with pytest.raises(
+        RuntimeError, match=r"kl is (nan|inf) at update \d+ \(updating\).*checkpoint"
+    ):
+        trainer.run()
+    agent = load_agent(run_path(tmp_path, config))
+    assert all(np.isfinite(v).all() for v in agent.variables if v.dtype.is_floating)
+
+
+def test_broken_weights_do_not_act(tmp_path):
+    config = tiny_config(**LOOP)
+    trainer = Trainer(config, RunFolder(run_path(tmp_path, config), config))
+    agent = trainer._agent
+    agent.actor.weights[0]["bias"].assign_add(np.full(32, np.nan, np.float32))
+    with pytest.raises(RuntimeError, match="the policy's action is"):
+        agent.act(np.zeros((1, 1), np.float32), agent.initial_state(1), explore=True)
