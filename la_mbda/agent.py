@@ -72,7 +72,9 @@ class Agent(tf.Module):
         self.update_noise = Noise(seed("updates"), "update_noise")
         mode_samples = behaviour.actor_mode_samples
         self._mode_noise = Noise(seed("mode"), "mode_noise").normal(mode_samples, 1, actions)
-        self.replay = Replay(config.training.sequence_length, seed("replay"))
+        training = config.training
+        capacity = training.replay_capacity // training.action_repeat
+        self.replay = Replay(training.sequence_length, capacity, seed("replay"))
         # Each is one program.
         xla = config.compute.compile == "xla"
         self._explore, self._exploit, self._learn_model, self._learn = (

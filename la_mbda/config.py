@@ -168,6 +168,8 @@ class TrainingConfig:
     """Full updates U at the start of each iteration."""
     steps_per_iteration: int = 1_000
     """Simulator steps of whole episodes that end an iteration."""
+    replay_capacity: int = 2_000_000
+    """Simulator steps remembered at most; the oldest episodes are forgotten first."""
     batch_size: int = 32
     """Sequences B in a batch."""
     sequence_length: int = 50

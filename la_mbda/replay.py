@@ -4,6 +4,8 @@ Step t of an episode holds (a_{t−1}, o_t, r_t, c_t, terminal_t): an action and
 first step is the reset, with a zero action, reward and cost; reaching a time limit is not terminal.
 """
 
+import itertools
+import os
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -35,6 +37,8 @@ class Episode(NamedTuple):
         partial = path.with_suffix(".partial")
         with partial.open("wb") as file:
             np.savez_compressed(file, **self._asdict())
+            file.flush()
+            os.fsync(file.fileno())
         partial.replace(path)
 
     @classmethod
@@ -77,8 +81,9 @@ class EpisodeBuilder:
 class Replay:
     """Episodes in memory, sampled as sequences that lie whole inside one episode."""
 
-    def __init__(self, sequence_length: int, seed: int):
-        self._length = sequence_length
+    def __init__(self, sequence_length: int, capacity: int, seed: int):
+        """Args: capacity: decisions remembered; the newest episode is, whatever its length."""
+        self._length, self._capacity = sequence_length, capacity
         self._rng = np.random.default_rng(seed)
         self._episodes: list[Episode] = []
         self._starts: list[int] = []  # how many windows the episodes up to each one have
@@ -88,10 +93,14 @@ class Replay:
 
     def add(self, episode: Episode) -> None:
         """Remembers an episode; one shorter than a sequence cannot be sampled and is left out."""
-        windows = episode.steps - self._length + 1
-        if windows > 0:
-            self._episodes.append(episode)
-            self._starts.append(windows + (self._starts[-1] if self._starts else 0))
+        if episode.steps < self._length:
+            return
+        self._episodes.append(episode)
+        decisions = sum(episode.steps - 1 for episode in self._episodes)
+        while decisions > self._capacity and len(self._episodes) > 1:
+            decisions -= self._episodes.pop(0).steps - 1
+        windows = (episode.steps - self._length + 1 for episode in self._episodes)
+        self._starts = list(itertools.accumulate(windows))
 
     def sample(self, batch_size: int) -> Episode:
         """A batch of sequences `[batch, time, …]`, uniform over every window of every episode.

@@ -23,6 +23,7 @@ from la_mbda.agent import Agent
 from la_mbda.config import Config, from_dict
 from la_mbda.environments import check_rendering, make_environment
 from la_mbda.episodes import Played, evaluate, play_exploring, play_random
+from la_mbda.memory import check_memory
 from la_mbda.randomness import derive_seed
 from la_mbda.replay import Episode
 from la_mbda.run_folder import RunFolder, read_json, run_path
@@ -36,7 +37,8 @@ def train(config: Config, results: Path) -> dict:
 
     Raises:
         ValueError: the results folder holds a run with other settings, or the environment or the
-            offline dataset does not fit; before any training.
+            offline dataset does not fit, or the replay does not fit into memory; before any
+            training.
         RuntimeError: the task shows pictures and there is no GL library.
     """
     check_rendering(config)
@@ -99,6 +101,7 @@ class Trainer:
         self._config, self._settings, self._folder = config, config.training, folder
         self._constraints = len(config.lagrangian.cost_budget)
         self._env = make_environment(config)
+        print(check_memory(config, self._env), flush=True)
         self._evaluation_envs = [
             make_environment(config) for _ in range(self._settings.evaluation_episodes)
         ]

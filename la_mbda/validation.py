@@ -27,7 +27,7 @@ _POSITIVE_INTEGERS = _names(
     head_units head_layers posterior_samples swag_period swag_models actor_units actor_layers
     actor_mode_samples critic_units critic_layers shadow_interval env_steps updates_per_iteration
     steps_per_iteration batch_size sequence_length action_repeat episode_steps evaluate_every
-    evaluation_episodes checkpoint_every
+    evaluation_episodes checkpoint_every replay_capacity
     """
 )
 _POSITIVE = _names(
@@ -97,6 +97,11 @@ def check_fit(values: dict) -> None:
         raise ValueError(
             f"random_steps is {values['random_steps']}: choose at least one episode "
             f"({values['episode_steps']}), or give an offline_dataset"
+        )
+    if values["replay_capacity"] < values["episode_steps"]:
+        raise ValueError(
+            f"replay_capacity is {values['replay_capacity']}: choose at least one episode "
+            f"({values['episode_steps']})"
         )
     if values["env_steps"] < values["random_steps"]:
         raise ValueError(

@@ -31,7 +31,7 @@ def test_builder_puts_the_reset_first_and_actions_with_what_they_led_to():
 
 
 def test_sequences_are_whole_and_uniform_over_windows():
-    replay = Replay(sequence_length=4, seed=0)
+    replay = Replay(sequence_length=4, capacity=100, seed=0)
     replay.add(episode(5))  # 2 windows
     replay.add(episode(3, start=50))  # too short
     replay.add(episode(8, start=100))  # 5 windows
@@ -46,7 +46,7 @@ def test_sequences_are_whole_and_uniform_over_windows():
 
 
 def test_random_state_restores():
-    replay = Replay(sequence_length=2, seed=0)
+    replay = Replay(sequence_length=2, capacity=100, seed=0)
     replay.add(episode(100))
     replay.sample(3)
     state = replay.random_state()
@@ -57,7 +57,7 @@ def test_random_state_restores():
 
 
 def test_too_little_data_is_an_error():
-    replay = Replay(sequence_length=10, seed=0)
+    replay = Replay(sequence_length=10, capacity=100, seed=0)
     replay.add(episode(9))
     with pytest.raises(ValueError, match="no remembered episode has 10 steps"):
         replay.sample(1)
@@ -76,3 +76,14 @@ def test_files(tmp_path):
     np.savez(path, **episode(6)._replace(reward=np.zeros(2))._asdict())
     with pytest.raises(ValueError, match="different lengths"):
         Episode.load(path)
+
+
+def test_the_oldest_episodes_are_forgotten_beyond_the_capacity():
+    replay = Replay(sequence_length=2, capacity=12, seed=0)
+    for start in (0, 100, 200, 300):
+        replay.add(episode(6, start))  # 5 decisions
+    assert len(replay) == 2
+    assert replay.sample(200).reward.min() == 200
+    replay.add(episode(50, 400))  # More than the capacity by itself.
+    assert len(replay) == 1
+    assert replay.sample(200).reward.min() >= 400

@@ -171,3 +171,20 @@ def test_no_gl_library_is_one_line_that_names_the_package(tmp_path, monkeypatch)
     assert len(done.stderr.strip().splitlines()) == 1
     assert "apt-get install libegl1" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_array_job_trains_one_run_of_the_plan(job, tmp_path):
+    done = sg6(tmp_path, "--index", "1", "--jobs", "2")
+    assert done.returncode == 0, done.stderr
+    assert "Plan: 1 runs" in done.stdout
+    runs = [path.parent.parent.name for path in tmp_path.rglob("score.json")]
+    assert runs == [TASKS[1]]
+    results, _ = job
+    alone = (tmp_path / "quick" / "lambda" / TASKS[1] / "seed_0" / "score.json").read_bytes()
+    assert alone == (results / "quick" / "lambda" / TASKS[1] / "seed_0" / "score.json").read_bytes()
+
+
+def test_an_index_outside_of_the_plan_is_refused(tmp_path):
+    done = sg6(tmp_path, "--index", "2")
+    assert done.returncode == 1
+    assert "index is 2: the plan has 2 runs, choose 0 to 1" in done.stderr
