@@ -1,8 +1,8 @@
 """Atomic save and restore of a run: TensorFlow variables and a JSON manifest, in one folder.
 
 A checkpoint is written beside the earlier ones under a temporary name, flushed to disk, and only
-then renamed; the last two are kept. Its manifest holds the checksum of every file, so a damaged
-checkpoint is found out and the one before it is used.
+then renamed; the last two are kept. Its manifest holds the checksum of every other file, so a
+damaged checkpoint is found out and the one before it is used.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from la_mbda.run_folder import read_json, write_json
 
 KEPT = 2
 MANIFEST = "manifest.json"
+_STATE = "state.json"
 _VARIABLES = "variables"
 
 
@@ -31,8 +32,9 @@ def save(folder: Path, variables: tf.Module, state: dict, step: int) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     tf.train.Checkpoint(root=variables).write(str(partial / _VARIABLES))
+    write_json(partial / _STATE, state)
     checksums = {path.name: _checksum(path) for path in sorted(partial.iterdir())}
-    write_json(partial / MANIFEST, {"step": step, "state": state, "checksums": checksums})
+    write_json(partial / MANIFEST, checksums)
     for path in (*partial.iterdir(), partial):
         _flush(path)
     final = folder / f"step_{step:012d}"
@@ -49,13 +51,14 @@ def restore(folder: Path, variables: tf.Module) -> dict | None:
     Returns None where there is no checkpoint at all.
 
     Raises:
-        ValueError: there are checkpoints and every one is damaged.
+        ValueError: there are checkpoints and every one is damaged, or is of another version.
     """
     paths = _all(folder)
     problems = []
     for path in reversed(paths):
         try:
-            state = _verified(path)["state"]
+            _verify(path)
+            state = read_json(path / _STATE)
             checkpoint = tf.train.Checkpoint(root=variables)
             checkpoint.read(str(path / _VARIABLES)).assert_consumed()
         except (ValueError, AssertionError, tf.errors.OpError) as error:
@@ -75,15 +78,14 @@ def _all(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("step_*") if (path / MANIFEST).exists())
 
 
-def _verified(path: Path) -> dict:
-    manifest = read_json(path / MANIFEST)
-    if set(manifest) != {"step", "state", "checksums"}:
-        raise ValueError(f"{path / MANIFEST} is not a checkpoint's manifest")
-    for name, checksum in manifest["checksums"].items():
-        file = path / name
-        if not file.exists() or _checksum(file) != checksum:
-            raise ValueError(f"{file} is missing or damaged")
-    return manifest
+def _verify(path: Path) -> None:
+    checksums = read_json(path / MANIFEST)
+    names = {file.name for file in path.iterdir()} - {MANIFEST}
+    if checksums.keys() != names:
+        raise ValueError(f"{path} does not hold the files that its {MANIFEST} lists")
+    for name, checksum in checksums.items():
+        if _checksum(path / name) != checksum:
+            raise ValueError(f"{path / name} is damaged")
 
 
 def _checksum(path: Path) -> str:

@@ -5,6 +5,7 @@ JSON lines are the source of truth; TensorBoard events, figures and tables are v
 
 import datetime
 import json
+import math
 import os
 import platform
 import subprocess
@@ -15,6 +16,7 @@ from la_mbda import config as config_module
 from la_mbda.config import Config
 
 STREAMS = ("episodes", "evaluations", "updates")
+METRICS = ("return", "cost_return", "cost_regret")
 PACKAGES = ("tensorflow", "mujoco", "gymnasium", "numpy")
 
 
@@ -47,6 +49,27 @@ def read_json(path: Path) -> dict:
     if not isinstance(values, dict):
         raise ValueError(f"{path} holds no JSON object: repair or remove it")
     return values
+
+
+def read_score(path: Path) -> dict:
+    """Reads the score of a finished run.
+
+    Raises:
+        ValueError: the file is unreadable, or lacks a metric, or one is no finite number (with
+            several constraints, costs are lists of them).
+    """
+    score = read_json(path)
+    for metric in METRICS:
+        if metric not in score:
+            raise ValueError(f"{path} lacks {metric!r}: remove it, and the run goes on to its end")
+        values = score[metric] if isinstance(score[metric], list) else [score[metric]]
+        for value in values:
+            if type(value) not in (int, float) or not math.isfinite(value):
+                raise ValueError(
+                    f"{path} has {metric} {score[metric]!r}, which is no finite number: remove it, "
+                    "and the run goes on to its end"
+                )
+    return score
 
 
 def check_config(path: Path, config: Config) -> None:
@@ -120,7 +143,7 @@ class RunFolder:
     def score(self) -> dict | None:
         """The score of a finished run, else None."""
         path = self.path / "score.json"
-        return read_json(path) if path.exists() else None
+        return read_score(path) if path.exists() else None
 
     def finish(self, score: dict, seconds: dict[str, float]) -> None:
         """Records how long each stage took, then the score that marks the run as finished."""

@@ -11,9 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from la_mbda.config import ALGORITHMS, TASKS
-from la_mbda.run_folder import read_json, write_json
-
-METRICS = ("return", "cost_return", "cost_regret")
+from la_mbda.run_folder import METRICS, read_score, write_json
 
 
 def collect_scores(results: Path, preset: str, algorithm: str) -> Path | None:
@@ -27,7 +25,7 @@ def collect_scores(results: Path, preset: str, algorithm: str) -> Path | None:
     for path in sorted(runs.glob("*/seed_*/score.json")):
         task = path.parts[-3]
         if task in TASKS:
-            score = read_json(path)
+            score = read_score(path)
             scores.setdefault(task, []).append([score[metric] for metric in METRICS])
     if not scores:
         return None
