@@ -195,7 +195,7 @@ class ComputeConfig:
     compile: str = "none"
     """Compiler of the update: none (TensorFlow's own kernels, faster on CPUs) or xla (for GPUs)."""
     precision: str = "float32"
-    """Of products and convolutions: float32 or bfloat16; weights, beliefs and losses float32."""
+    """Of products and convolutions: float32 or bfloat16; all else is float32."""
 
 
 @dataclass(frozen=True)
