@@ -6,7 +6,6 @@ on random data of the right shapes.
 
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -23,6 +22,7 @@ import tyro
 
 from la_mbda import command_line
 from la_mbda.config import TASKS, make_config
+from la_mbda.run_folder import processor
 from la_mbda.safety_gym import ActionRepeat
 
 VISION_REPEATS = 2
@@ -324,14 +324,6 @@ def measure_scaling(arguments: Update) -> dict[str, dict[str, float]]:
 def spread(seconds: list[float]) -> dict[str, float]:
     """Median, least and most."""
     return {"median": statistics.median(seconds), "min": min(seconds), "max": max(seconds)}
-
-
-def processor() -> str:
-    """The processor's name, as Linux gives it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def random_episode(decisions: int):

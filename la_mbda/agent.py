@@ -206,8 +206,8 @@ class Agent(tf.Module):
         horizon, noise = self.config.behaviour.horizon, self.update_noise
         return imagine(self.model, draws, self.actor.sample, starts, horizon, self.actions, noise)
 
-    def _excess(self, safety: list[Bound]) -> tf.Tensor:
-        """Expected costs minus budgets `[constraints]`, by the pessimistic bounds.
+    def _excess(self, safety: list[Bound]) -> tf.Tensor | None:
+        """Expected costs minus budgets `[constraints]`, by the pessimistic bounds; None without any.
 
         As the authors do, the discounted cost-to-go is held against an episode's whole budget: with
         γ_c = 0.995 it sees about 200 decisions ahead.

@@ -165,7 +165,7 @@ def provenance(config: Config) -> dict:
         "versions": {package: metadata.version(package) for package in PACKAGES},
         "machine": {
             "platform": platform.platform(),
-            "processor": _processor(),
+            "processor": processor(),
             "cores": os.cpu_count(),
         },
     }
@@ -180,7 +180,7 @@ def _commit() -> str | None:
         return None
 
 
-def _processor() -> str:
+def processor() -> str:
     """The processor's name, where the system tells it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

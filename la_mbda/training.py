@@ -42,7 +42,13 @@ def train(config: Config, results: Path) -> dict:
         RuntimeError: the task shows pictures and there is no GL library.
     """
     check_rendering(config)
-    folder = RunFolder(run_path(results, config), config)
+    path = run_path(results, config)
+    if not (path / "score.json").exists():
+        # Before the folder exists, so that it does not keep a setting that has to be changed.
+        env = make_environment(config)
+        print(check_memory(config, env), flush=True)
+        env.close()
+    folder = RunFolder(path, config)
     return folder.score or Trainer(config, folder).run()
 
 
@@ -101,7 +107,6 @@ class Trainer:
         self._config, self._settings, self._folder = config, config.training, folder
         self._constraints = len(config.lagrangian.cost_budget)
         self._env = make_environment(config)
-        print(check_memory(config, self._env), flush=True)
         self._evaluation_envs = [
             make_environment(config) for _ in range(self._settings.evaluation_episodes)
         ]

@@ -7,6 +7,7 @@ from la_mbda import memory
 from la_mbda.config import make_config
 from la_mbda.environments import make_environment
 from la_mbda.episodes import play_random
+from la_mbda.training import train
 
 
 def test_paper_scale_takes_what_its_frames_take():
@@ -32,3 +33,11 @@ def test_what_does_not_fit_is_refused(monkeypatch):
     monkeypatch.setattr(memory, "free_bytes", lambda: 5_000_000_000)
     with pytest.raises(ValueError, match=r"replay_capacity is 2000000.*6.15 GB.*5.00 GB are free"):
         memory.check_memory(config, env)
+
+
+def test_a_refused_run_leaves_no_folder_behind(tmp_path, monkeypatch):
+    """Else the folder would hold the very setting that has to be changed."""
+    monkeypatch.setattr(memory, "free_bytes", lambda: 10)
+    with pytest.raises(ValueError, match="lower replay_capacity"):
+        train(tiny_config(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
