@@ -207,7 +207,7 @@ class Agent(tf.Module):
         return imagine(self.model, draws, self.actor.sample, starts, horizon, self.actions, noise)
 
     def _excess(self, safety: list[Bound]) -> tf.Tensor | None:
-        """Expected costs minus budgets `[constraints]`, by the pessimistic bounds; None without any.
+        """Expected costs minus budgets `[constraints]` by the pessimistic bounds, if there are any.
 
         As the authors do, the discounted cost-to-go is held against an episode's whole budget: with
         γ_c = 0.995 it sees about 200 decisions ahead.
