@@ -62,10 +62,7 @@ class CPO(tf.Module):
         reward, cost, products = self._directions(batch)
         q, r, s, slope = (float(product) for product in products)
         dual = solve_dual(q, r, s, excess, self._config.target_kl, slope)
-        if dual.case == Case.INFEASIBLE:
-            step = -math.sqrt(2.0 * self._config.target_kl / (s + _SMALL)) * cost
-        else:
-            step = (reward - dual.cost * cost) / (dual.trust + _SMALL)
+        step = constrained_step(dual, reward, cost, s, self._config.target_kl)
         feasible = dual.case in (Case.PARTLY_FEASIBLE, Case.FEASIBLE, Case.NO_CONSTRAINT)
         kl, taken = self._search(batch, step, tf.constant(excess), tf.constant(feasible))
         return {
@@ -112,7 +109,7 @@ def solve_dual(q: float, r: float, s: float, c: float, bound: float, slope: floa
         slope: bᵀb.
 
     Returns:
-        Multipliers of the step F⁻¹(g − ν b) / λ; they are 0 where it is infeasible.
+        Multipliers of the step F⁻¹(g − ν b) / λ; both 0 where no step meets the constraint.
     """
     unconstrained = math.sqrt(q / (2.0 * bound))
     if slope <= _SMALL and c < 0.0:
@@ -125,6 +122,20 @@ def solve_dual(q: float, r: float, s: float, c: float, bound: float, slope: floa
         return Dual(Case.INFEASIBLE, 0.0, 0.0)
     case = Case.PARTLY_FEASIBLE if c < 0.0 else Case.RECOVERING
     return Dual(case, *_best_multipliers(q, r, s, c, a, room, bound))
+
+
+def constrained_step(dual: Dual, reward, cost, s: float, bound: float):
+    """The change x of the parameters.
+
+    Args:
+        reward: F⁻¹g `[parameters]`.
+        cost: F⁻¹b `[parameters]`.
+        s: bᵀF⁻¹b.
+        bound: δ.
+    """
+    if dual.case == Case.INFEASIBLE:
+        return -math.sqrt(2.0 * bound / (s + _SMALL)) * cost
+    return (reward - dual.cost * cost) / (dual.trust + _SMALL)
 
 
 def _best_multipliers(
