@@ -342,4 +342,8 @@ def _add_mocap(spec: mujoco.MjSpec, name: str, size: float) -> None:
         name2=f"{name}obj",
         solref=[0.02, 1.5],
     )
-    weld.data[:11] = [0, 0, 0, 0, 0, size, 1, 0, 0, 0, 1]
+    # The solver of the original (MuJoCo 2.3.3) softened a weld's rotation as it does its
+    # translation; newer ones go by the inertia of rotation, which for a cube makes it 1.5 / size²
+    # (150) times softer. This scale undoes that.
+    torque_scale = np.sqrt(1.5) / size
+    weld.data[:11] = [0, 0, 0, 0, 0, size, 1, 0, 0, 0, torque_scale]
