@@ -209,6 +209,7 @@ def build_spec(task: Task) -> mujoco.MjSpec:
     # Follows the robot from one side, whatever way it faces.
     _add_camera(body, "track", (0, -2, 2), mujoco.mjtCamLight.mjCAMLIGHT_TRACK)
     _add_objects(spec, task)
+    _soften_box_contacts(spec)
     return spec
 
 
@@ -320,6 +321,27 @@ def _add_box(spec: mujoco.MjSpec, task: Task) -> None:
             pos=[x * size, y * size, 0],
             **look,
         )
+
+
+def _soften_box_contacts(spec: mujoco.MjSpec) -> None:
+    """Makes objects that a box of the robot touches yield as in the original's MuJoCo (2.3.3).
+
+    Up to 3.3 MuJoCo halved the depth of contacts at the face of a box, most of those here. So half
+    the stiffness, which goes with 1 / damping ratio², and twice the width of the impedance give
+    the same forces.
+    """
+    boxes = [geom for geom in spec.geoms if geom.type == _GEOM.mjGEOM_BOX and geom.contype]
+    parts = [geom for geom in boxes if geom.parent.name == "robot"]
+    for part in parts:
+        for other in (geom for geom in boxes if geom.parent.name != "robot"):
+            spec.add_pair(
+                geomname1=part.name,
+                geomname2=other.name,
+                condim=6,
+                friction=[1, 1, 0.005, 0.0001, 0.0001],
+                solref=[0.02, np.sqrt(2.0)],
+                solimp=[0.9, 0.95, 0.002, 0.5, 2],
+            )
 
 
 def _add_mocap(spec: mujoco.MjSpec, name: str, size: float) -> None:
