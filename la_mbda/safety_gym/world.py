@@ -326,9 +326,9 @@ def _add_box(spec: mujoco.MjSpec, task: Task) -> None:
 def _soften_box_contacts(spec: mujoco.MjSpec) -> None:
     """Makes objects that a box of the robot touches yield as in the original's MuJoCo (2.3.3).
 
-    Up to 3.3 MuJoCo halved the depth of contacts at the face of a box, most of those here. So half
-    the stiffness, which goes with 1 / damping ratio², and twice the width of the impedance give
-    the same forces.
+    Up to 3.3 MuJoCo halved the depth of contacts at the face of a box, most of those with vases.
+    So half the stiffness, which goes with 1 / damping ratio², and twice the width of the impedance
+    give the same forces. Contacts between edges, whose depth it did not halve, get softer too.
     """
     boxes = [geom for geom in spec.geoms if geom.type == _GEOM.mjGEOM_BOX and geom.contype]
     parts = [geom for geom in boxes if geom.parent.name == "robot"]
