@@ -36,7 +36,7 @@ class PPO(tf.Module):
         return {"kl": float(kl), "policy_steps": float(steps), "penalty": penalty}
 
     def _ascend(self, batch: Batch, penalty: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Steps until the divergence passes its bound; returns it and the number of steps."""
+        """Steps until the divergence passes its bound; returns it before the last, and their number."""
         config, parameters = self._config, self._policy.parameters
         old = fixed(self._policy(batch.observations))
         old_log_likelihood = log_likelihood(old, batch.actions)
@@ -46,11 +46,12 @@ class PPO(tf.Module):
                 new = self._policy(batch.observations)
                 ratio = tf.exp(log_likelihood(new, batch.actions) - old_log_likelihood)
                 loss = -self._objective(ratio, batch, penalty)
-            kl = mean_kl(old, fixed(new))
+            self.optimizer.apply(tape.gradient(loss, parameters), parameters)
+            kl, steps = mean_kl(old, fixed(new)), steps + 1
+            # Of the policy before this step, as Ray et al. have it. Stopping before the step, Adam's
+            # first ones, which are far too long, would end each epoch, and nothing would be learnt.
             if kl > config.kl_margin * config.target_kl:
                 break
-            self.optimizer.apply(tape.gradient(loss, parameters), parameters)
-            steps += 1
         return kl, steps
 
     def _objective(self, ratio: tf.Tensor, batch: Batch, penalty: tf.Tensor) -> tf.Tensor:
