@@ -36,7 +36,7 @@ class PPO(tf.Module):
         return {"kl": float(kl), "policy_steps": float(steps), "penalty": penalty}
 
     def _ascend(self, batch: Batch, penalty: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Steps until the divergence passes its bound; returns it before the last, and their number."""
+        """Steps until the divergence passes its bound; returns it and the number of steps."""
         config, parameters = self._config, self._policy.parameters
         old = fixed(self._policy(batch.observations))
         old_log_likelihood = log_likelihood(old, batch.actions)
@@ -48,8 +48,8 @@ class PPO(tf.Module):
                 loss = -self._objective(ratio, batch, penalty)
             self.optimizer.apply(tape.gradient(loss, parameters), parameters)
             kl, steps = mean_kl(old, fixed(new)), steps + 1
-            # Of the policy before this step, as Ray et al. have it. Stopping before the step, Adam's
-            # first ones, which are far too long, would end each epoch, and nothing would be learnt.
+            # Of the policy before this step. Stopped before it, Adam's first steps, which are far
+            # too long, would end each epoch, and nothing would be learnt (measured on PointGoal1).
             if kl > config.kl_margin * config.target_kl:
                 break
         return kl, steps
