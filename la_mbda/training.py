@@ -27,6 +27,7 @@ from la_mbda.memory import check_memory
 from la_mbda.randomness import derive_seed
 from la_mbda.replay import Episode
 from la_mbda.run_folder import RunFolder, read_json, run_path
+from la_mbda.run_lock import locked
 from la_mbda.stopping import StopRequest
 
 
@@ -37,19 +38,21 @@ def train(config: Config, results: Path) -> dict:
 
     Raises:
         ValueError: the results folder holds a run with other settings, or the environment or the
-            offline dataset does not fit, or the replay does not fit into memory; before any
-            training.
+            offline dataset does not fit, or the replay does not fit into memory; or another
+            process trains the run; before any training.
         RuntimeError: the task shows pictures and there is no GL library.
     """
     check_rendering(config)
     path = run_path(results, config)
-    if not (path / "score.json").exists():
-        # Before the folder exists, so that it does not keep a setting that has to be changed.
-        env = make_environment(config)
-        print(check_memory(config, env), flush=True)
-        env.close()
-    folder = RunFolder(path, config)
-    return folder.score or Trainer(config, folder).run()
+    if (path / "score.json").exists():
+        return RunFolder(path, config).score
+    # Before the folder exists, so that it does not keep a setting that has to be changed.
+    env = make_environment(config)
+    print(check_memory(config, env), flush=True)
+    env.close()
+    with locked(path):
+        folder = RunFolder(path, config)
+        return folder.score or Trainer(config, folder).run()
 
 
 def load_agent(path: Path) -> Agent:
