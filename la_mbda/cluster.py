@@ -4,6 +4,8 @@ Each run is a task of Ray's. Ray starts a task again elsewhere when its node is 
 goes on from its last checkpoint. What its process does is read from its folder.
 """
 
+import os
+import socket
 import time
 from collections.abc import Mapping, Sequence
 
@@ -12,6 +14,8 @@ from la_mbda.stopping import StopRequest
 from la_mbda.sweep import Outcome, Run, Watcher, attend, threads
 
 _PAUSE = 1.0
+# A run without its lock for so long is not just between its end and Ray's word of it.
+_LOST_SECONDS = 5.0
 # A lost node's lock of a run stays until the file server gives it up.
 _LOCK_SECONDS = 300.0
 
@@ -26,11 +30,16 @@ def connect() -> None:
         import ray
     except ImportError as error:
         raise ValueError("backend ray needs Ray: pip install -e '.[cluster]'") from error
+    address = os.environ.get("RAY_ADDRESS", "auto")
+    host, _, port = address.rpartition(":")
     try:
-        ray.init(address="auto", log_to_driver=False, logging_level="ERROR")
-    except (ConnectionError, RuntimeError) as error:
+        if port.isdecimal():  # Ray itself would try for minutes.
+            socket.create_connection((host, int(port)), timeout=10.0).close()
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+    except (OSError, RuntimeError) as error:
         raise ValueError(
-            f"no Ray cluster ({error}): start one with `ray start --head`, or set RAY_ADDRESS"
+            f"no Ray cluster at RAY_ADDRESS {address!r} ({error}): start one with "
+            "`ray start --head`, and give its host:port"
         ) from error
 
 
@@ -47,7 +56,7 @@ def train_on_ray(
     cpus, gpus = share_of_a_run([node["Resources"] for node in ray.nodes() if node["Alive"]], jobs)
     # Tried again whenever its node or worker is lost, but not when the run itself fails.
     task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=-1, retry_exceptions=False)(_train)
-    outcomes = {}
+    outcomes, seen = {}, {}
     going_on = {task.remote(run, threads(cpus)): run for run in runs}
     told = False
     while going_on:
@@ -61,7 +70,12 @@ def train_on_ray(
                 ray.cancel(reference)
             told = True
         for run in going_on.values():
-            (watcher.started if is_locked(run.path) else watcher.waits)(run)
+            now = time.monotonic()
+            if is_locked(run.path):
+                seen[run] = now
+                watcher.started(run)
+            elif now - seen.get(run, now) > _LOST_SECONDS:
+                watcher.waits(run)
         watcher.refresh()
     return [outcomes[run] for run in runs]
 

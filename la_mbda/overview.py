@@ -1,7 +1,7 @@
 """One live line about a whole sweep: what is done and running, how fast it is, what time is left.
 
 On a terminal the line is drawn over itself. In a plain log it is written twice a minute and
-whenever a run ends.
+whenever a run begins, ends or is lost.
 """
 
 import shutil
@@ -83,13 +83,17 @@ class Overview:
             track = self._tracks[run]
             if track.state == "waiting":
                 track.move("running", self._clock())
+                self._shown = float("-inf")  # The next `refresh` tells, once for all that began.
 
     def waits(self, run: Run) -> None:
         """A run does not go on now, as the machine it was on is lost."""
         with self._lock:
             track = self._tracks[run]
             if track.state == "running":
-                track.move("waiting", self._clock())
+                now = self._clock()
+                track.move("waiting", now)
+                self._write(f"lost {run}: it goes on elsewhere from its checkpoint", last=True)
+                self._show(now)
 
     def ended(self, run: Run, outcome: Outcome) -> None:
         """A run is over: says how, and where everything stands now."""
@@ -99,7 +103,7 @@ class Overview:
             track.move(outcome.state, now)
             if outcome.state != "waiting":
                 self._write(_news(track, outcome, now), last=True)
-            self._show(now)
+                self._show(now)
 
     def refresh(self) -> None:
         """Shows where everything stands if that was not done for a while."""
