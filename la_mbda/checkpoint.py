@@ -68,8 +68,8 @@ def restore(folder: Path, variables: tf.Module) -> dict | None:
             return state
     if problems:
         raise ValueError(
-            f"no checkpoint in {folder} is usable ({', '.join(problems)}): remove the folder of "
-            "the run to start it anew"
+            f"no checkpoint in {folder} is usable ({', '.join(problems)}): they are damaged or of "
+            "another version of la_mbda; remove the folder of the run to start it anew"
         )
     return None
 

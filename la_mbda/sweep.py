@@ -110,15 +110,22 @@ def train_here(
             return Outcome("waiting")
         share = slots.get()
         watcher.started(run)
-        outcome = attend(run, share, stop, watcher.refresh)
-        slots.put(share)
+        try:
+            outcome = attend(run, share, stop, watcher.refresh)
+        finally:
+            slots.put(share)
         watcher.ended(run, outcome)
         return outcome
 
     # Threads in place of joblib's processes (loky): each only waits for the process of its run,
     # and a signal has to reach them all.
     parallel = joblib.Parallel(n_jobs=jobs, backend="threading", batch_size=1)
-    return parallel(joblib.delayed(train)(run) for run in runs)
+    try:
+        return parallel(joblib.delayed(train)(run) for run in runs)
+    except KeyboardInterrupt:  # A second Ctrl-C. The threads end their processes before this one.
+        for _ in range(jobs):
+            slots.get()
+        raise
 
 
 def shares(jobs: int) -> list[dict[str, str]]:

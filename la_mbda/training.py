@@ -312,7 +312,14 @@ class Trainer:
         if state is None:
             self._folder.truncate({})
             return Progress(costs=[0.0] * self._constraints)
-        progress = Progress(**state)
+        try:
+            progress = Progress(**state)
+        except TypeError as error:
+            raise ValueError(
+                f"the checkpoint in {self._folder.checkpoints} is of another version of la_mbda "
+                f"({error}): go on with that one (run.json names its commit), or choose other "
+                "--results"
+            ) from error
         self._folder.truncate(progress.sizes)
         self._agent.replay.set_random_state(progress.replay_random_state)
         for index in range(progress.episodes):
