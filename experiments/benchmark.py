@@ -21,7 +21,8 @@ import numpy as np
 import tyro
 
 from la_mbda import command_line
-from la_mbda.config import TASKS, make_config
+from la_mbda.config import TASKS
+from la_mbda.presets import make_config
 from la_mbda.run_folder import processor
 from la_mbda.safety_gym import ActionRepeat
 

@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
         from la_mbda.environments import make_environment
         from la_mbda.episodes import evaluate
         from la_mbda.randomness import derive_seed
-        from la_mbda.training import load_agent
+        from la_mbda.runs import load_agent
 
     agent = load_agent(arguments.run)
     modes = ["rgb_array" if arguments.video else None] + [None] * (arguments.episodes - 1)

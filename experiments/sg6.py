@@ -6,6 +6,7 @@ a Ray cluster; where one fails, the others go on. Ctrl-C and SIGTERM let the run
 themselves first.
 """
 
+import argparse
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from la_mbda import cluster, command_line
-from la_mbda.config import SG6_TASKS, Config
+from la_mbda.config import BASELINES, SG6_TASKS, Config
 from la_mbda.environments import check_rendering
 from la_mbda.overview import Overview, duration
 from la_mbda.run_folder import check_config, run_path
@@ -31,9 +32,11 @@ class SweepArguments(command_line.Settings):
     """Trains every run of a plan, then draws figures and tables and prints Table 3."""
 
     preset: str
-    """paper, cpu or quick; the default is paper where TensorFlow sees a GPU, else quick."""
+    """paper, cpu or quick; the default is paper where TensorFlow sees a GPU, else quick. Of the
+    baselines there is paper_long too."""
     algorithms: str = "lambda"
-    """Comma-separated: lambda, unsafe_lambda, greedy_lambda."""
+    """Comma-separated: lambda, unsafe_lambda, greedy_lambda, ppo, ppo_lagrangian, trpo_lagrangian,
+    cpo."""
     tasks: str = ",".join(SG6_TASKS)
     """Comma-separated tasks."""
     seeds: str = ""
@@ -78,8 +81,12 @@ def make_plan(argv: Sequence[str]) -> tuple[list[Run], SweepArguments]:
     Raises:
         ValueError: a bad option, or a folder with a run of other settings.
     """
-    preset = "quick" if any(a.split("=")[0] == "--preset" for a in argv) else default_preset()
-    arguments = command_line.parse(SweepArguments, argv, preset=preset, task=SG6_TASKS[0])
+    scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    scout.add_argument("--preset")
+    scout.add_argument("--algorithms", default=SweepArguments.algorithms)
+    given, _ = scout.parse_known_args(argv)
+    preset, first = given.preset or default_preset(), given.algorithms.split(",")[0].strip()
+    arguments = command_line.parse(SweepArguments, argv, preset, SG6_TASKS[0], first)
     if arguments.jobs < 1:
         raise ValueError(f"jobs is {arguments.jobs}: choose 1 or more")
     if arguments.backend not in ("local", "ray"):
@@ -90,9 +97,9 @@ def make_plan(argv: Sequence[str]) -> tuple[list[Run], SweepArguments]:
         if not seed.isdecimal():
             raise ValueError(f"seed {seed!r} is no whole number: give seeds as 0,1,2")
         for task in split(arguments.tasks):
-            # Read once more for each task, as the preset's budget depends on it.
-            settings = command_line.parse(SweepArguments, argv, preset=preset, task=task)
             for algorithm in split(arguments.algorithms):
+                # Read once more for each, as the preset's settings depend on them.
+                settings = command_line.parse(SweepArguments, argv, preset, task, algorithm)
                 config = settings.config(settings.preset, task, algorithm, int(seed))
                 run = make_run(config, arguments.results.resolve())
                 check_config(run.path, config)
@@ -139,6 +146,8 @@ def estimated_seconds(config: Config, start: int, end: int) -> float:
     From rates measured on two CPU cores; a GPU is far faster.
     """
     training = config.training
+    if config.algorithm in BASELINES:
+        return 10.0 + (end - start) / 1000.0
     per_update = {"paper": 12.0, "cpu": 0.6, "quick": 0.1}[config.preset]
     evaluated = training.evaluation_episodes * training.episode_steps
     evaluated /= min(training.evaluate_every, training.env_steps)

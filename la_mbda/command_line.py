@@ -12,8 +12,9 @@ from typing import TypeVar
 
 import tyro
 
-from la_mbda import config as config_module
 from la_mbda.config import (
+    GROUPS,
+    BaselineConfig,
     BehaviourConfig,
     ComputeConfig,
     Config,
@@ -22,6 +23,7 @@ from la_mbda.config import (
     TrainingConfig,
     WorldModelConfig,
 )
+from la_mbda.presets import make_config, overrides
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Settings:
     swag: SwagConfig
     behaviour: BehaviourConfig
     lagrangian: LagrangianConfig
+    baseline: BaselineConfig
     training: TrainingConfig
     compute: ComputeConfig
 
@@ -43,13 +46,12 @@ class Settings:
         Raises:
             ValueError: a value is out of range.
         """
-        groups = ("model", "swag", "behaviour", "lagrangian", "training", "compute")
         return Config(
             task=task,
             algorithm=algorithm,
             preset=preset,
             seed=seed,
-            **{group: getattr(self, group) for group in groups},
+            **{group: getattr(self, group) for group in GROUPS},
         )
 
 
@@ -57,13 +59,19 @@ Arguments = TypeVar("Arguments", bound=Settings)
 
 
 def parse(
-    kind: type[Arguments], argv: Sequence[str], preset: str, task: str, **defaults
+    kind: type[Arguments],
+    argv: Sequence[str],
+    preset: str,
+    task: str,
+    algorithm: str = "lambda",
+    **defaults,
 ) -> Arguments:
     """Reads a command line whose unset settings come from the preset that it names.
 
     Args:
         preset: taken where the command line names none.
         task: likewise; it decides the budget.
+        algorithm: likewise; a baseline has other settings.
         defaults: of further fields of `kind`.
 
     Raises:
@@ -72,8 +80,9 @@ def parse(
     scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     scout.add_argument("--preset", default=preset)
     scout.add_argument("--task", default=task)
+    scout.add_argument("--algorithm", default=algorithm)
     chosen, _ = scout.parse_known_args(argv)
-    base = config_module.make_config(chosen.preset, chosen.task)
+    base = make_config(chosen.preset, chosen.task, chosen.algorithm)
     fields = [field.name for field in dataclasses.fields(kind)]
     values = {name: getattr(base, name) for name in fields if hasattr(base, name)}
     default = kind(**{"results": Path("results")} | values | defaults)
@@ -94,7 +103,7 @@ def _unknown_option(option: str, base: Config) -> str:
         return f"unknown argument {option!r}: options are given as --name value"
     name = option.removeprefix("--").replace("-", "_")
     try:
-        config_module.make_config(base.preset, base.task, **{name: None})
+        make_config(base.preset, base.task, base.algorithm, **{name: None})
     except ValueError as error:
         return str(error)
     return f"unknown option {option!r}: see --help"
@@ -103,7 +112,7 @@ def _unknown_option(option: str, base: Config) -> str:
 def overrides_as_arguments(config: Config) -> list[str]:
     """The options that turn the config's preset into the config."""
     arguments = []
-    for name, value in config_module.overrides(config).items():
+    for name, value in overrides(config).items():
         option = name.replace("_", "-")
         if isinstance(value, bool):
             arguments.append(f"--{option}" if value else f"--no-{option}")

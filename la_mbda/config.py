@@ -1,8 +1,8 @@
-"""Every setting of a run: frozen dataclasses, presets, validation, JSON round trip.
+"""Every setting of a run: frozen dataclasses, validation, JSON round trip.
 
-The `paper` preset is Table 1 of the paper together with Section 5 and the authors' published
-settings; `cpu` is a reduced size meant to learn on two cores; `quick` only shows that every stage
-works. Field names are unique over all groups, so that a command line can override each by name.
+Defaults are Table 1 of the paper together with Section 5 and the authors' published settings, and,
+of the baselines, those of Ray et al. (2019). Field names are unique over all groups, so that a
+command line can override each by name.
 """
 
 import dataclasses
@@ -32,8 +32,9 @@ ALGORITHMS = {
     "trpo_lagrangian": "TRPO-Lagrangian",
     "cpo": "CPO",
 }
-TRAINABLE = ("lambda", "unsafe_lambda", "greedy_lambda")
-PRESETS = ("paper", "cpu", "quick")
+BASELINES = ("ppo", "ppo_lagrangian", "trpo_lagrangian", "cpo")
+TRAINABLE = ("lambda", "unsafe_lambda", "greedy_lambda", *BASELINES)
+PRESETS = ("paper", "paper_long", "cpu", "quick")
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,50 @@ class LagrangianConfig:
 
 
 @dataclass(frozen=True)
+class BaselineConfig:
+    """The model-free baselines (Ray et al. 2019, "Benchmarking Safe Exploration in Deep RL")."""
+
+    epoch_steps: int = 30_000
+    """Simulator steps of an epoch: what each update learns from."""
+    baseline_units: int = 256
+    """Units of each hidden layer of the policy and the values."""
+    baseline_layers: int = 2
+    """Hidden layers (tanh) of the policy and the values."""
+    initial_log_std: float = -0.5
+    """Log standard deviation of the actions at the start; it does not depend on the state."""
+    advantage_discount: float = 0.99
+    """Discount γ of rewards and of costs."""
+    advantage_lambda: float = 0.97
+    """λ of the generalised advantages of rewards and of costs."""
+    value_steps: int = 80
+    """Full-batch steps of the values in each epoch."""
+    value_learning_rate: float = 1e-3
+    """Learning rate of the values."""
+    policy_steps: int = 80
+    """Full-batch steps of PPO's policy in each epoch, at most."""
+    policy_learning_rate: float = 3e-4
+    """Learning rate of PPO's policy."""
+    clip_ratio: float = 0.2
+    """PPO's clip of the likelihood ratio."""
+    target_kl: float = 0.01
+    """Bound on the mean KL divergence of an epoch's policies."""
+    kl_margin: float = 1.2
+    """PPO stops where the divergence exceeds the bound times this."""
+    conjugate_gradient_steps: int = 10
+    """Iterations that solve for the natural gradient (TRPO, CPO)."""
+    damping: float = 0.1
+    """Added to the Fisher matrix's diagonal (TRPO, CPO)."""
+    backtrack: float = 0.8
+    """Factor by which the line search shortens a step (TRPO, CPO)."""
+    backtracks: int = 10
+    """Steps that the line search tries."""
+    initial_cost_penalty: float = 1.0
+    """Penalty on costs at the start (PPO-Lagrangian, TRPO-Lagrangian)."""
+    cost_penalty_learning_rate: float = 5e-2
+    """Learning rate of the penalty's raw value, before softplus."""
+
+
+@dataclass(frozen=True)
 class TrainingConfig:
     """The outer loop and the protocol (Algorithm 2, Section 5)."""
 
@@ -218,6 +263,7 @@ class Config:
     swag: SwagConfig = field(default_factory=SwagConfig)
     behaviour: BehaviourConfig = field(default_factory=BehaviourConfig)
     lagrangian: LagrangianConfig = field(default_factory=LagrangianConfig)
+    baseline: BaselineConfig = field(default_factory=BaselineConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     compute: ComputeConfig = field(default_factory=ComputeConfig)
 
@@ -225,104 +271,8 @@ class Config:
         validate(self)
 
 
-# The paper's budget in simulator steps; every other task has 1M (Section 5).
-PAPER_BUDGET = {
-    task: 2_000_000 for task in ("PointPush1", "PointButton1", "DoggoGoal1", "ObservablePointPush1")
-}
-
-# What each preset changes of the paper's settings, by field name.
-_PRESET_FIELDS: dict[str, dict[str, typing.Any]] = {
-    "paper": {},
-    "cpu": {
-        "image_channels": 16,
-        "head_units": 128,
-        "vector_units": 128,
-        "deterministic_size": 128,
-        "rssm_units": 128,
-        "actor_units": 128,
-        "actor_layers": 3,
-        "critic_units": 128,
-        "critic_layers": 2,
-        "horizon": 12,
-        "terminal_head": False,
-        "model_learning_rate": 3e-4,
-        "actor_learning_rate": 2e-4,
-        "task_critic_learning_rate": 2e-4,
-        "batch_size": 16,
-        "sequence_length": 25,
-        "swag_burn_in": 200,
-        "swag_period": 50,
-        "env_steps": 100_000,
-        "updates_per_iteration": 200,
-        "evaluate_every": 10_000,
-        "evaluation_episodes": 5,
-        "checkpoint_every": 5_000,
-    },
-    "quick": {
-        "image_channels": 8,
-        "head_units": 64,
-        "vector_units": 64,
-        "deterministic_size": 64,
-        "rssm_units": 64,
-        "stochastic_size": 16,
-        "actor_units": 64,
-        "actor_layers": 2,
-        "critic_units": 64,
-        "critic_layers": 2,
-        "horizon": 8,
-        "terminal_head": False,
-        "model_learning_rate": 5e-4,
-        "actor_learning_rate": 3e-4,
-        "task_critic_learning_rate": 3e-4,
-        "batch_size": 8,
-        "sequence_length": 16,
-        "posterior_samples": 3,
-        "swag_burn_in": 30,
-        "swag_period": 10,
-        "swag_models": 5,
-        "shadow_interval": 25,
-        "env_steps": 8_000,
-        "random_steps": 3_000,
-        "pretraining_updates": 40,
-        "updates_per_iteration": 40,
-        "evaluate_every": 4_000,
-        "evaluation_episodes": 2,
-        "checkpoint_every": 2_000,
-    },
-}
-
-_GROUPS = {f.name: f.type for f in dataclasses.fields(Config) if dataclasses.is_dataclass(f.type)}
-_GROUP_OF = {f.name: name for name, group in _GROUPS.items() for f in dataclasses.fields(group)}
-
-
-def make_config(
-    preset: str, task: str, algorithm: str = "lambda", seed: int = 0, **overrides
-) -> Config:
-    """The configuration of one run.
-
-    Args:
-        overrides: values of any fields of the groups, by name.
-
-    Raises:
-        ValueError: unknown preset, task, algorithm or field, or a value out of range.
-    """
-    validation.choose("preset", preset, PRESETS)
-    settings = dict(_PRESET_FIELDS[preset])
-    if preset == "paper":
-        settings["env_steps"] = PAPER_BUDGET.get(task, 1_000_000)
-    settings.update(overrides)
-    groups: dict[str, dict[str, typing.Any]] = {name: {} for name in _GROUPS}
-    for name, value in settings.items():
-        if name not in _GROUP_OF:
-            raise ValueError(f"unknown config field {name!r}{validation.suggest(name, _GROUP_OF)}")
-        groups[_GROUP_OF[name]][name] = value
-    return Config(
-        task=task,
-        algorithm=algorithm,
-        preset=preset,
-        seed=seed,
-        **{name: _GROUPS[name](**values) for name, values in groups.items()},
-    )
+GROUPS = {f.name: f.type for f in dataclasses.fields(Config) if dataclasses.is_dataclass(f.type)}
+GROUP_OF = {f.name: name for name, group in GROUPS.items() for f in dataclasses.fields(group)}
 
 
 def to_dict(config: Config) -> dict:
@@ -345,16 +295,10 @@ def differences(old: Config, new: Config) -> dict[str, tuple]:
     return {name: (value, after[name]) for name, value in before.items() if value != after[name]}
 
 
-def overrides(config: Config) -> dict:
-    """The fields in which a configuration departs from its own preset, with their values."""
-    preset = make_config(config.preset, config.task, config.algorithm, config.seed)
-    return {name: new for name, (_, new) in differences(preset, config).items()}
-
-
 def _flat(config: Config) -> dict:
     values = {name: getattr(config, name) for name in ("task", "algorithm", "preset", "seed")}
     return values | {
-        name: getattr(getattr(config, group), name) for name, group in _GROUP_OF.items()
+        name: getattr(getattr(config, group), name) for name, group in GROUP_OF.items()
     }
 
 
@@ -408,4 +352,7 @@ def validate(config: Config) -> None:
         raise ValueError(f"seed is {config.seed}: choose 0 or more")
     values = _flat(config)
     validation.check_ranges(values)
-    validation.check_fit(values)
+    if config.algorithm in BASELINES:
+        validation.check_baseline(values)
+    else:
+        validation.check_model_based(values)

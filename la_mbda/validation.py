@@ -27,23 +27,30 @@ _POSITIVE_INTEGERS = _names(
     head_units head_layers posterior_samples swag_period swag_models actor_units actor_layers
     actor_mode_samples critic_units critic_layers shadow_interval env_steps updates_per_iteration
     steps_per_iteration batch_size sequence_length action_repeat episode_steps evaluate_every
-    evaluation_episodes checkpoint_every replay_capacity
+    evaluation_episodes checkpoint_every replay_capacity epoch_steps baseline_units
+    baseline_layers value_steps policy_steps conjugate_gradient_steps backtracks
     """
 )
 _POSITIVE = _names(
     """
     kl_scale cost_weight model_learning_rate model_clip actor_initial_std actor_learning_rate
     actor_clip task_critic_learning_rate task_critic_clip safety_critic_learning_rate
-    safety_critic_clip adam_epsilon initial_penalty
+    safety_critic_clip adam_epsilon initial_penalty value_learning_rate policy_learning_rate
+    clip_ratio target_kl initial_cost_penalty cost_penalty_learning_rate backtrack
     """
 )
 _NOT_NEGATIVE = _names(
     """
     free_nats swag_burn_in swag_scale initial_multiplier penalty_growth random_steps
-    pretraining_updates
+    pretraining_updates kl_margin damping
     """
 )
-_FRACTIONS = _names("kl_mix swag_decay discount return_lambda cost_discount cost_return_lambda")
+_FRACTIONS = _names(
+    """
+    kl_mix swag_decay discount return_lambda cost_discount cost_return_lambda advantage_discount
+    advantage_lambda backtrack
+    """
+)
 
 
 def check_ranges(values: dict) -> None:
@@ -80,14 +87,10 @@ def check_ranges(values: dict) -> None:
     choose("precision", values["precision"], ("float32", "bfloat16"))
 
 
-def check_fit(values: dict) -> None:
-    """Raises a ValueError if values do not fit each other."""
+def check_model_based(values: dict) -> None:
+    """Raises a ValueError if values do not fit each other, for an agent with a world model."""
+    _check_episode(values)
     decisions = values["episode_steps"] // values["action_repeat"]
-    if values["episode_steps"] % values["action_repeat"]:
-        raise ValueError(
-            f"episode_steps is {values['episode_steps']}: choose a multiple of action_repeat "
-            f"({values['action_repeat']})"
-        )
     if values["sequence_length"] > decisions + 1:
         raise ValueError(
             f"sequence_length is {values['sequence_length']}, but an episode has only "
@@ -107,4 +110,37 @@ def check_fit(values: dict) -> None:
         raise ValueError(
             f"env_steps is {values['env_steps']}: choose at least random_steps "
             f"({values['random_steps']})"
+        )
+
+
+def check_baseline(values: dict) -> None:
+    """Raises a ValueError if values do not fit each other, for a model-free baseline."""
+    _check_episode(values)
+    if values["epoch_steps"] % values["episode_steps"]:
+        raise ValueError(
+            f"epoch_steps is {values['epoch_steps']}: choose a multiple of episode_steps "
+            f"({values['episode_steps']})"
+        )
+    if values["env_steps"] < values["epoch_steps"]:
+        raise ValueError(
+            f"env_steps is {values['env_steps']}: choose at least one epoch "
+            f"({values['epoch_steps']})"
+        )
+    if values["observation"] != "lidar":
+        raise ValueError(
+            f"observation is {values['observation']}, but {values['algorithm']} learns from "
+            "vectors: choose lidar"
+        )
+    if len(values["cost_budget"]) != 1:
+        raise ValueError(
+            f"cost_budget is {values['cost_budget']}, but {values['algorithm']} knows one "
+            "constraint: give one number"
+        )
+
+
+def _check_episode(values: dict) -> None:
+    if values["episode_steps"] % values["action_repeat"]:
+        raise ValueError(
+            f"episode_steps is {values['episode_steps']}: choose a multiple of action_repeat "
+            f"({values['action_repeat']})"
         )

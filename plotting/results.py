@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from la_mbda import config
+from la_mbda.presets import make_config
 from plotting.records import (
     Score,
     Series,
@@ -29,7 +30,6 @@ PAPER_COST_BUDGET = 25.0
 PAPER_EPISODE_STEPS = 1_000
 # Which published budget runs of a preset can be compared with; none for the reduced scales.
 COMPARABLE = {"paper": "short", "paper_long": "long"}
-PRESETS = tuple(dict.fromkeys((*config.PRESETS, *COMPARABLE)))
 # Settings that change neither what is trained nor how it is scored.
 _HARMLESS = ("checkpoint_every",)
 
@@ -135,7 +135,7 @@ def _order(run: Run) -> tuple:
     """Presets, tasks and algorithms in the order of the config; shipped runs last."""
     tasks, algorithms = config.TASKS, tuple(config.ALGORITHMS)
     place = tasks.index(run.task) if run.task in tasks else len(tasks)
-    preset = PRESETS.index(run.preset)
+    preset = config.PRESETS.index(run.preset)
     algorithm = algorithms.index(run.algorithm)
     return preset, run.shipped, place, run.task, algorithm, run.seed
 
@@ -165,7 +165,7 @@ def _read_run(path: Path, shipped: bool, warnings: list[str]) -> Run | None:
         shipped=shipped,
         cost_budgets=_setting(settings, "lagrangian", "cost_budget", protocol),
         episode_steps=_setting(settings, "training", "episode_steps", (PAPER_EPISODE_STEPS,))[0],
-        changed=_changed(preset, task, settings),
+        changed=_changed(preset, task, algorithm, settings),
         evaluations=evaluations,
         episodes=episodes,
         score=score,
@@ -174,8 +174,8 @@ def _read_run(path: Path, shipped: bool, warnings: list[str]) -> Run | None:
 
 
 def _misplaced(preset: str, algorithm: str, seed: str) -> str | None:
-    if preset not in PRESETS:
-        return f"unknown preset {preset!r} (known: {', '.join(PRESETS)})"
+    if preset not in config.PRESETS:
+        return f"unknown preset {preset!r} (known: {', '.join(config.PRESETS)})"
     if algorithm not in config.ALGORITHMS:
         return f"unknown algorithm {algorithm!r} (known: {', '.join(config.ALGORITHMS)})"
     if not seed.removeprefix("seed_").isdecimal():
@@ -233,11 +233,11 @@ def _setting(settings: dict, group: str, name: str, default: tuple) -> tuple[flo
         return default
 
 
-def _changed(preset: str, task: str, settings: dict) -> tuple[str, ...]:
+def _changed(preset: str, task: str, algorithm: str, settings: dict) -> tuple[str, ...]:
     """Settings that differ from the preset's as it is today; fields that it lacks do not count."""
-    if preset not in config.PRESETS or not settings:
+    if algorithm not in config.TRAINABLE or not settings:
         return ()
-    standard = config.to_dict(config.make_config(preset, task))
+    standard = config.to_dict(make_config(preset, task, algorithm))
     changed = []
     for group, fields in standard.items():
         stored = settings.get(group)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from la_mbda import config
 from la_mbda.config import Config
+from la_mbda.presets import make_config
 from plotting.tables import Table
 
 
@@ -67,7 +68,7 @@ BUDGETS = {task: 1_000_000 for task in ("PointGoal1", "PointGoal2", "CarGoal1")}
 
 def table1() -> Table:
     """Every published setting beside its value in the `paper` preset."""
-    preset = {task: config.make_config("paper", task) for task in config.SG6_TASKS}
+    preset = {task: make_config("paper", task) for task in config.SG6_TASKS}
     values = [
         (entry.name, entry.symbol, entry.read(preset["PointGoal1"]), entry.published)
         for entry in ENTRIES

@@ -7,15 +7,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from la_mbda import config as config_module
-from la_mbda.config import PRESETS, SG6_TASKS, from_dict, make_config, overrides, to_dict
+from la_mbda.config import GROUP_OF, PRESETS, SG6_TASKS, from_dict, to_dict
+from la_mbda.presets import make_config, overrides
 
 
+@pytest.mark.parametrize("algorithm", ["lambda", "cpo"])
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("task", SG6_TASKS)
-def test_json_round_trip(preset, task):
-    config = make_config(preset, task, seed=3)
+def test_json_round_trip(preset, task, algorithm):
+    if preset == "paper_long" and algorithm == "lambda":
+        with pytest.raises(ValueError, match=r"paper_long is for ppo.*: choose paper"):
+            make_config(preset, task, algorithm)
+        return
+    config = make_config(preset, task, algorithm, seed=3)
     assert from_dict(json.loads(json.dumps(to_dict(config)))) == config
+
+
+def test_baselines_follow_the_protocol_of_their_benchmark():
+    for task, epoch, long in (("PointPush1", 30_000, 10), ("DoggoGoal1", 60_000, 100)):
+        config = make_config("paper", task, "trpo_lagrangian")
+        assert config.baseline.epoch_steps == epoch
+        assert config.training.env_steps == 2_000_000
+        assert (config.training.observation, config.training.action_repeat) == ("lidar", 1)
+        long_config = make_config("paper_long", task, "trpo_lagrangian")
+        assert long_config.training.env_steps == long * 1_000_000
 
 
 def test_paper_budgets():
@@ -53,6 +68,10 @@ def test_overrides_are_what_departs_from_the_preset():
         (("quick", "PointGoal1", "lamda"), {}, "did you mean 'lambda'"),
         (("quick", "PointGoal1"), {"horizn": 3}, "did you mean 'horizon'"),
         (("quick", "PointGoal1"), {"horizon": -1}, "horizon is -1: choose"),
+        (("quick", "PointGoal1", "cpo"), {"epoch_steps": 1500}, "epoch_steps is 1500.*multiple"),
+        (("quick", "PointGoal1", "ppo"), {"env_steps": 1000}, "env_steps is 1000.*one epoch"),
+        (("quick", "PointGoal1", "ppo"), {"observation": "vision"}, "vision, but ppo.*lidar"),
+        (("quick", "PointGoal1", "ppo"), {"cost_budget": (1.0, 2.0)}, "ppo knows one constraint"),
         (("quick", "PointGoal1"), {"posterior_samples": 0}, "posterior_samples is 0: choose 1"),
         (("quick", "PointGoal1"), {"sequence_length": 600}, "sequence_length is 600.*501"),
         (("quick", "PointGoal1"), {"discount": 1.5}, "discount is 1.5: choose"),
@@ -108,4 +127,4 @@ def test_missing_and_unknown_fields_are_refused():
 def test_field_names_are_unique_over_groups():
     groups = (v for v in to_dict(make_config("paper", "PointGoal1")).values())
     names = [name for group in groups if isinstance(group, dict) for name in group]
-    assert len(names) == len(set(names)) == len(config_module._GROUP_OF)
+    assert len(names) == len(set(names)) == len(GROUP_OF)

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from la_mbda import checkpoint
-from la_mbda.config import Config, from_dict, make_config, to_dict
+from la_mbda.config import Config, from_dict, to_dict
+from la_mbda.presets import make_config
 from la_mbda.replay import Episode
 from la_mbda.run_folder import METRICS, RunFolder, read_json, read_score, run_path
 

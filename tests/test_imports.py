@@ -15,6 +15,7 @@ MODEL_PARTS = {"rssm", "networks", "swag", "returns", "running", "replay"}
 ALLOWED = {
     "la_mbda.validation": set(),
     "la_mbda.config": {"validation"},
+    "la_mbda.presets": {"config", "validation"},
     "la_mbda.randomness": set(),
     "la_mbda.returns": set(),
     "la_mbda.replay": set(),
@@ -61,10 +62,10 @@ def test_the_simulator_imports_nothing_of_the_library():
         assert outside == [], path
 
 
-def test_plotting_imports_nothing_but_the_config():
+def test_plotting_imports_nothing_but_the_config_and_its_presets():
     for path in (REPOSITORY / "plotting").glob("*.py"):
         names = [name for name in project_imports(path) if name.startswith("la_mbda.")]
-        assert all(name.startswith("la_mbda.config") for name in names), path
+        assert all(name.startswith(("la_mbda.config", "la_mbda.presets")) for name in names), path
 
 
 def test_the_library_does_not_import_commands_or_plots():

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from la_mbda.config import make_config
 from la_mbda.overview import Overview, duration
+from la_mbda.presets import make_config
 from la_mbda.sweep import Outcome, Run
 
 STEPS = 1000

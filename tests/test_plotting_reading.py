@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from la_mbda import config
+from la_mbda.presets import make_config
 from plotting.aggregate import score_estimates
 from plotting.results import read_published, read_results
 
@@ -28,7 +29,8 @@ def write_run(
 
     Its evaluations return 0, 1, 2, … + seed and cost 30 each; each of its episodes costs 40.
     """
-    settings = config.to_dict(config.make_config(preset, task, seed=seed, **overrides))
+    trained = algorithm if algorithm in config.TRAINABLE else "lambda"
+    settings = config.to_dict(make_config(preset, task, trained, seed, **overrides))
     folder = task.replace(":", "_").replace("/", "_")
     path = results / preset / algorithm / folder / f"seed_{seed}"
     path.mkdir(parents=True)

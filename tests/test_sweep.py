@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from la_mbda import sweep
-from la_mbda.config import make_config
 from la_mbda.overview import Overview
+from la_mbda.presets import make_config
 from la_mbda.run_lock import is_locked, locked
 from la_mbda.stopping import StopRequest
 from la_mbda.sweep import Outcome, Run, shares, train_here

@@ -11,12 +11,14 @@ import pytest
 from toy import tiny_config
 
 from la_mbda import checkpoint
+from la_mbda.agent import Agent
 from la_mbda.environments import make_environment
 from la_mbda.episodes import play_random
 from la_mbda.randomness import derive_seed
 from la_mbda.run_folder import RunFolder, run_path
+from la_mbda.runs import load_agent, train
 from la_mbda.scores import collect_scores
-from la_mbda.training import Trainer, load_agent, make_agent, train
+from la_mbda.training import Trainer
 
 LOOP = {
     "env_steps": 260,
@@ -134,7 +136,7 @@ def test_a_checkpoint_of_another_version_is_refused_and_left_alone(tmp_path):
 def test_seeds_have_weights_of_their_own():
     def matrices(seed):
         config = dataclasses.replace(tiny_config(), seed=seed)
-        variables = make_agent(config, make_environment(config)).variables
+        variables = Agent(config, (1,), 1).variables
         values = [v.numpy() for v in variables if v.dtype.is_floating and len(v.shape) == 2]
         return [v for v in values if v.any()]
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from toy import tiny_config
 
-from la_mbda.config import make_config
+from la_mbda.presets import make_config
 from la_mbda.randomness import Noise
 from la_mbda.replay import Episode
 from la_mbda.world_model import WorldModel

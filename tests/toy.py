@@ -3,7 +3,7 @@
 import gymnasium
 import numpy as np
 
-from la_mbda.config import make_config
+from la_mbda.presets import make_config
 
 BEST_ACTION = 0.5
 COST_ABOVE = 0.0

@@ -1,0 +1,149 @@
+"""The presets: which settings each scale changes, for LAMBDA and for the baselines.
+
+`paper` is the paper's scale (for a baseline its short run, read at LAMBDA's budget), `paper_long`
+the baselines' long run; `cpu` is a reduced size meant to learn on two cores; `quick` only shows
+that every stage works.
+"""
+
+import typing
+
+from la_mbda import validation
+from la_mbda.config import BASELINES, GROUP_OF, GROUPS, PRESETS, Config, differences
+
+# The paper's budget in simulator steps; every other task has 1M (Section 5).
+PAPER_BUDGET = {
+    task: 2_000_000 for task in ("PointPush1", "PointButton1", "DoggoGoal1", "ObservablePointPush1")
+}
+
+# What each preset changes of the paper's settings, by field name.
+_FIELDS: dict[str, dict[str, typing.Any]] = {
+    "paper": {},
+    "cpu": {
+        "image_channels": 16,
+        "head_units": 128,
+        "vector_units": 128,
+        "deterministic_size": 128,
+        "rssm_units": 128,
+        "actor_units": 128,
+        "actor_layers": 3,
+        "critic_units": 128,
+        "critic_layers": 2,
+        "horizon": 12,
+        "terminal_head": False,
+        "model_learning_rate": 3e-4,
+        "actor_learning_rate": 2e-4,
+        "task_critic_learning_rate": 2e-4,
+        "batch_size": 16,
+        "sequence_length": 25,
+        "swag_burn_in": 200,
+        "swag_period": 50,
+        "env_steps": 100_000,
+        "updates_per_iteration": 200,
+        "evaluate_every": 10_000,
+        "evaluation_episodes": 5,
+        "checkpoint_every": 5_000,
+    },
+    "quick": {
+        "image_channels": 8,
+        "head_units": 64,
+        "vector_units": 64,
+        "deterministic_size": 64,
+        "rssm_units": 64,
+        "stochastic_size": 16,
+        "actor_units": 64,
+        "actor_layers": 2,
+        "critic_units": 64,
+        "critic_layers": 2,
+        "horizon": 8,
+        "terminal_head": False,
+        "model_learning_rate": 5e-4,
+        "actor_learning_rate": 3e-4,
+        "task_critic_learning_rate": 3e-4,
+        "batch_size": 8,
+        "sequence_length": 16,
+        "posterior_samples": 3,
+        "swag_burn_in": 30,
+        "swag_period": 10,
+        "swag_models": 5,
+        "shadow_interval": 25,
+        "env_steps": 8_000,
+        "random_steps": 3_000,
+        "pretraining_updates": 40,
+        "updates_per_iteration": 40,
+        "evaluate_every": 4_000,
+        "evaluation_episodes": 2,
+        "checkpoint_every": 2_000,
+    },
+}
+
+# The same for the baselines, which learn from the vector observation without action repeat.
+_BASELINE_FIELDS: dict[str, dict[str, typing.Any]] = {
+    "paper": {"evaluate_every": 250_000, "checkpoint_every": 30_000},
+    "paper_long": {"evaluate_every": 1_000_000, "checkpoint_every": 120_000},
+    "cpu": {
+        "env_steps": 100_000,
+        "epoch_steps": 5_000,
+        "evaluate_every": 10_000,
+        "evaluation_episodes": 5,
+        "checkpoint_every": 5_000,
+    },
+    "quick": {
+        "env_steps": 8_000,
+        "epoch_steps": 2_000,
+        "baseline_units": 64,
+        "value_steps": 20,
+        "policy_steps": 20,
+        "evaluate_every": 4_000,
+        "evaluation_episodes": 2,
+        "checkpoint_every": 2_000,
+    },
+}
+
+
+def make_config(
+    preset: str, task: str, algorithm: str = "lambda", seed: int = 0, **overrides
+) -> Config:
+    """The configuration of one run.
+
+    Args:
+        overrides: values of any fields of the groups, by name.
+
+    Raises:
+        ValueError: unknown preset, task, algorithm or field, or a value out of range.
+    """
+    groups: dict[str, dict[str, typing.Any]] = {name: {} for name in GROUPS}
+    for name, value in (_preset_fields(preset, task, algorithm) | overrides).items():
+        if name not in GROUP_OF:
+            raise ValueError(f"unknown config field {name!r}{validation.suggest(name, GROUP_OF)}")
+        groups[GROUP_OF[name]][name] = value
+    return Config(
+        task=task,
+        algorithm=algorithm,
+        preset=preset,
+        seed=seed,
+        **{name: GROUPS[name](**values) for name, values in groups.items()},
+    )
+
+
+def _preset_fields(preset: str, task: str, algorithm: str) -> dict[str, typing.Any]:
+    validation.choose("preset", preset, PRESETS)
+    baseline = algorithm in BASELINES
+    if preset == "paper_long" and not baseline:
+        raise ValueError(f"preset paper_long is for {', '.join(BASELINES)}: choose paper")
+    fields = dict(_BASELINE_FIELDS[preset] if baseline else _FIELDS[preset])
+    if preset == "paper":
+        fields["env_steps"] = PAPER_BUDGET.get(task, 1_000_000)
+    if baseline:
+        fields |= {"observation": "lidar", "action_repeat": 1}
+    doggo = task == "DoggoGoal1"  # It learns slowest; Ray et al. give it larger epochs, and more.
+    if baseline and doggo and preset in ("paper", "paper_long"):
+        fields["epoch_steps"] = 60_000
+    if preset == "paper_long":
+        fields["env_steps"] = 100_000_000 if doggo else 10_000_000
+    return fields
+
+
+def overrides(config: Config) -> dict:
+    """The fields in which a configuration departs from its own preset, with their values."""
+    preset = make_config(config.preset, config.task, config.algorithm, config.seed)
+    return {name: new for name, (_, new) in differences(preset, config).items()}
