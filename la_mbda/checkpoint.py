@@ -10,10 +10,13 @@ import os
 import shutil
 import warnings
 from pathlib import Path
+from typing import TypeVar
 
 import tensorflow as tf
 
 from la_mbda.run_folder import read_json, write_json
+
+Progress = TypeVar("Progress")
 
 KEPT = 2
 MANIFEST = "manifest.json"
@@ -68,10 +71,25 @@ def restore(folder: Path, variables: tf.Module) -> dict | None:
             return state
     if problems:
         raise ValueError(
-            f"no checkpoint in {folder} is usable ({', '.join(problems)}): remove the folder of "
-            "the run to start it anew"
+            f"no checkpoint in {folder} is usable ({', '.join(problems)}): they are damaged or of "
+            "another version of la_mbda; remove the folder of the run to start it anew"
         )
     return None
+
+
+def as_progress(kind: type[Progress], state: dict, folder: Path) -> Progress:
+    """A restored state as the dataclass that it was made of.
+
+    Raises:
+        ValueError: it has fields that the dataclass lacks.
+    """
+    try:
+        return kind(**state)
+    except TypeError as error:
+        raise ValueError(
+            f"the checkpoint in {folder} is of another version of la_mbda ({error}): go on with "
+            "that one (run.json names its commit), or choose other --results"
+        ) from error
 
 
 def _all(folder: Path) -> list[Path]:

@@ -10,6 +10,7 @@ from la_mbda.config import BASELINES, Config, from_dict
 from la_mbda.environments import check_rendering, make_environment
 from la_mbda.memory import check_memory
 from la_mbda.run_folder import RunFolder, read_json, run_path
+from la_mbda.run_lock import locked
 from la_mbda.training import Trainer
 
 
@@ -20,21 +21,22 @@ def train(config: Config, results: Path) -> dict:
 
     Raises:
         ValueError: the results folder holds a run with other settings, or the environment or the
-            offline dataset does not fit, or the replay does not fit into memory; before any
-            training.
+            offline dataset does not fit, or the replay does not fit into memory; or another
+            process trains the run; before any training.
         RuntimeError: the task shows pictures and there is no GL library.
     """
     check_rendering(config)
     path, baseline = run_path(results, config), config.algorithm in BASELINES
-    if not baseline and not (path / "score.json").exists():
+    if (path / "score.json").exists():
+        return RunFolder(path, config).score
+    if not baseline:
         # Before the folder exists, so that it does not keep a setting that has to be changed.
         env = make_environment(config)
         print(check_memory(config, env), flush=True)
         env.close()
-    folder = RunFolder(path, config)
-    if folder.score is not None:
-        return folder.score
-    return (BaselineTrainer if baseline else Trainer)(config, folder).run()
+    with locked(path):
+        folder = RunFolder(path, config)
+        return folder.score or (BaselineTrainer if baseline else Trainer)(config, folder).run()
 
 
 def load_agent(path: Path) -> Agent | BaselineAgent:

@@ -12,6 +12,7 @@ class StopRequest:
 
     def __init__(self):
         self.asked = False
+        self.insisted = False
         self._before = {}
 
     def __enter__(self) -> "StopRequest":
@@ -25,6 +26,7 @@ class StopRequest:
 
     def _ask(self, number: int, _) -> None:
         if self.asked and number == signal.SIGINT:
+            self.insisted = True
             raise KeyboardInterrupt
         self.asked = True
         print("\nstopping after the update or episode that goes on", file=sys.stderr, flush=True)

@@ -216,7 +216,7 @@ class Trainer:
         if state is None:
             self._folder.truncate({})
             return Progress(costs=[0.0] * self._constraints)
-        progress = Progress(**state)
+        progress = checkpoint.as_progress(Progress, state, self._folder.checkpoints)
         self._folder.truncate(progress.sizes)
         self._agent.replay.set_random_state(progress.replay_random_state)
         for index in range(progress.episodes):

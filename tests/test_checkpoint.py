@@ -70,6 +70,25 @@ def test_all_damaged_is_an_error(tmp_path):
         checkpoint.restore(tmp_path, Pair(0.0))
 
 
+@pytest.mark.parametrize("change", ["more", "fewer", "shape"])
+def test_another_versions_checkpoint_is_an_error_and_left_alone(tmp_path, change):
+    save(tmp_path, 1)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    pair = Pair(0.0)
+    if change == "more":
+        pair.weights["bias"] = tf.Variable([0.0])
+    elif change == "fewer":
+        del pair.count
+    else:
+        pair.weights["layers"][0]["kernel"] = tf.Variable([0.0, 0.0])
+    with (
+        pytest.warns(UserWarning, match="not usable"),
+        pytest.raises(ValueError, match="of another version of la_mbda; remove the folder"),
+    ):
+        checkpoint.restore(tmp_path, pair)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
 def test_an_interrupted_save_is_not_seen(tmp_path):
     save(tmp_path, 1)
     (tmp_path / "partial").mkdir()

@@ -27,6 +27,12 @@ ALLOWED = {
     "la_mbda.actor_critic": {"config", "networks"},
     "la_mbda.world_model": {"config", "randomness"} | MODEL_PARTS,
     "la_mbda.imagination": {"randomness", "rssm", "world_model"},
+    "la_mbda.stopping": set(),
+    "la_mbda.run_lock": set(),
+    "la_mbda.with_parent": set(),
+    "la_mbda.sweep": {"config", "stopping"},
+    "la_mbda.overview": {"config", "run_folder", "sweep"},
+    "la_mbda.cluster": {"run_lock", "stopping", "sweep"},
     "la_mbda.agent": {"config", "randomness", "rssm", "returns"} | AGENT_PARTS,
 }
 
@@ -73,6 +79,9 @@ def test_the_library_does_not_import_commands_or_plots():
         ("la_mbda", "tensorflow"),
         ("la_mbda.config", "tensorflow"),
         ("la_mbda.safety_gym", "tensorflow"),
+        ("la_mbda.overview", "tensorflow"),
+        ("la_mbda.cluster", "tensorflow"),
+        ("la_mbda.cluster", "ray"),
         ("plotting.figures", "tensorflow"),
         ("plotting.figures", "mujoco"),
     ],

@@ -59,7 +59,10 @@ def test_ends_well_and_says_what_it_does(job):
     assert "reduced scale" in done.stdout
     assert "2 of 2 runs finished" in done.stdout
     assert str(results / "quick" / "scores") in done.stdout
-    assert "env steps/s" in done.stderr
+    assert "0 done, 1 running, 1 waiting, 0 failed; 0 env steps/s; about " in done.stderr
+    for task in TASKS:
+        assert f"finished {task} lambda seed 0: return " in done.stderr
+    assert "2 done, 0 running, 0 waiting, 0 failed" in done.stderr
 
 
 def test_prints_table_3_as_published_and_from_these_runs(job):
@@ -77,6 +80,7 @@ def test_leaves_every_file_of_a_run(job, task):
     assert {
         "config.json",
         "run.json",
+        "train.log",
         "episodes.jsonl",
         "evaluations.jsonl",
         "updates.jsonl",
@@ -110,6 +114,24 @@ def test_draws_figures_and_tables(job):
     for name in TABLES:
         assert (results / "tables" / f"{name}.md").exists()
         assert (results / "tables" / f"{name}.csv").exists()
+
+
+def test_a_failed_run_is_named_and_the_others_go_on(tmp_path):
+    damaged = tmp_path / "quick" / "lambda" / TASKS[0] / "seed_0" / "checkpoint" / "step_400"
+    damaged.mkdir(parents=True)
+    (damaged / "manifest.json").write_text("[]")
+    done = sg6(tmp_path, "--observation", "lidar")
+    assert done.returncode == 1
+    log = damaged.parents[1] / "train.log"
+    reason = f"train.py: error: no checkpoint in {damaged.parent} is usable"
+    assert f"failed {TASKS[0]} lambda seed 0: {reason}" in done.stderr
+    assert f"failed: {TASKS[0]} lambda seed 0: {reason}" in done.stdout
+    assert done.stderr.count(f": see {log}\n") == done.stdout.count(f": see {log}\n") == 1
+    assert reason in log.read_text()
+    assert f"finished {TASKS[1]} lambda seed 0: return " in done.stderr
+    assert "1 done, 0 running, 0 waiting, 1 failed" in done.stderr
+    assert "1 of 2 runs finished" in done.stdout
+    assert [path.name for path in damaged.iterdir()] == ["manifest.json"]
 
 
 def test_a_second_time_trains_nothing(job):

@@ -1,14 +1,20 @@
 """The outer loop on the toy task: what a run leaves behind, resuming, offline data, bad input."""
 
+import dataclasses
+import itertools
 import json
 import shutil
 
+import gymnasium
 import numpy as np
 import pytest
 from toy import tiny_config
 
+from la_mbda import checkpoint
+from la_mbda.agent import Agent
 from la_mbda.environments import make_environment
 from la_mbda.episodes import play_random
+from la_mbda.randomness import derive_seed
 from la_mbda.run_folder import RunFolder, run_path
 from la_mbda.runs import load_agent, train
 from la_mbda.scores import collect_scores
@@ -111,6 +117,44 @@ def test_other_settings_in_the_same_folder_are_refused(finished):
     other = tiny_config(**LOOP | {"horizon": 4})
     with pytest.raises(ValueError, match="holds a run with horizon 5 not 4"):
         train(other, results)
+
+
+def test_a_checkpoint_of_another_version_is_refused_and_left_alone(tmp_path):
+    config = tiny_config(**LOOP)
+    path = run_path(tmp_path, config)
+    trainer = Trainer(config, RunFolder(path, config))
+    trainer._folder.append("episodes", {"env_steps": 20})
+    state = dataclasses.asdict(trainer._progress) | {"luck": 1}
+    checkpoint.save(path / "checkpoint", trainer._agent, state, 20)
+    before = {p: p.read_bytes() for p in path.rglob("*") if p.is_file() and p.name != "lock"}
+    with pytest.raises(ValueError, match=r"of another version of la_mbda .*'luck'"):
+        train(config, tmp_path)
+    after = {p: p.read_bytes() for p in path.rglob("*") if p.is_file() and p.name != "lock"}
+    assert after == before
+
+
+def test_seeds_have_weights_of_their_own():
+    def matrices(seed):
+        config = dataclasses.replace(tiny_config(), seed=seed)
+        variables = Agent(config, (1,), 1).variables
+        values = [v.numpy() for v in variables if v.dtype.is_floating and len(v.shape) == 2]
+        return [v for v in values if v.any()]
+
+    first, again, second = (matrices(seed) for seed in (0, 0, 1))
+    assert len(first) == len(second) > 10
+    assert all(np.array_equal(one, other) for one, other in zip(first, again, strict=True))
+    assert not any(np.array_equal(one, other) for one, other in zip(first, second, strict=True))
+
+
+def test_seeds_have_layouts_of_their_own():
+    def layout(seed, episode):
+        env = gymnasium.make("Safexp-PointGoal1-v0", observation="lidar")
+        env.reset(seed=derive_seed(seed, "episode", episode))
+        return env.unwrapped.data.qpos.tolist(), env.unwrapped.model.body_pos.tolist()
+
+    layouts = [layout(seed, episode) for seed in range(3) for episode in range(3)]
+    assert layout(2, 1) == layouts[7]
+    assert all(one != other for one, other in itertools.combinations(layouts, 2))
 
 
 def test_scores_are_collected_for_tasks_of_the_benchmark(finished, tmp_path):

@@ -179,6 +179,6 @@ class BaselineTrainer:
     def _restore(self) -> Progress:
         """Goes back to the last checkpoint, or to the very start."""
         state = checkpoint.restore(self._folder.checkpoints, self._agent)
-        progress = Progress() if state is None else Progress(**state)
+        progress = checkpoint.as_progress(Progress, state or {}, self._folder.checkpoints)
         self._folder.truncate(progress.sizes)
         return progress

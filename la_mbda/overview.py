@@ -1,0 +1,210 @@
+"""One live line about a whole sweep: what is done and running, how fast it is, what time is left.
+
+On a terminal the line is drawn over itself. In a plain log it is written twice a minute and
+whenever a run begins, ends or is lost.
+"""
+
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TextIO
+
+from la_mbda.config import Config
+from la_mbda.run_folder import read_score
+from la_mbda.sweep import Outcome, Run
+
+_TERMINAL_SECONDS, _LOG_SECONDS = 1.0, 30.0
+_CLEAR = "\r\x1b[2K"
+
+Estimate = Callable[[Config, int, int], float]
+"""Seconds, by rule of thumb, that a process of a run takes from some env steps to others."""
+
+
+@dataclass
+class _Track:
+    """A run as this sweep has seen it."""
+
+    run: Run
+    state: str
+    """`waiting`, `running`, or how it ended."""
+    begin: int
+    """Env steps before this sweep."""
+    env_steps: int
+    since: float = 0.0
+    """When it last began to run."""
+    before: float = 0.0
+    """Seconds that it had run until then."""
+
+    def seconds(self, now: float) -> float:
+        """Wall time spent on it by this sweep."""
+        return self.before + (now - self.since if self.state == "running" else 0.0)
+
+    def read(self) -> None:
+        """Looks up how far it is; going on, a run falls back to its last checkpoint."""
+        self.env_steps = self.run.env_steps
+        self.begin = min(self.begin, self.env_steps)
+
+    def move(self, state: str, now: float) -> None:
+        """Changes the state."""
+        self.before = self.seconds(now)
+        self.state, self.since = state, now
+
+    def rate(self, now: float) -> float:
+        """Env steps per second in this sweep."""
+        return (self.env_steps - self.begin) / max(self.seconds(now), 1e-9)
+
+
+class Overview:
+    """What a sweep tells its `Watcher`, as lines for a person. Threads may share it."""
+
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        estimate: Estimate,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self._stream = stream or sys.stderr
+        self._estimate, self._clock = estimate, clock
+        self._lock = threading.Lock()
+        self._terminal = self._stream.isatty()
+        self._shown = float("-inf")
+        self._tracks = {}
+        for run in runs:
+            steps = run.env_steps
+            self._tracks[run] = _Track(run, "finished" if run.finished else "waiting", steps, steps)
+
+    def started(self, run: Run) -> None:
+        """A run has begun, or goes on; told again and again it is no news."""
+        with self._lock:
+            track = self._tracks[run]
+            if track.state == "waiting":
+                track.move("running", self._clock())
+                self._shown = float("-inf")  # The next `refresh` tells, once for all that began.
+
+    def waits(self, run: Run) -> None:
+        """A run does not go on now, as the machine it was on is lost."""
+        with self._lock:
+            track = self._tracks[run]
+            if track.state == "running":
+                now = self._clock()
+                track.move("waiting", now)
+                self._write(f"lost {run}: it goes on elsewhere from its checkpoint", last=True)
+                self._show(now)
+
+    def ended(self, run: Run, outcome: Outcome) -> None:
+        """A run is over: says how, and where everything stands now."""
+        with self._lock:
+            track, now = self._tracks[run], self._clock()
+            track.read()
+            track.move(outcome.state, now)
+            if outcome.state != "waiting":
+                self._write(_news(track, outcome, now), last=True)
+                self._show(now)
+
+    def refresh(self) -> None:
+        """Shows where everything stands if that was not done for a while."""
+        with self._lock:
+            now = self._clock()
+            if now - self._shown >= (_TERMINAL_SECONDS if self._terminal else _LOG_SECONDS):
+                self._show(now)
+
+    def close(self) -> None:
+        """Leaves the last line standing."""
+        if self._terminal:
+            self._stream.write("\n")
+            self._stream.flush()
+
+    def line(self) -> str:
+        """Where everything stands."""
+        now = self._clock()
+        tracks = self._tracks.values()
+        running = [track for track in tracks if track.state == "running"]
+        for track in running:
+            track.read()
+        states = [track.state for track in tracks]
+        counts = [f"{states.count('finished')} done"]
+        counts += [f"{states.count(state)} {state}" for state in ("running", "waiting", "failed")]
+        if "stopped" in states:
+            counts.append(f"{states.count('stopped')} stopped")
+        parts = [", ".join(counts)]
+        if running:
+            parts.append(f"{sum(track.rate(now) for track in running):.0f} env steps/s")
+            parts.append(f"about {duration(self._seconds_left(now))} left")
+            parts.append(", ".join(f"{track.run} at {_percent(track)}" for track in running))
+        return "; ".join(parts)
+
+    def _show(self, now: float) -> None:
+        self._shown = now
+        self._write(self.line(), last=not self._terminal)
+
+    def _write(self, line: str, last: bool) -> None:
+        """Writes a line, over the one before where that was not a last one."""
+        if self._terminal:
+            columns = shutil.get_terminal_size().columns
+            line = _CLEAR + (line if last else line[: columns - 1])
+        self._stream.write(line + ("\n" if last else ""))
+        self._stream.flush()
+
+    def _seconds_left(self, now: float) -> float:
+        """Until the last run ends: the estimate, corrected by how long things took so far."""
+        left = []
+        for track in self._tracks.values():
+            config, steps = track.run.config, track.env_steps
+            if track.state in ("running", "waiting"):
+                seconds = self._estimate(config, steps, config.training.env_steps)
+                if track.state == "running" and self._measured(track):
+                    seconds -= self._estimate(config, steps, steps)  # It has started up.
+                left.append(seconds * self._slowness(config.algorithm, now))
+        running = sum(track.state == "running" for track in self._tracks.values())
+        # An estimate is of a run that has the machine alone; a measured one knows of the others.
+        at_once = running if any(self._measured(track) for track in self._tracks.values()) else 1
+        return max(max(left), sum(left) / at_once)
+
+    def _slowness(self, algorithm: str, now: float) -> float:
+        """Measured seconds for one estimated: of an algorithm, of all where that is unknown."""
+        measured = [track for track in self._tracks.values() if self._measured(track)]
+        same = [track for track in measured if track.run.config.algorithm == algorithm]
+        seconds, estimated = 0.0, 0.0
+        for track in same or measured:
+            seconds += track.seconds(now)
+            estimated += self._estimate(track.run.config, track.begin, track.env_steps)
+        return seconds / estimated if estimated else 1.0
+
+    @staticmethod
+    def _measured(track: _Track) -> bool:
+        return track.env_steps > track.begin
+
+
+def _percent(track: _Track) -> str:
+    return f"{100 * track.env_steps // track.run.config.training.env_steps} %"
+
+
+def _news(track: _Track, outcome: Outcome, now: float) -> str:
+    """How a run ended."""
+    run = track.run
+    if outcome.state == "failed":
+        return f"failed {run}: {outcome.reason}: see {run.log}"
+    if outcome.state == "stopped":
+        return f"stopped {run} at {track.env_steps:,} env steps"
+    score = read_score(run.path / "score.json")
+    costs = score["cost_return"]
+    costs = ", ".join(f"{cost:.1f}" for cost in (costs if isinstance(costs, list) else [costs]))
+    return (
+        f"finished {run}: return {score['return']:.2f}, cost {costs}, "
+        f"{duration(track.seconds(now))}, {track.rate(now):.0f} env steps/s"
+    )
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person would say them."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 600:
+        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
