@@ -180,7 +180,7 @@ def print_plan(plan: list[Run], results: Path) -> None:
     if total:
         print(f"Estimated: {duration(total)} on two CPU cores, one run after the other")
     preset = plan[0].config.preset
-    if preset != "paper":
+    if preset not in ("paper", "paper_long"):
         print(f"The {preset} preset is a reduced scale: its scores are not the paper's.")
     sys.stdout.flush()
 
