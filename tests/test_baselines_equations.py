@@ -223,18 +223,30 @@ def test_line_search():
     np.testing.assert_allclose(flatten(policy.parameters), before + share * step, rtol=1e-5)
 
 
-def test_ppo_climbs_its_clipped_surrogate_and_stops_by_divergence():
-    rng = np.random.default_rng(9)
-    config = BaselineConfig(baseline_units=16, baseline_layers=1, policy_learning_rate=1e-2)
-    policy, batch = GaussianPolicy(config, 3, 2, seed=0), random_batch(rng, 300)
+def climb(batch, **settings):
+    """One epoch of PPO from the same weights: its metrics, and the surrogates it ends with."""
+    settings = {"baseline_units": 16, "baseline_layers": 1, "policy_learning_rate": 1e-2} | settings
+    config = BaselineConfig(**settings)
+    policy = GaussianPolicy(config, 3, 2, seed=0)
     region = TrustRegion(policy, as_tensors(batch), config)
     metrics = PPO(policy, config, penalty=None).improve(batch, Constraint(10.0, 20.0))
-    after = region.surrogates()
+    return metrics, region.surrogates()
+
+
+def test_ppo_climbs_its_surrogate_and_stops_by_divergence():
+    batch = random_batch(np.random.default_rng(9), 300)
+    metrics, after = climb(batch)
     assert metrics["penalty"] == 0.0
-    assert 1 <= metrics["policy_steps"] < config.policy_steps
-    assert metrics["kl"] == pytest.approx(float(after.kl), rel=1e-3)
-    assert metrics["kl"] > config.kl_margin * config.target_kl
     assert after.reward > 0.0
+    steps = int(metrics["policy_steps"])
+    assert 2 <= steps < 80
+    # What the last step was made from is the first policy beyond the bound.
+    limit = 1.2 * 0.01
+    _, before_last = climb(batch, policy_steps=steps - 1)
+    assert metrics["kl"] == pytest.approx(float(before_last.kl), rel=1e-3)
+    assert before_last.kl > limit
+    if steps > 2:
+        assert climb(batch, policy_steps=steps - 2)[1].kl <= limit
 
 
 def test_ppo_clips_the_reward_and_not_the_cost():
