@@ -275,7 +275,7 @@ def measure_parts(agent, update: float, repeats: int) -> dict[str, float]:
 
     xla = agent.config.compute.compile == "xla"
     imagining = tf.function(imagine_and_improve, jit_compile=xla)
-    drawing = tf.function(agent._draw_models, jit_compile=xla)
+    drawing = tf.function(lambda: agent.draw_models(agent.update_noise), jit_compile=xla)
     draws, batch = drawing(), agent.replay.sample(training.batch_size)
     calls = {
         "world_model": agent.pretrain,

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import gymnasium
 import numpy as np
 
-from la_mbda.agent import Agent
 from la_mbda.environments import cost_of
+from la_mbda.model_based import ModelBasedAgent
 from la_mbda.replay import Episode, EpisodeBuilder
 
 
@@ -35,7 +35,7 @@ def play_random(env: gymnasium.Env, seed: int, constraints: int) -> Played:
     return _play(env, decide, seed, constraints)
 
 
-def play_exploring(env: gymnasium.Env, agent: Agent, seed: int) -> Played:
+def play_exploring(env: gymnasium.Env, agent: ModelBasedAgent, seed: int) -> Played:
     """An episode of the agent's sampled actions."""
     state = agent.initial_state(1)
 
@@ -61,7 +61,7 @@ def _play(env: gymnasium.Env, decide, seed: int, constraints: int) -> Played:
 
 
 def evaluate(
-    environments: list[gymnasium.Env], agent: Agent, seeds: list[int], on_step=None
+    environments: list[gymnasium.Env], agent: ModelBasedAgent, seeds: list[int], on_step=None
 ) -> Evaluation:
     """Episodes of the agent's mode actions, one per environment, stepped as one batch.
 
