@@ -20,10 +20,12 @@ from tqdm import tqdm
 
 from la_mbda import checkpoint
 from la_mbda.agent import Agent
+from la_mbda.cem_mpc import CemMpcAgent
 from la_mbda.config import Config, from_dict
 from la_mbda.environments import check_rendering, make_environment
 from la_mbda.episodes import Played, evaluate, play_exploring, play_random
 from la_mbda.memory import check_memory
+from la_mbda.model_based import ModelBasedAgent
 from la_mbda.randomness import derive_seed
 from la_mbda.replay import Episode
 from la_mbda.run_folder import RunFolder, read_json, run_path
@@ -52,7 +54,7 @@ def train(config: Config, results: Path) -> dict:
     return folder.score or Trainer(config, folder).run()
 
 
-def load_agent(path: Path) -> Agent:
+def load_agent(path: Path) -> ModelBasedAgent:
     """The agent of a run folder, as of its last checkpoint.
 
     Raises:
@@ -69,9 +71,10 @@ def load_agent(path: Path) -> Agent:
     return agent
 
 
-def make_agent(config: Config, env: gymnasium.Env) -> Agent:
-    """A new agent for the spaces of an environment."""
-    return Agent(config, env.observation_space.shape, env.action_space.shape[0])
+def make_agent(config: Config, env: gymnasium.Env) -> ModelBasedAgent:
+    """A new agent of the config's algorithm for the spaces of an environment."""
+    kind = CemMpcAgent if config.algorithm == "cem_mpc" else Agent
+    return kind(config, env.observation_space.shape, env.action_space.shape[0])
 
 
 @dataclasses.dataclass
