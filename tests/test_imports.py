@@ -31,6 +31,8 @@ ALLOWED = {
     "la_mbda.agent": {"model_based", "imagination", "actor_critic", "lagrangian", "returns"}
     | LEARNER_PARTS,
     "la_mbda.cem_mpc": {"model_based", "imagination"} | LEARNER_PARTS,
+    "la_mbda.futures": {"agent", "model_based", "imagination", "rssm"}
+    | {"episodes", "replay", "run_folder"},
 }
 
 
