@@ -12,6 +12,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from plotting.curves import COLOURS, STYLE
 
@@ -54,7 +55,7 @@ def _draw(summary: dict, start: int, rows: list[dict], pictures: dict) -> Figure
     axes = below.subplots(1, len(signals), squeeze=False)[0]
     for ax, signal in zip(axes, signals, strict=True):
         _draw_curves(ax, signal, rows)
-    axes[0].legend(loc="best", fontsize=7)
+    below.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 
@@ -85,10 +86,10 @@ def _draw_curves(ax: Axes, signal: str, rows: list[dict]) -> None:
     real = np.array(lines.pop(REAL))
     draws = np.array(list(lines.values()))
     steps = np.arange(1, len(real) + 1)
-    ax.fill_between(steps, draws.min(0), draws.max(0), color=DRAW_COLOUR, alpha=0.2, lw=0)
+    spread = {"color": DRAW_COLOUR, "alpha": 0.2, "lw": 0, "label": "least to most"}
+    ax.fill_between(steps, draws.min(0), draws.max(0), **spread)
     ax.plot(steps, draws.T, color=DRAW_COLOUR, lw=0.4, alpha=0.7)
     ax.plot(steps, draws.mean(0), color=DRAW_COLOUR, lw=1.4, label=f"mean of {len(draws)} draws")
     ax.plot(steps, real, color="black", lw=1.4, label=REAL)
     ax.set(xlabel="decisions ahead", title=f"{signal.replace('_', ' ')} per decision")
-    if len(real) < COLUMNS:
-        ax.set_xticks(steps)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
