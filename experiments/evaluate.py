@@ -11,6 +11,7 @@ import numpy as np
 import tyro
 
 from la_mbda import command_line
+from la_mbda.config import BASELINES
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def evaluate_run(arguments: EvaluateArguments) -> None:
         from la_mbda.environments import make_environment
         from la_mbda.episodes import evaluate
         from la_mbda.randomness import derive_seed
-        from la_mbda.training import load_agent
+        from la_mbda.runs import load_agent
 
     agent = load_agent(arguments.run)
     modes = ["rgb_array" if arguments.video else None] + [None] * (arguments.episodes - 1)
@@ -81,7 +82,7 @@ def imagine_run(arguments: EvaluateArguments) -> None:
     """Imagines along one episode, saves the data and draws it.
 
     Raises:
-        ValueError: a video is asked for too, or the episode is too short.
+        ValueError: a video is asked for too, the run has no model, or the episode is too short.
     """
     if arguments.video:
         raise ValueError(f"video {arguments.video} is not made with imagine: give one of the two")
@@ -89,10 +90,15 @@ def imagine_run(arguments: EvaluateArguments) -> None:
         from la_mbda.environments import make_environment
         from la_mbda.futures import imagine_futures, save_futures
         from la_mbda.randomness import derive_seed
-        from la_mbda.training import load_agent
+        from la_mbda.runs import load_agent
     from plotting.futures import draw_futures
 
     agent = load_agent(arguments.run)
+    if agent.config.algorithm in BASELINES:
+        raise ValueError(
+            f"{arguments.run} is of {agent.config.algorithm}, which has no world model to imagine "
+            "with: give a run of another algorithm"
+        )
     env = make_environment(agent.config)
     seed = derive_seed(arguments.seed, "evaluate", 0)
     futures = imagine_futures(agent, env, seed, arguments.imagine_at, arguments.imagine_steps)

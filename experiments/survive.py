@@ -142,7 +142,7 @@ def compare(one: Path, other: Path) -> list[str]:
         if (one / name).read_bytes() != (other / name).read_bytes()
     ]
     with command_line.without_native_messages():
-        from la_mbda.training import load_agent
+        from la_mbda.runs import load_agent
     pairs = zip(load_agent(one).variables, load_agent(other).variables, strict=True)
     different = [mine.name for mine, yours in pairs if not np.array_equal(mine, yours)]
     return found + [f"variable {name} differs" for name in different]

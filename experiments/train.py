@@ -27,7 +27,7 @@ def main(argv: Sequence[str]) -> int:
     config = arguments.config(arguments.preset, arguments.task, arguments.algorithm, arguments.seed)
     # TensorFlow takes seconds to load; the errors above should not wait for it.
     with command_line.without_native_messages():
-        from la_mbda.training import train
+        from la_mbda.runs import train
 
     score = train(config, arguments.results)
     print(

@@ -23,6 +23,20 @@ class Evaluation(NamedTuple):
     returns: np.ndarray
     cost_returns: np.ndarray
 
+    def summary(self) -> dict:
+        """Their means, Ĵ and Ĵ_c, and each episode's values, as JSON has them."""
+        return {
+            "return": float(self.returns.mean()),
+            "cost_return": plain(self.cost_returns.mean(0)),
+            "returns": self.returns.tolist(),
+            "cost_returns": [plain(costs) for costs in self.cost_returns],
+        }
+
+
+def plain(costs: np.ndarray) -> float | list[float]:
+    """A number for one constraint, a list for several."""
+    return float(costs[0]) if len(costs) == 1 else [float(cost) for cost in costs]
+
 
 def play_random(env: gymnasium.Env, seed: int, constraints: int) -> Played:
     """An episode of uniform-random actions."""

@@ -7,6 +7,7 @@ of products and convolutions; layers take and give float32. Initial weights foll
 Glorot uniform kernels, orthogonal recurrent kernels, zero biases.
 """
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import keras
@@ -115,8 +116,10 @@ def dense(layer: dict, x: tf.Tensor) -> tf.Tensor:
     return y if flat is x else tf.reshape(y, [*x.shape[:-1], kernel.shape[-1]])
 
 
-def mlp(layers: list[dict], x: tf.Tensor) -> tf.Tensor:
-    """Dense layers with ELU between them and a linear output, over the last axis.
+def mlp(
+    layers: list[dict], x: tf.Tensor, activation: Callable[[tf.Tensor], tf.Tensor] = tf.nn.elu
+) -> tf.Tensor:
+    """Dense layers with an activation between them and a linear output, over the last axis.
 
     Args:
         layers: of weights for any x, or of draws with a leading axis `[sample, …]`, as x has one.
@@ -124,13 +127,13 @@ def mlp(layers: list[dict], x: tf.Tensor) -> tf.Tensor:
     if layers[0]["kernel"].shape.rank == 3:
         draws = zip(*map(tf.unstack, tf.nest.flatten(layers)), strict=True)
         draws = (tf.nest.pack_sequence_as(layers, draw) for draw in draws)
-        return tf.stack([mlp(*pair) for pair in zip(draws, tf.unstack(x), strict=True)])
-    # Two-dimensional all along: TensorFlow fuses product, bias and ELU only without reshapes.
-    y = tf.reshape(x, [-1, x.shape[-1]])
+        return tf.stack([mlp(*pair, activation) for pair in zip(draws, tf.unstack(x), strict=True)])
+    # Two-dimensional all along: TensorFlow fuses product, bias and activation only then.
+    y = x if x.shape.rank == 2 else tf.reshape(x, [-1, x.shape[-1]])
     for layer in layers[:-1]:
-        y = tf.nn.elu(dense(layer, y))
+        y = activation(dense(layer, y))
     y = dense(layers[-1], y)
-    return tf.reshape(y, [*x.shape[:-1], y.shape[-1]])
+    return y if x.shape.rank == 2 else tf.reshape(y, [*x.shape[:-1], y.shape[-1]])
 
 
 def gru(weights: dict, x: tf.Tensor, state: tf.Tensor) -> tf.Tensor:

@@ -6,69 +6,24 @@ was killed goes on from its last checkpoint as if it had not been.
 """
 
 import dataclasses
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from math import isfinite
+from collections.abc import Callable
 from pathlib import Path
 
 import gymnasium
 import numpy as np
-import tensorflow as tf
-from tqdm import tqdm
 
 from la_mbda import checkpoint
 from la_mbda.agent import Agent
 from la_mbda.cem_mpc import CemMpcAgent
-from la_mbda.config import Config, from_dict
-from la_mbda.environments import check_rendering, make_environment
-from la_mbda.episodes import Played, evaluate, play_exploring, play_random
-from la_mbda.memory import check_memory
+from la_mbda.config import Config
+from la_mbda.environments import make_environment
+from la_mbda.episodes import Played, evaluate, plain, play_exploring, play_random
 from la_mbda.model_based import ModelBasedAgent
 from la_mbda.randomness import derive_seed
+from la_mbda.recorder import Recorder
 from la_mbda.replay import Episode
-from la_mbda.run_folder import RunFolder, read_json, run_path
+from la_mbda.run_folder import RunFolder
 from la_mbda.stopping import StopRequest
-
-
-def train(config: Config, results: Path) -> dict:
-    """Trains one run to its budget, or goes on with it, and returns its score.
-
-    A finished run is left as it is.
-
-    Raises:
-        ValueError: the results folder holds a run with other settings, or the environment or the
-            offline dataset does not fit, or the replay does not fit into memory; before any
-            training.
-        RuntimeError: the task shows pictures and there is no GL library.
-    """
-    check_rendering(config)
-    path = run_path(results, config)
-    if not (path / "score.json").exists():
-        # Before the folder exists, so that it does not keep a setting that has to be changed.
-        env = make_environment(config)
-        print(check_memory(config, env), flush=True)
-        env.close()
-    folder = RunFolder(path, config)
-    return folder.score or Trainer(config, folder).run()
-
-
-def load_agent(path: Path) -> ModelBasedAgent:
-    """The agent of a run folder, as of its last checkpoint.
-
-    Raises:
-        ValueError: the folder is no run, or has no usable checkpoint.
-    """
-    if not (path / "config.json").exists():
-        raise ValueError(f"{path} is no run folder: give one that holds a config.json")
-    config = from_dict(read_json(path / "config.json"))
-    env = make_environment(config)
-    agent = make_agent(config, env)
-    env.close()
-    if checkpoint.restore(path / "checkpoint", agent) is None:
-        raise ValueError(f"{path} has no checkpoint yet: let its training go on for a while")
-    return agent
 
 
 def make_agent(config: Config, env: gymnasium.Env) -> ModelBasedAgent:
@@ -116,15 +71,8 @@ class Trainer:
         self._agent = make_agent(config, self._env)
         self._stop = StopRequest()
         self._progress = self._restore()
-        self._board = tf.summary.create_file_writer(str(folder.path / "tensorboard"))
-        self._bar = tqdm(
-            total=self._settings.env_steps,
-            initial=self._progress.env_steps,
-            desc=f"{config.task} {config.algorithm} seed {config.seed}",
-            unit=" env steps",
-            dynamic_ncols=True,
-            mininterval=0.5 if sys.stderr.isatty() else 30.0,
-        )
+        progress = self._progress
+        self._recorder = Recorder(config, folder, progress.env_steps, progress.seconds)
 
     def run(self) -> dict:
         """Trains to the budget, evaluates there, writes the score and returns it.
@@ -139,8 +87,7 @@ class Trainer:
             budget = self._settings.env_steps
             while self._progress.iteration_start < budget or not self._progress.evaluation:
                 self._iterate()
-        self._bar.close()
-        self._board.close()
+        self._recorder.close()
         for env in (self._env, *self._evaluation_envs):
             env.close()
         return self._score()
@@ -158,7 +105,7 @@ class Trainer:
         """Called where a run can be left and gone on with."""
         if self._stop.asked:
             self._checkpoint()
-            self._bar.close()
+            self._recorder.close()
             raise KeyboardInterrupt
 
     def _start(self) -> None:
@@ -195,53 +142,41 @@ class Trainer:
         """Runs what is left of some updates and logs the mean of the metrics of all."""
         progress = self._progress
         while progress.updates_done < count:
-            with self._stage(stage):
-                self._bar.set_postfix_str(f"{stage} {progress.updates_done}/{count}", refresh=False)
-                self._bar.update(0)
+            with self._recorder.stage(stage, f"{stage} {progress.updates_done}/{count}"):
                 metrics = update()
-            self._check_finite(metrics, stage)
+            self._recorder.check_finite(metrics, f"update {progress.updates + 1} ({stage})")
             for name, value in metrics.items():
                 progress.metrics[name] = progress.metrics.get(name, 0.0) + value / count
             progress.updates_done += 1
             progress.updates += 1
             if progress.updates_done == count:
-                self._log("updates", {"updates": progress.updates} | progress.metrics)
+                values = {"updates": progress.updates} | progress.metrics
+                self._recorder.log("updates", progress.env_steps, values)
                 progress.metrics = {}
             self._stop_if_asked()
-
-    def _check_finite(self, metrics: dict[str, float], stage: str) -> None:
-        """Stops a run that has become nonsense, before that is saved or acted on."""
-        broken = [f"{name} is {value}" for name, value in metrics.items() if not isfinite(value)]
-        if broken:
-            raise RuntimeError(
-                f"{', '.join(broken)} at update {self._progress.updates + 1} ({stage}) of "
-                f"{self._folder.path}: the run stops here. Its last checkpoint "
-                f"({self._folder.checkpoints}) is from before; lower a learning rate or a clip"
-            )
 
     def _play(self, play: Callable[[int], Played]) -> None:
         """Plays an episode, remembers it and logs it."""
         progress = self._progress
-        with self._stage("acting"):
-            self._bar.set_postfix_str("acting", refresh=False)
+        with self._recorder.stage("acting"):
             played = play(derive_seed(self._config.seed, "episode", progress.episodes))
         episode = played.episode
         costs = episode.cost.sum(0)
         progress.env_steps += played.env_steps
         progress.costs = (np.array(progress.costs) + costs).tolist()
         self._remember(episode)
-        self._bar.update(played.env_steps)
+        self._recorder.advance(played.env_steps)
         values = {
             "return": float(episode.reward.sum()),
-            "cost_return": _plain(costs),
+            "cost_return": plain(costs),
             "length": played.env_steps,
-            "cost_regret": _plain(np.array(progress.costs) / progress.env_steps),
+            "cost_regret": plain(np.array(progress.costs) / progress.env_steps),
         }
-        self._log("episodes", values)
+        self._recorder.log("episodes", progress.env_steps, values)
         self._stop_if_asked()
 
     def _remember(self, episode: Episode) -> None:
-        with self._stage("remembering"):
+        with self._recorder.stage("remembering"):
             episode.save(self._folder.episode_path(self._progress.episodes))
             self._agent.observe(episode)
         self._progress.episodes += 1
@@ -253,18 +188,11 @@ class Trainer:
             derive_seed(self._config.seed, "evaluation", progress.evaluations, i)
             for i in range(len(self._evaluation_envs))
         ]
-        with self._stage("evaluating"):
-            self._bar.set_postfix_str("evaluating", refresh=False)
+        with self._recorder.stage("evaluating"):
             played = evaluate(self._evaluation_envs, self._agent, seeds)
         progress.evaluations += 1
-        progress.evaluation = {
-            "env_steps": progress.env_steps,
-            "return": float(played.returns.mean()),
-            "cost_return": _plain(played.cost_returns.mean(0)),
-            "returns": played.returns.tolist(),
-            "cost_returns": [_plain(costs) for costs in played.cost_returns],
-        }
-        self._log("evaluations", progress.evaluation)
+        progress.evaluation = played.summary()
+        self._recorder.log("evaluations", progress.env_steps, progress.evaluation)
 
     def _score(self) -> dict:
         """Ĵ and Ĵ_c of the evaluation at the budget; ρ_c over every training step."""
@@ -277,30 +205,14 @@ class Trainer:
             "env_steps": progress.env_steps,
             "return": progress.evaluation["return"],
             "cost_return": progress.evaluation["cost_return"],
-            "cost_regret": _plain(np.array(progress.costs) / max(progress.env_steps, 1)),
+            "cost_regret": plain(np.array(progress.costs) / max(progress.env_steps, 1)),
         }
         self._folder.finish(score, progress.seconds)
         return score
 
-    def _log(self, stream: str, values: dict) -> None:
-        values = {"env_steps": self._progress.env_steps} | values
-        self._folder.append(stream, values)
-        with self._board.as_default(step=self._progress.env_steps):
-            for name, value in values.items():
-                if isinstance(value, float):
-                    tf.summary.scalar(f"{stream}/{name}", value)
-
-    @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
-        """Adds up the wall time of a stage."""
-        begin = time.perf_counter()
-        yield
-        seconds = self._progress.seconds
-        seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - begin
-
     def _checkpoint(self) -> None:
         progress = self._progress
-        with self._stage("checkpointing"):
+        with self._recorder.stage("checkpointing"):
             progress.sizes = self._folder.sizes()
             progress.replay_random_state = self._agent.replay.random_state()
             state = dataclasses.asdict(progress)
@@ -338,8 +250,3 @@ class Trainer:
                 )
             episodes.append(episode)
         return episodes
-
-
-def _plain(costs: np.ndarray) -> float | list[float]:
-    """A number for one constraint, a list for several."""
-    return float(costs[0]) if len(costs) == 1 else [float(cost) for cost in costs]

@@ -14,7 +14,8 @@ from la_mbda.environments import make_environment
 from la_mbda.episodes import evaluate, play_random
 from la_mbda.randomness import Noise
 from la_mbda.run_folder import STREAMS, RunFolder, run_path
-from la_mbda.training import Trainer, load_agent, make_agent, train
+from la_mbda.runs import load_agent, train
+from la_mbda.training import Trainer, make_agent
 
 PRECISE = PlannerConfig(planner_horizon=3, candidates=300, planner_stop_std=0.01, elites=15)
 

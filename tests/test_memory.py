@@ -7,7 +7,7 @@ from la_mbda import memory
 from la_mbda.environments import make_environment
 from la_mbda.episodes import play_random
 from la_mbda.presets import make_config
-from la_mbda.training import train
+from la_mbda.runs import train
 
 
 def test_paper_scale_takes_what_its_frames_take():

@@ -3,11 +3,16 @@
 `data/safety_gym_traces.npz` holds open-loop runs of that port: where everything started, the
 actions, and what came of them. `traces` are random actions, `events` drive the robot into hazards,
 vases, buttons, gremlins and goals.
+
+Two things part the two worlds in time. The servo that turns Point is unstable in discrete time, so
+that rounding grows to millimetres within a second; the worlds agree to 1e-13 one step ahead. And
+newer MuJoCo finds fewer contacts where edges of boxes meet.
 """
 
 from pathlib import Path
 
 import gymnasium
+import mujoco
 import numpy as np
 import pytest
 
@@ -75,27 +80,85 @@ def test_random_actions(recordings, task):
         assert np.median(late) < 0.02
 
 
+def objects_offset(env, recording, i, step):
+    """How far the vase or gremlin that is furthest off its recording is from it, in m."""
+    if "object_position" not in recording:
+        return 0.0
+    positions = recording["object_position"][i, step]
+    kind = "vase{}" if len(positions) == 10 else "gremlin{}obj"
+    ours = [env.data.body(kind.format(k)).xpos for k in range(len(positions))]
+    return np.linalg.norm(np.array(ours) - positions, axis=1).max()
+
+
+def check_costs(info, recording, i, step, parts=PARTS):
+    expected = dict(zip(PARTS, recording["cost_parts"][i, step], strict=True))
+    for part in parts:
+        assert (info.get(f"cost_{part}", 0.0) > 0) == expected[part], (i, step, part)
+    if parts == PARTS:
+        assert info["cost"] == recording["cost"][i, step], (i, step)
+
+
 @pytest.mark.parametrize("kind", ["traces", "events"])
 @pytest.mark.parametrize("task", TASKS)
 def test_costs(recordings, kind, task):
-    """Costs and goals agree while the robots are together."""
+    """Costs and goals agree while the robots, and the objects that cost, are together.
+
+    MuJoCo 2.3.3, which made the recordings, does not follow them further either: started 1e-12 m
+    aside, its vases too are soon elsewhere, and their costs with them.
+    """
     recording = recording_of(recordings, kind, task)
     if not recording:
         pytest.skip("no such recording")
     env = gymnasium.make(f"Safexp-{task}-v0", disable_env_checker=True).unwrapped
-    compared = differing = 0
+    compared = 0
     for i in range(len(recording["action"])):
         start(env, recording, i)
         for step, _, info, offset in replay(env, recording, i):
-            if offset > NEAR:
-                break  # Vases and gremlins that one robot has touched are elsewhere in the other.
-            expected = dict(zip(PARTS, recording["cost_parts"][i, step], strict=True))
-            parts = {name: info.get(f"cost_{name}", 0.0) > 0 for name in PARTS}
-            compared += 1
-            differing += parts != expected or info["cost"] != recording["cost"][i, step]
+            if max(offset, objects_offset(env, recording, i, step)) > NEAR:
+                break
+            check_costs(info, recording, i, step)
             assert info["goal_met"] == recording["goal_met"][i, step]
+            compared += 1
     assert compared > 100
-    # A vase or a gremlin that grazes the robot may do so a step earlier or later than it did with
-    # the solver of the recordings (MuJoCo 2.3.3).
-    grazing = {"PointGoal2": 0.04, "PointButton1": 0.005}.get(task, 0.0)
-    assert differing <= grazing * compared
+
+
+@pytest.mark.parametrize(
+    ("task", "seen"),
+    [
+        ("PointGoal2", {"hazards": 20, "vases_contact": 20, "vases_velocity": 100}),
+        ("PointButton1", {"hazards": 30, "buttons": 50, "gremlins": 30}),
+    ],
+)
+def test_costs_from_recorded_robot_states(recordings, task, seen):
+    """One step ahead, with the robot put back onto its recording after each step.
+
+    Vases and gremlins move on by themselves; their costs are compared until one has come apart.
+    """
+    recording = recording_of(recordings, "events", task)
+    env = gymnasium.make(f"Safexp-{task}-v0", disable_env_checker=True).unwrapped
+    on = dict.fromkeys(PARTS, 0)
+    for i in range(len(recording["action"])):
+        start(env, recording, i)
+        parts = PARTS
+        for step, action in enumerate(recording["action"][i]):
+            *_, info = env.step(action)
+            assert info["goal_met"] == recording["goal_met"][i, step]
+            if objects_offset(env, recording, i, step) > NEAR:
+                parts = ("hazards", "buttons")
+            check_costs(info, recording, i, step, parts)
+            for part in parts:
+                on[part] += recording["cost_parts"][i, step, PARTS.index(part)]
+            follow(env, recording, i, step)
+    assert all(on[part] > count for part, count in seen.items()), on
+
+
+def follow(env, recording, i, step):
+    """Puts the robot, and the goal where it was met, where they are in the recording."""
+    env.data.qpos[:3] = recording["robot_qpos"][i, step]
+    env.data.qvel[:3] = recording["robot_qvel"][i, step]
+    mujoco.mj_kinematics(env.model, env.data)
+    if recording["goal_met"][i, step]:
+        if "next_goal" in recording:
+            env._world.move_goal(recording["next_goal"][i, step])
+        else:
+            env._rules.set_goal_button(f"button{recording['next_goal_button'][i, step]}")

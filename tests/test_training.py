@@ -10,8 +10,9 @@ from toy import tiny_config
 from la_mbda.environments import make_environment
 from la_mbda.episodes import play_random
 from la_mbda.run_folder import RunFolder, run_path
+from la_mbda.runs import load_agent, train
 from la_mbda.scores import collect_scores
-from la_mbda.training import Trainer, load_agent, train
+from la_mbda.training import Trainer
 
 LOOP = {
     "env_steps": 260,

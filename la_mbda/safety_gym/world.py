@@ -209,6 +209,7 @@ def build_spec(task: Task) -> mujoco.MjSpec:
     # Follows the robot from one side, whatever way it faces.
     _add_camera(body, "track", (0, -2, 2), mujoco.mjtCamLight.mjCAMLIGHT_TRACK)
     _add_objects(spec, task)
+    _soften_box_contacts(spec)
     return spec
 
 
@@ -322,6 +323,27 @@ def _add_box(spec: mujoco.MjSpec, task: Task) -> None:
         )
 
 
+def _soften_box_contacts(spec: mujoco.MjSpec) -> None:
+    """Makes objects that a box of the robot touches yield as in the original's MuJoCo (2.3.3).
+
+    Up to 3.3 MuJoCo halved the depth of contacts at the face of a box, most of those with vases.
+    So half the stiffness, which goes with 1 / damping ratio², and twice the width of the impedance
+    give the same forces. Contacts between edges, whose depth it did not halve, get softer too.
+    """
+    boxes = [geom for geom in spec.geoms if geom.type == _GEOM.mjGEOM_BOX and geom.contype]
+    parts = [geom for geom in boxes if geom.parent.name == "robot"]
+    for part in parts:
+        for other in (geom for geom in boxes if geom.parent.name != "robot"):
+            spec.add_pair(
+                geomname1=part.name,
+                geomname2=other.name,
+                condim=6,
+                friction=[1, 1, 0.005, 0.0001, 0.0001],
+                solref=[0.02, np.sqrt(2.0)],
+                solimp=[0.9, 0.95, 0.002, 0.5, 2],
+            )
+
+
 def _add_mocap(spec: mujoco.MjSpec, name: str, size: float) -> None:
     """What moves a gremlin: a ghost at the origin, to which it is welded."""
     body = spec.worldbody.add_body(name=f"{name}mocap", mocap=True)
@@ -342,4 +364,8 @@ def _add_mocap(spec: mujoco.MjSpec, name: str, size: float) -> None:
         name2=f"{name}obj",
         solref=[0.02, 1.5],
     )
-    weld.data[:11] = [0, 0, 0, 0, 0, size, 1, 0, 0, 0, 1]
+    # The solver of the original (MuJoCo 2.3.3) softened a weld's rotation as it does its
+    # translation; newer ones go by the inertia of rotation, which for a cube makes it 1.5 / size²
+    # (150) times softer. This scale undoes that.
+    torque_scale = np.sqrt(1.5) / size
+    weld.data[:11] = [0, 0, 0, 0, 0, size, 1, 0, 0, 0, torque_scale]

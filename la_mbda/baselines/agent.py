@@ -1,0 +1,63 @@
+"""A baseline's networks and its update: what an epoch changes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from la_mbda.baselines.advantages import make_batch
+from la_mbda.baselines.constraint import Constraint, Penalty
+from la_mbda.baselines.cpo import CPO
+from la_mbda.baselines.policy import GaussianPolicy, Values
+from la_mbda.baselines.ppo import PPO
+from la_mbda.baselines.rollouts import Fragment
+from la_mbda.baselines.trpo import TRPO
+from la_mbda.config import Config
+from la_mbda.randomness import derive_seed
+
+
+class BaselineAgent(tf.Module):
+    """PPO, PPO-Lagrangian, TRPO-Lagrangian or CPO, by the config's `algorithm`."""
+
+    def __init__(self, config: Config, observation_shape: tuple[int, ...], actions: int):
+        super().__init__(name="agent")
+        self.config = config
+        (observations,), settings = observation_shape, config.baseline
+        seed = derive_seed(config.seed, "policy weights")
+        self.policy = GaussianPolicy(settings, observations, actions, seed)
+        seed = derive_seed(config.seed, "value weights")
+        self.values = Values(settings, observations, seed)
+        self.learner = _make_learner(config, self.policy)
+
+    def initial_state(self, environments: int) -> None:
+        """There is nothing to carry from one decision to the next."""
+
+    def act(self, observations: np.ndarray, state: None, explore: bool) -> tuple[np.ndarray, None]:
+        """The policy's means, clipped to [-1, 1], for observations `[environments, size]`.
+
+        Raises:
+            ValueError: it is asked to explore, which `rollouts` does.
+        """
+        if explore:
+            raise ValueError("explore is True: play_epoch explores")
+        return np.clip(self.policy.numpy().mean(observations), -1.0, 1.0), state
+
+    def update(self, fragments: Sequence[Fragment], constraint: Constraint) -> dict[str, float]:
+        """Learns from an epoch: the policy first, then the values; returns metrics."""
+        ends = np.cumsum([len(fragment.observations) for fragment in fragments])
+        values = self.values(np.concatenate([fragment.observations for fragment in fragments]))
+        batch = make_batch(fragments, np.split(values, ends[:-1]), self.config.baseline)
+        metrics = self.learner.improve(batch, constraint)
+        metrics["std"] = float(tf.reduce_mean(tf.exp(self.policy.log_std)))
+        return metrics | self.values.fit(batch.observations, batch.value_targets)
+
+
+def _make_learner(config: Config, policy: GaussianPolicy) -> PPO | TRPO | CPO:
+    settings = config.baseline
+    if config.algorithm == "cpo":
+        return CPO(policy, settings)
+    if config.algorithm == "trpo_lagrangian":
+        return TRPO(policy, settings, Penalty(settings))
+    return PPO(
+        policy, settings, Penalty(settings) if config.algorithm == "ppo_lagrangian" else None
+    )

@@ -1,0 +1,103 @@
+"""Playing an epoch's episodes, in as many processes as there are cores.
+
+An epoch is divided into slots of one episode's length. Each is played from a seed of its own by a
+policy that NumPy evaluates, so that what comes out does not depend on the number of processes, and
+none of them has to load TensorFlow.
+"""
+
+import functools
+import os
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import gymnasium
+import joblib
+import numpy as np
+
+from la_mbda.config import Config
+from la_mbda.environments import cost_of, make_environment
+
+
+class Policy(NamedTuple):
+    """What acting needs of a Gaussian policy: its MLP's kernels and biases, and log std `[a]`."""
+
+    layers: list[tuple[np.ndarray, np.ndarray]]
+    log_std: np.ndarray
+
+    def mean(self, observation: np.ndarray) -> np.ndarray:
+        """The mean action `[…, actions]` for observations `[…, size]`."""
+        x = observation
+        for kernel, bias in self.layers[:-1]:
+            x = np.tanh(x @ kernel + bias)
+        kernel, bias = self.layers[-1]
+        return x @ kernel + bias
+
+
+class Fragment(NamedTuple):
+    """An episode, or its part up to where its slot ended."""
+
+    observations: np.ndarray
+    """`[time + 1, size]`, the first and the last included."""
+    actions: np.ndarray
+    """`[time, actions]` as drawn; the environment got them clipped to [-1, 1]."""
+    rewards: np.ndarray
+    """`[time]`."""
+    costs: np.ndarray
+    """`[time]`."""
+    env_steps: int
+    terminated: bool
+    """Whether it ended in a true terminal state."""
+    completed: bool
+    """Whether it ended there or at its time limit, and not only with its slot."""
+
+
+def play_epoch(config: Config, policy: Policy, seeds: Sequence[int]) -> Iterator[list[Fragment]]:
+    """Plays a slot from each seed; yields each slot's fragments, in the order of the seeds."""
+    pool = joblib.Parallel(min(processes(), len(seeds)), return_as="generator")
+    yield from pool(joblib.delayed(play_slot)(config, policy, seed) for seed in seeds)
+
+
+def processes() -> int:
+    """Processes to play with: the cores, or this run's share of them."""
+    return int(os.environ.get("TF_NUM_INTRAOP_THREADS") or joblib.cpu_count())
+
+
+def play_slot(config: Config, policy: Policy, seed: int) -> list[Fragment]:
+    """Fragments that add up to one episode's full length; a shorter episode is followed by more."""
+    env, rng = _environment(config), np.random.default_rng(seed)
+    left = config.training.episode_steps // config.training.action_repeat
+    fragments = []
+    while left:
+        fragments.append(_play(env, policy, rng, left))
+        left -= len(fragments[-1].rewards)
+    return fragments
+
+
+@functools.lru_cache(maxsize=1)
+def _environment(config: Config) -> gymnasium.Env:
+    return make_environment(config)  # Once per process.
+
+
+def _play(env: gymnasium.Env, policy: Policy, rng: np.random.Generator, most: int) -> Fragment:
+    observation, _ = env.reset(seed=int(rng.integers(2**31)))
+    observations, actions, rewards, costs = [observation], [], [], []
+    std = np.exp(policy.log_std)
+    env_steps, terminated, truncated = 0, False, False
+    while len(rewards) < most and not (terminated or truncated):
+        mean = policy.mean(observation)
+        action = mean + std * rng.standard_normal(mean.shape, np.float32)
+        observation, reward, terminated, truncated, info = env.step(np.clip(action, -1.0, 1.0))
+        observations.append(observation)
+        actions.append(action)
+        rewards.append(reward)
+        costs.append(cost_of(info, 1)[0])
+        env_steps += info["env_steps"]
+    return Fragment(
+        np.asarray(observations, np.float32),
+        np.asarray(actions, np.float32),
+        np.asarray(rewards, np.float32),
+        np.asarray(costs, np.float32),
+        env_steps,
+        terminated,
+        terminated or truncated,
+    )

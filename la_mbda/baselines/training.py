@@ -1,0 +1,184 @@
+"""The outer loop of a baseline: play an epoch, learn from it, evaluate and save when due.
+
+A run is left and gone on with between epochs, where no episode is under way.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from la_mbda import checkpoint
+from la_mbda.baselines.agent import BaselineAgent
+from la_mbda.baselines.constraint import Constraint
+from la_mbda.baselines.rollouts import Fragment, play_epoch
+from la_mbda.config import Config
+from la_mbda.environments import make_environment
+from la_mbda.episodes import evaluate
+from la_mbda.randomness import derive_seed
+from la_mbda.recorder import Recorder
+from la_mbda.run_folder import RunFolder
+from la_mbda.stopping import StopRequest
+
+SCORED_EPOCHS = 2
+
+
+@dataclasses.dataclass
+class Progress:
+    """Where a run stands: what a checkpoint holds besides variables."""
+
+    env_steps: int = 0
+    epochs: int = 0
+    evaluations: int = 0
+    cost: float = 0.0
+    """Sum of the costs met while training."""
+    recent: list[list[tuple[float, float]]] = dataclasses.field(default_factory=list)
+    """Return and cost return of each episode of the last epochs, which are scored."""
+    evaluation: dict = dataclasses.field(default_factory=dict)
+    """The last evaluation."""
+    seconds: dict[str, float] = dataclasses.field(default_factory=dict)
+    sizes: dict[str, int] = dataclasses.field(default_factory=dict)
+
+
+class BaselineTrainer:
+    """One run, from wherever its folder says it stands to its score."""
+
+    def __init__(self, config: Config, folder: RunFolder):
+        self._config, self._settings, self._folder = config, config.training, folder
+        self._evaluation_envs = [
+            make_environment(config) for _ in range(self._settings.evaluation_episodes)
+        ]
+        env = self._evaluation_envs[0]
+        shape, actions = env.observation_space.shape, env.action_space.shape[0]
+        if len(shape) != 1:
+            raise ValueError(
+                f"{config.task} shows pictures {shape}, but {config.algorithm} learns from "
+                "vectors: choose another task or lambda"
+            )
+        self._agent = BaselineAgent(config, shape, actions)
+        self._stop = StopRequest()
+        self._progress = self._restore()
+        progress = self._progress
+        self._recorder = Recorder(config, folder, progress.env_steps, progress.seconds)
+
+    def run(self) -> dict:
+        """Trains for as many whole epochs as the budget has; writes the score and returns it.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C or SIGTERM; the epoch that was going on is finished and saved.
+            RuntimeError: a loss or a weight is not finite.
+        """
+        with self._stop:
+            while self._progress.epochs < self._epochs:
+                self._run_epoch()
+                if self._stop.asked and self._progress.epochs < self._epochs:
+                    self._checkpoint()
+                    self._recorder.close()
+                    raise KeyboardInterrupt
+        self._recorder.close()
+        for env in self._evaluation_envs:
+            env.close()
+        return self._score()
+
+    @property
+    def _epochs(self) -> int:
+        return self._settings.env_steps // self._config.baseline.epoch_steps
+
+    def _run_epoch(self) -> None:
+        progress, start = self._progress, self._progress.env_steps
+        fragments = self._play()
+        constraint = self._record(fragments)
+        with self._recorder.stage("updating"):
+            metrics = self._agent.update(fragments, constraint)
+        progress.epochs += 1
+        self._recorder.check_finite(metrics, f"epoch {progress.epochs}")
+        self._recorder.log("updates", progress.env_steps, {"updates": progress.epochs} | metrics)
+        last = progress.epochs == self._epochs
+
+        def due(every: int) -> bool:
+            return last or progress.env_steps // every > start // every
+
+        if due(self._settings.evaluate_every):
+            self._evaluate()
+        if due(self._settings.checkpoint_every):
+            self._checkpoint()
+
+    def _play(self) -> list[Fragment]:
+        slots = self._config.baseline.epoch_steps // self._settings.episode_steps
+        first = self._progress.epochs * slots
+        seeds = [derive_seed(self._config.seed, "slot", first + i) for i in range(slots)]
+        fragments = []
+        with self._recorder.stage("acting"):
+            for played in play_epoch(self._config, self._agent.policy.numpy(), seeds):
+                fragments += played
+                self._recorder.advance(sum(fragment.env_steps for fragment in played))
+        return fragments
+
+    def _record(self, fragments: Sequence[Fragment]) -> Constraint:
+        """Logs the episodes; those that only the slot's end cut are no episodes."""
+        progress, episodes, lengths = self._progress, [], []
+        for fragment in fragments:
+            progress.env_steps += fragment.env_steps
+            returned = float(fragment.rewards.sum(dtype=np.float64))
+            cost = float(fragment.costs.sum(dtype=np.float64))
+            progress.cost += cost
+            if fragment.completed:
+                episodes.append((returned, cost))
+                lengths.append(len(fragment.rewards))
+                values = {
+                    "return": returned,
+                    "cost_return": cost,
+                    "length": fragment.env_steps,
+                    "cost_regret": progress.cost / progress.env_steps,
+                }
+                self._recorder.log("episodes", progress.env_steps, values)
+        progress.recent = [*progress.recent, episodes][-SCORED_EPOCHS:]
+        mean_cost = np.mean([cost for _, cost in episodes])
+        (budget,) = self._config.lagrangian.cost_budget
+        return Constraint(float(mean_cost - budget), float(np.mean(lengths)))
+
+    def _evaluate(self) -> None:
+        """Evaluates the policy's means, in environments of its own, from seeds of its own."""
+        progress = self._progress
+        seeds = [
+            derive_seed(self._config.seed, "evaluation", progress.evaluations, i)
+            for i in range(len(self._evaluation_envs))
+        ]
+        with self._recorder.stage("evaluating"):
+            played = evaluate(self._evaluation_envs, self._agent, seeds)
+        progress.evaluations += 1
+        progress.evaluation = played.summary()
+        self._recorder.log("evaluations", progress.env_steps, progress.evaluation)
+
+    def _score(self) -> dict:
+        """Ĵ and Ĵ_c of the last epochs' training episodes (Ray et al. 2019); ρ_c of all steps."""
+        progress, config = self._progress, self._config
+        returned, cost = np.mean([pair for epoch in progress.recent for pair in epoch], 0)
+        score = {
+            "task": config.task,
+            "algorithm": config.algorithm,
+            "seed": config.seed,
+            "preset": config.preset,
+            "env_steps": progress.env_steps,
+            "return": float(returned),
+            "cost_return": float(cost),
+            "cost_regret": progress.cost / progress.env_steps,
+            "evaluation_return": progress.evaluation["return"],
+            "evaluation_cost_return": progress.evaluation["cost_return"],
+        }
+        self._folder.finish(score, progress.seconds)
+        return score
+
+    def _checkpoint(self) -> None:
+        progress = self._progress
+        with self._recorder.stage("checkpointing"):
+            progress.sizes = self._folder.sizes()
+            state = dataclasses.asdict(progress)
+            checkpoint.save(self._folder.checkpoints, self._agent, state, progress.env_steps)
+
+    def _restore(self) -> Progress:
+        """Goes back to the last checkpoint, or to the very start."""
+        state = checkpoint.restore(self._folder.checkpoints, self._agent)
+        progress = Progress() if state is None else Progress(**state)
+        self._folder.truncate(progress.sizes)
+        return progress

@@ -1,0 +1,57 @@
+"""Training a run and loading its agent, whichever algorithm it is of."""
+
+from pathlib import Path
+
+from la_mbda import checkpoint
+from la_mbda.baselines.agent import BaselineAgent
+from la_mbda.baselines.training import BaselineTrainer
+from la_mbda.config import BASELINES, Config, from_dict
+from la_mbda.environments import check_rendering, make_environment
+from la_mbda.memory import check_memory
+from la_mbda.model_based import ModelBasedAgent
+from la_mbda.run_folder import RunFolder, read_json, run_path
+from la_mbda.training import Trainer, make_agent
+
+
+def train(config: Config, results: Path) -> dict:
+    """Trains one run to its budget, or goes on with it, and returns its score.
+
+    A finished run is left as it is.
+
+    Raises:
+        ValueError: the results folder holds a run with other settings, or the environment or the
+            offline dataset does not fit, or the replay does not fit into memory; before any
+            training.
+        RuntimeError: the task shows pictures and there is no GL library.
+    """
+    check_rendering(config)
+    path, baseline = run_path(results, config), config.algorithm in BASELINES
+    if not baseline and not (path / "score.json").exists():
+        # Before the folder exists, so that it does not keep a setting that has to be changed.
+        env = make_environment(config)
+        print(check_memory(config, env), flush=True)
+        env.close()
+    folder = RunFolder(path, config)
+    if folder.score is not None:
+        return folder.score
+    return (BaselineTrainer if baseline else Trainer)(config, folder).run()
+
+
+def load_agent(path: Path) -> ModelBasedAgent | BaselineAgent:
+    """The agent of a run folder, as of its last checkpoint.
+
+    Raises:
+        ValueError: the folder is no run, or has no usable checkpoint.
+    """
+    if not (path / "config.json").exists():
+        raise ValueError(f"{path} is no run folder: give one that holds a config.json")
+    config = from_dict(read_json(path / "config.json"))
+    env = make_environment(config)
+    if config.algorithm in BASELINES:
+        agent = BaselineAgent(config, env.observation_space.shape, env.action_space.shape[0])
+    else:
+        agent = make_agent(config, env)
+    env.close()
+    if checkpoint.restore(path / "checkpoint", agent) is None:
+        raise ValueError(f"{path} has no checkpoint yet: let its training go on for a while")
+    return agent

@@ -1,0 +1,184 @@
+"""The baselines as a user runs them: known optima, what a run leaves behind, resuming."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+from test_survive import StopAt
+from test_training import STREAMS, lines
+from toy import BEST_ACTION, ToyEnv
+
+from la_mbda.baselines import rollouts
+from la_mbda.baselines.training import BaselineTrainer
+from la_mbda.config import BASELINES
+from la_mbda.presets import make_config
+from la_mbda.run_folder import RunFolder, run_path
+from la_mbda.runs import load_agent, train
+from la_mbda.scores import collect_scores
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+BUDGET = 5.0
+TOY = {
+    "episode_steps": 20,
+    "epoch_steps": 1_000,
+    "env_steps": 60_000,
+    "evaluate_every": 20_000,
+    "checkpoint_every": 20_000,
+    "baseline_units": 16,
+    "baseline_layers": 1,
+    "cost_budget": (BUDGET,),
+    "target_kl": 0.05,
+    "policy_learning_rate": 1e-2,
+    "value_steps": 10,
+    "cost_penalty_learning_rate": 0.2,
+}
+SHORT = {
+    "env_steps": 4_500,  # Four and a half epochs: the half one is not begun.
+    "epoch_steps": 1_000,
+    "evaluate_every": 2_000,
+    "checkpoint_every": 1_000,
+    "evaluation_episodes": 2,
+}
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """Episodes are played here, as other processes do not know the toy environment."""
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "1")
+    rollouts._environment.cache_clear()
+
+
+def toy_config(algorithm, **overrides):
+    return make_config("quick", "gymnasium:Toy-v0", algorithm, **(TOY | overrides))
+
+
+@pytest.mark.parametrize("algorithm", BASELINES)
+def test_solves_a_constrained_task(algorithm, tmp_path, in_process):
+    """With reward 1 − (a − ½)² and cost 1 where a > 0, for 20 steps.
+
+    Unconstrained, the best mean action is ½. Within a budget of 5 costs an episode, a Gaussian
+    policy does best where P(a > 0) = ¼.
+    """
+    config = toy_config(algorithm)
+    score = train(config, tmp_path)
+    agent = load_agent(run_path(tmp_path, config))
+    observations = np.random.default_rng(0).uniform(-0.5, 0.5, (100, 1)).astype(np.float32)
+    action = agent.act(observations, None, explore=False)[0].mean()
+    std = float(np.exp(agent.policy.log_std.numpy()[0]))
+    if algorithm == "ppo":
+        assert action == pytest.approx(BEST_ACTION, abs=0.1)
+        assert score["cost_return"] > 2 * BUDGET
+    else:
+        assert score["cost_return"] == pytest.approx(BUDGET, abs=1.5)
+        assert action == pytest.approx(-0.674 * std, abs=0.15)  # The upper quartile is at 0.
+    assert score["return"] == pytest.approx(20 * (1 - (action - 0.5) ** 2 - std**2), abs=1.5)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    results = tmp_path_factory.mktemp("results")
+    config = make_config("quick", "PointGoal1", "ppo_lagrangian", **SHORT)
+    return config, results, train(config, results)
+
+
+def test_leaves_the_files_of_a_run(finished):
+    config, results, score = finished
+    path = run_path(results, config)
+    episodes, evaluations, updates = (lines(path, stream) for stream in STREAMS)
+    assert [e["env_steps"] for e in episodes] == [1_000, 2_000, 3_000, 4_000]
+    assert [u["updates"] for u in updates] == [1, 2, 3, 4]
+    assert [e["env_steps"] for e in evaluations] == [2_000, 4_000]
+    assert score == json.loads((path / "score.json").read_text())
+    assert score["env_steps"] == 4_000
+    last = episodes[-2:]  # An epoch is one episode here, and two are scored.
+    assert score["return"] == pytest.approx(np.mean([e["return"] for e in last]))
+    assert score["cost_return"] == pytest.approx(np.mean([e["cost_return"] for e in last]))
+    regret = sum(e["cost_return"] for e in episodes) / 4_000
+    assert score["cost_regret"] == pytest.approx(regret)
+    assert score["evaluation_return"] == evaluations[-1]["return"]
+    scores = json.loads(collect_scores(results, "quick", "ppo_lagrangian").read_text())
+    assert scores["PointGoal1"]["PPO-Lagrangian"][0] == score["return"]
+
+
+def test_the_number_of_processes_changes_nothing(finished, tmp_path, monkeypatch):
+    config, results, score = finished
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "1")
+    rollouts._environment.cache_clear()
+    config_two = make_config(
+        "quick", "PointGoal1", "ppo_lagrangian", **(SHORT | {"epoch_steps": 2_000})
+    )
+    alone = train(config_two, tmp_path / "alone")
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "2")
+    assert train(config_two, tmp_path / "two") == alone
+
+
+def test_stopped_between_any_two_epochs_it_goes_on(tmp_path, in_process):
+    config = toy_config("trpo_lagrangian", env_steps=8_000, evaluate_every=3_000)
+    expected = train(config, tmp_path / "whole")
+    path = run_path(tmp_path / "stopped", config)
+    for epochs in (1, 3):
+        trainer = BaselineTrainer(config, RunFolder(path, config))
+        trainer._stop = StopAt(epochs)
+        with pytest.raises(KeyboardInterrupt):
+            trainer.run()
+    assert train(config, tmp_path / "stopped") == expected
+    whole = run_path(tmp_path / "whole", config)
+    for stream in STREAMS:
+        assert lines(path, stream) == lines(whole, stream)
+    pairs = zip(load_agent(path).variables, load_agent(whole).variables, strict=True)
+    assert all(np.array_equal(mine, yours) for mine, yours in pairs)
+
+
+def test_killed_it_goes_on(finished, tmp_path):
+    """For a real process with its workers: lines, score and weights are those of a whole run."""
+    config, results, score = finished
+    command = [sys.executable, str(REPOSITORY / "experiments" / "train.py"), "--preset", "quick"]
+    command += ["--algorithm", config.algorithm, "--results", str(tmp_path)]
+    command += [str(x) for k, v in SHORT.items() for x in (f"--{k.replace('_', '-')}", v)]
+    path = run_path(tmp_path, config)
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+    while not (path / "checkpoint" / "step_000000002000" / "manifest.json").exists():
+        assert process.poll() is None
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (path / "score.json").exists()
+    assert train(config, tmp_path) == score
+    for stream in STREAMS:
+        assert lines(path, stream) == lines(run_path(results, config), stream)
+
+
+def test_an_episode_that_ends_early_is_followed_by_another(in_process):
+    class Falling(ToyEnv):
+        def step(self, action):
+            *rest, truncated, info = super().step(action)
+            rest[2] = self._steps == 7
+            return *rest, truncated, info
+
+    gymnasium.register("Falling-v0", entry_point=Falling)
+    config = make_config("quick", "gymnasium:Falling-v0", "ppo", **TOY)
+    policy = rollouts.Policy([(np.zeros((1, 1)), np.zeros(1))], np.zeros(1))
+    fragments = rollouts.play_slot(config, policy, seed=0)
+    assert [len(f.rewards) for f in fragments] == [7, 7, 6]
+    assert [(f.terminated, f.completed) for f in fragments] == [(True, True)] * 2 + [(False, False)]
+    assert [len(f.observations) for f in fragments] == [8, 8, 7]
+
+
+def test_weights_that_broke_stop_the_run(tmp_path, in_process):
+    config = toy_config("ppo", policy_learning_rate=1e30, env_steps=5_000)
+    with pytest.raises((RuntimeError, ValueError), match="not finite|is nan|is inf"):
+        train(config, tmp_path)
+
+
+def test_pictures_are_refused(tmp_path, in_process):
+    class Seeing(ToyEnv):
+        observation_space = gymnasium.spaces.Box(0, 255, (64, 64, 3), np.uint8)
+
+    gymnasium.register("Seeing-v0", entry_point=Seeing)
+    with pytest.raises(ValueError, match="ppo learns from vectors: choose another task or lambda"):
+        train(make_config("quick", "gymnasium:Seeing-v0", "ppo", **TOY), tmp_path)
