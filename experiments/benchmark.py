@@ -1,7 +1,7 @@
-"""Measures on this machine: `python experiments/benchmark.py {simulator,update} [options]`.
+"""Measures on this machine: `python experiments/benchmark.py {simulator,update,planner} [options]`.
 
 Rates are of wall time; run it on a quiet machine. `simulator` steps random actions, `update` trains
-on random data of the right shapes.
+on random data of the right shapes, `planner` decides on them.
 """
 
 import json
@@ -64,9 +64,25 @@ class Update:
     """File to write the figures to."""
 
 
+@dataclass(frozen=True)
+class Planner:
+    """CEM-MPC's decisions per second at a preset's size, beside the machine's matmul peak.
+
+    Each decision makes all of its iterations: nothing here is learnt that would let it stop early.
+    """
+
+    size: str = "quick"
+    """The preset: paper, cpu or quick."""
+    decisions: int = 20
+    """Decisions measured after the first."""
+    json: Path | None = None
+    """File to write the figures to."""
+
+
 Arguments = (
     Annotated[Simulator, tyro.conf.subcommand("simulator")]
     | Annotated[Update, tyro.conf.subcommand("update")]
+    | Annotated[Planner, tyro.conf.subcommand("planner")]
 )
 
 
@@ -83,6 +99,9 @@ def main(argv: Sequence[str]) -> int:
             if arguments.against:
                 figures[task] |= compare(figures[task], task, arguments.steps, arguments.against)
         print_table("task", figures)
+    elif isinstance(arguments, Planner):
+        figures = measure_planner(arguments)
+        print_figures(figures)
     elif arguments.scaling:
         figures = measure_scaling(arguments)
         print_table("setting", figures)
@@ -210,8 +229,7 @@ def print_figures(figures: dict, indent: str = "") -> None:
 def measure_update(arguments: Update) -> dict:
     """An update's time as a whole and by parts, and how much of the machine it uses."""
     with command_line.without_native_messages():
-        import tensorflow as tf
-    import gflop
+        import gflop
 
     settings = {"compile": arguments.compile, "precision": arguments.precision}
     agent = busy_agent(make_config(arguments.size, "PointGoal1", **settings))
@@ -219,16 +237,13 @@ def measure_update(arguments: Update) -> dict:
     seconds = [seconds_of(agent.update) for _ in range(arguments.updates)]
     peak_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     parts = measure_parts(agent, statistics.median(seconds), arguments.updates)
-    square = tf.random.stateless_normal([MATMUL_SIZE, MATMUL_SIZE], [0, 0])
-    product = min(seconds_of(lambda: tf.linalg.matmul(square, square).numpy()) for _ in range(9))
-    peak = 2 * MATMUL_SIZE**3 / product / 1e9
+    peak = matmul_peak()
     gflop_of_parts = gflop.count(agent.config, agent.actions)
     total = sum(gflop_of_parts.values())
     return {
         "size": arguments.size,
         **settings,
-        "machine": f"{os.cpu_count()} x {processor()}",
-        "versions": {name: version(name) for name in ("tensorflow", "keras", "numpy")},
+        **machine(),
         "seconds_per_update": spread(seconds),
         "first_call_seconds": first,
         "parts": parts,
@@ -240,6 +255,52 @@ def measure_update(arguments: Update) -> dict:
         "decision_seconds": decision_seconds(agent, 1),
         "decision_seconds_for_10": decision_seconds(agent, 10),
     }
+
+
+def measure_planner(arguments: Planner) -> dict:
+    """Decisions per second for one environment and for ten, and how much of the machine they use.
+
+    Inferring the belief is part of a decision, but its GFLOP are not counted.
+    """
+    with command_line.without_native_messages():
+        import gflop
+
+        from la_mbda.cem_mpc import CemMpcAgent
+
+    # No search settles at a deviation of 0.
+    config = make_config(arguments.size, "PointGoal1", "cem_mpc", planner_stop_std=0.0)
+    agent = CemMpcAgent(config, (64, 64, 3), actions=2)
+    agent.posterior.snapshots.assign(config.swag.swag_models)
+    iterations = config.planner.planner_iterations
+    total = gflop.count_plan(config, agent.actions, iterations)
+    figures = {"size": arguments.size, **machine(), "load_average": os.getloadavg()[0]}
+    figures |= {"iterations": iterations, "gflop_per_decision": total}
+    peak = figures["matmul_peak_gflops"] = matmul_peak()
+    for environments in (1, 10):
+        seconds = decision_seconds(agent, environments, arguments.decisions)
+        figures[f"for_{environments}"] = {
+            "seconds": seconds,
+            "decisions_per_second": environments / seconds,
+            "fraction_of_peak": environments * total / seconds / peak,
+        }
+    return figures
+
+
+def machine() -> dict:
+    """What the figures were measured on."""
+    return {
+        "machine": f"{os.cpu_count()} x {processor()}",
+        "versions": {name: version(name) for name in ("tensorflow", "keras", "numpy")},
+    }
+
+
+def matmul_peak() -> float:
+    """GFLOP/s of a large float32 product."""
+    import tensorflow as tf
+
+    square = tf.random.stateless_normal([MATMUL_SIZE, MATMUL_SIZE], [0, 0])
+    product = min(seconds_of(lambda: tf.linalg.matmul(square, square).numpy()) for _ in range(9))
+    return 2 * MATMUL_SIZE**3 / product / 1e9
 
 
 def busy_agent(config):
@@ -275,7 +336,7 @@ def measure_parts(agent, update: float, repeats: int) -> dict[str, float]:
 
     xla = agent.config.compute.compile == "xla"
     imagining = tf.function(imagine_and_improve, jit_compile=xla)
-    drawing = tf.function(agent._draw_models, jit_compile=xla)
+    drawing = tf.function(lambda: agent.draw_models(agent.update_noise), jit_compile=xla)
     draws, batch = drawing(), agent.replay.sample(training.batch_size)
     calls = {
         "world_model": agent.pretrain,
@@ -291,12 +352,12 @@ def measure_parts(agent, update: float, repeats: int) -> dict[str, float]:
     return parts | {"critics": update - sum(parts.values())}
 
 
-def decision_seconds(agent, environments: int) -> float:
+def decision_seconds(agent, environments: int, repeats: int = 200) -> float:
     """Median time of one decision for some environments at once."""
     observation = np.zeros((environments, 64, 64, 3), np.uint8)
     state = agent.initial_state(environments)
     agent.act(observation, state, False)
-    return median_seconds(lambda: agent.act(observation, state, False), 200)
+    return median_seconds(lambda: agent.act(observation, state, False), repeats)
 
 
 def measure_scaling(arguments: Update) -> dict[str, dict[str, float]]:

@@ -1,4 +1,7 @@
-"""Evaluates a trained run: `python experiments/evaluate.py RUN_FOLDER --video FILE`."""
+"""Evaluates a trained run: `python experiments/evaluate.py RUN_FOLDER --video FILE`.
+
+`--imagine FOLDER` shows in place of it what the run's model imagines beside a real episode.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +11,7 @@ import numpy as np
 import tyro
 
 from la_mbda import command_line
+from la_mbda.config import BASELINES
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,12 @@ class EvaluateArguments:
     """Seed of the episodes' layouts."""
     video: Path | None = None
     """Where to write a video of the first episode (.mp4 or .gif)."""
+    imagine: Path | None = None
+    """Folder for figures and data of futures imagined beside one episode, in place of scores."""
+    imagine_at: tuple[int, ...] = ()
+    """Decisions of that episode to imagine from; three spread over it if none are given."""
+    imagine_steps: int = 15
+    """Decisions to imagine from each."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -31,6 +41,15 @@ def main(argv: Sequence[str]) -> int:
         raise ValueError(f"episodes is {arguments.episodes}: choose 1 or more")
     if arguments.video is not None and arguments.video.suffix not in (".mp4", ".gif"):
         raise ValueError(f"video {arguments.video} must end in .mp4 or .gif")
+    if arguments.imagine is None:
+        evaluate_run(arguments)
+    else:
+        imagine_run(arguments)
+    return 0
+
+
+def evaluate_run(arguments: EvaluateArguments) -> None:
+    """Plays the episodes and prints their returns."""
     with command_line.without_native_messages():
         from la_mbda.environments import make_environment
         from la_mbda.episodes import evaluate
@@ -57,7 +76,39 @@ def main(argv: Sequence[str]) -> int:
     if arguments.video:
         write_video(arguments.video, frames)
         print(f"video: {arguments.video}")
-    return 0
+
+
+def imagine_run(arguments: EvaluateArguments) -> None:
+    """Imagines along one episode, saves the data and draws it.
+
+    Raises:
+        ValueError: a video is asked for too, the run has no model, or the episode is too short.
+    """
+    if arguments.video:
+        raise ValueError(f"video {arguments.video} is not made with imagine: give one of the two")
+    with command_line.without_native_messages():
+        from la_mbda.environments import make_environment
+        from la_mbda.futures import imagine_futures, save_futures
+        from la_mbda.randomness import derive_seed
+        from la_mbda.runs import load_agent
+    from plotting.futures import draw_futures
+
+    agent = load_agent(arguments.run)
+    if agent.config.algorithm in BASELINES:
+        raise ValueError(
+            f"{arguments.run} is of {agent.config.algorithm}, which has no world model to imagine "
+            "with: give a run of another algorithm"
+        )
+    env = make_environment(agent.config)
+    seed = derive_seed(arguments.seed, "evaluate", 0)
+    futures = imagine_futures(agent, env, seed, arguments.imagine_at, arguments.imagine_steps)
+    env.close()
+    save_futures(arguments.imagine, agent, futures)
+    for path in draw_futures(arguments.imagine):
+        print(f"figure: {path}")
+    if not agent.posterior.active:
+        print("the posterior is not active yet: all draws are the current model")
+    print(f"data:   {arguments.imagine}")
 
 
 def listed(costs: np.ndarray) -> str:

@@ -1,4 +1,4 @@
-"""Floating-point operations of an update, counted from shapes (a multiply-add is two).
+"""Floating-point operations of an update or a plan, from shapes (a multiply-add is two).
 
 A layer that is trained costs three times its forward product (forward, gradient of inputs, gradient
 of weights), one that only passes gradients on costs two. Element-wise work is not counted.
@@ -36,6 +36,17 @@ def count(config: Config, actions: int) -> dict[str, float]:
         "critics": critics * critic * (imagined + (3 + 1) * trajectories),
     }
     return {name: value / 1e9 for name, value in flop.items()}
+
+
+def count_plan(config: Config, actions: int, iterations: int) -> float:
+    """GFLOP of CEM-MPC's search for one environment: the dynamics, the reward and the costs."""
+    model, planner = config.model, config.planner
+    features = model.stochastic_size + model.deterministic_size
+    head = _mlp(features, model.head_units, model.head_layers, 1)
+    prior, _ = _rssm(config, actions)
+    imagined = planner.candidates * planner.planner_horizon * config.swag.posterior_samples
+    step = prior + (1 + len(config.lagrangian.cost_budget)) * head
+    return iterations * imagined * step / 1e9
 
 
 def _mlp(inputs: int, units: int, layers: int, outputs: int) -> int:

@@ -35,8 +35,8 @@ class SweepArguments(command_line.Settings):
     """paper, cpu or quick; the default is paper where TensorFlow sees a GPU, else quick. Of the
     baselines there is paper_long too."""
     algorithms: str = "lambda"
-    """Comma-separated: lambda, unsafe_lambda, greedy_lambda, ppo, ppo_lagrangian, trpo_lagrangian,
-    cpo."""
+    """Comma-separated: lambda, unsafe_lambda, greedy_lambda, cem_mpc, ppo, ppo_lagrangian,
+    trpo_lagrangian, cpo."""
     tasks: str = ",".join(SG6_TASKS)
     """Comma-separated tasks."""
     seeds: str = ""
@@ -157,9 +157,16 @@ def estimated_seconds(config: Config, start: int, end: int) -> float:
         if env_steps > training.random_steps:
             iterations = (env_steps - training.random_steps) / training.steps_per_iteration
             updates = training.pretraining_updates + iterations * training.updates_per_iteration
-        return updates * per_update + env_steps * (1 + evaluated) / 400.0
+        return updates * per_update + env_steps * (1 + evaluated) * step_seconds(config)
 
     return 30.0 + until(end) - until(start)
+
+
+def step_seconds(config: Config) -> float:
+    """What an environment step takes with its share of a decision; a planner's take longer."""
+    planning = {"paper": 0.8, "cpu": 0.15, "quick": 0.013}[config.preset]
+    decision = planning / config.training.action_repeat
+    return 1 / 400.0 + (decision if config.algorithm == "cem_mpc" else 0.0)
 
 
 def print_plan(plan: list[Run], results: Path) -> None:

@@ -25,7 +25,6 @@ from la_mbda import command_line
 from la_mbda.run_folder import STREAMS
 
 TRAIN = Path(__file__).with_name("train.py")
-RUN = Path("quick", "lambda", "PointGoal1", "seed_3")
 # Small, and with every stage: an evaluation each 400 env steps, a checkpoint each 200.
 OPTIONS = shlex.split("""
     --preset quick --task PointGoal1 --seed 3 --observation lidar --episode-steps 100
@@ -45,6 +44,8 @@ class Survive:
     """How often."""
     seed: int = 0
     """Of the delays before each kill."""
+    algorithm: str = "lambda"
+    """What is trained."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -54,19 +55,22 @@ def main(argv: Sequence[str]) -> int:
         raise ValueError(f"kills is {arguments.kills}: choose 1 or more")
     with tempfile.TemporaryDirectory() as folder:
         whole, killed = Path(folder, "whole"), Path(folder, "killed")
-        finish(start(whole))
+        run = Path("quick", arguments.algorithm, "PointGoal1", "seed_3")
+        finish(start(whole, arguments.algorithm))
         rng = random.Random(arguments.seed)
         for moment in itertools.islice(itertools.cycle(MOMENTS), arguments.kills):
-            print(f"killed while {moment}: {kill(start(killed), killed / RUN, moment, rng)}")
-        finish(start(killed))
-        differences = compare(whole / RUN, killed / RUN)
+            process = start(killed, arguments.algorithm)
+            print(f"killed while {moment}: {kill(process, killed / run, moment, rng)}")
+        finish(start(killed, arguments.algorithm))
+        differences = compare(whole / run, killed / run)
     print("\n".join(differences) or "the same bit for bit: lines, score, weights")
     return int(bool(differences))
 
 
-def start(results: Path) -> subprocess.Popen:
+def start(results: Path, algorithm: str) -> subprocess.Popen:
     """Starts the run, or goes on with it."""
-    command = [sys.executable, str(TRAIN), *OPTIONS, "--results", str(results)]
+    command = [sys.executable, str(TRAIN), *OPTIONS, "--algorithm", algorithm]
+    command += ["--results", str(results)]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 

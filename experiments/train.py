@@ -14,7 +14,7 @@ class TrainArguments(command_line.Settings):
     task: str
     """An SG6 task, ObservablePointPush1, or gymnasium:<id>."""
     algorithm: str
-    """lambda, unsafe_lambda or greedy_lambda."""
+    """lambda, unsafe_lambda, greedy_lambda or cem_mpc."""
     preset: str
     """paper, cpu or quick."""
     seed: int

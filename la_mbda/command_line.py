@@ -19,6 +19,7 @@ from la_mbda.config import (
     ComputeConfig,
     Config,
     LagrangianConfig,
+    PlannerConfig,
     SwagConfig,
     TrainingConfig,
     WorldModelConfig,
@@ -36,6 +37,7 @@ class Settings:
     swag: SwagConfig
     behaviour: BehaviourConfig
     lagrangian: LagrangianConfig
+    planner: PlannerConfig
     baseline: BaselineConfig
     training: TrainingConfig
     compute: ComputeConfig

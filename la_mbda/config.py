@@ -33,7 +33,6 @@ ALGORITHMS = {
     "cpo": "CPO",
 }
 BASELINES = ("ppo", "ppo_lagrangian", "trpo_lagrangian", "cpo")
-TRAINABLE = ("lambda", "unsafe_lambda", "greedy_lambda", *BASELINES)
 PRESETS = ("paper", "paper_long", "cpu", "quick")
 
 
@@ -154,6 +153,22 @@ class LagrangianConfig:
 
 
 @dataclass(frozen=True)
+class PlannerConfig:
+    """CEM-MPC's planner (Appendix F; Liu et al. 2021); discounts and budget are LAMBDA's."""
+
+    planner_horizon: int = 8
+    """Imagined decisions of each candidate."""
+    candidates: int = 150
+    """Candidate sequences of actions in each iteration."""
+    planner_iterations: int = 10
+    """Iterations for each decision, at most."""
+    elites: int = 15
+    """Best candidates, which the next iteration's are drawn around."""
+    planner_stop_std: float = 0.1
+    """Mean standard deviation of the actions at which the search stops."""
+
+
+@dataclass(frozen=True)
 class BaselineConfig:
     """The model-free baselines (Ray et al. 2019, "Benchmarking Safe Exploration in Deep RL")."""
 
@@ -263,6 +278,7 @@ class Config:
     swag: SwagConfig = field(default_factory=SwagConfig)
     behaviour: BehaviourConfig = field(default_factory=BehaviourConfig)
     lagrangian: LagrangianConfig = field(default_factory=LagrangianConfig)
+    planner: PlannerConfig = field(default_factory=PlannerConfig)
     baseline: BaselineConfig = field(default_factory=BaselineConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     compute: ComputeConfig = field(default_factory=ComputeConfig)
@@ -347,7 +363,7 @@ def validate(config: Config) -> None:
     validation.choose("preset", config.preset, PRESETS)
     if not config.task.startswith(EXTERNAL_TASK_PREFIX):
         validation.choose("task", config.task, (*TASKS, f"{EXTERNAL_TASK_PREFIX}<id>"))
-    validation.choose("algorithm", config.algorithm, TRAINABLE)
+    validation.choose("algorithm", config.algorithm, ALGORITHMS)
     if config.seed < 0:
         raise ValueError(f"seed is {config.seed}: choose 0 or more")
     values = _flat(config)

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import gymnasium
 import numpy as np
 
-from la_mbda.agent import Agent
 from la_mbda.environments import cost_of
+from la_mbda.model_based import ModelBasedAgent, PolicyState
 from la_mbda.replay import Episode, EpisodeBuilder
 
 
@@ -49,16 +49,30 @@ def play_random(env: gymnasium.Env, seed: int, constraints: int) -> Played:
     return _play(env, decide, seed, constraints)
 
 
-def play_exploring(env: gymnasium.Env, agent: Agent, seed: int) -> Played:
+def play_exploring(env: gymnasium.Env, agent: ModelBasedAgent, seed: int) -> Played:
     """An episode of the agent's sampled actions."""
-    state = agent.initial_state(1)
+    return _play_agent(env, agent, seed, explore=True)[0]
+
+
+def play_evaluating(
+    env: gymnasium.Env, agent: ModelBasedAgent, seed: int
+) -> tuple[Episode, list[PolicyState]]:
+    """An episode of the agent's mode actions, and its state after each decision."""
+    played, states = _play_agent(env, agent, seed, explore=False)
+    return played.episode, states
+
+
+def _play_agent(
+    env: gymnasium.Env, agent: ModelBasedAgent, seed: int, explore: bool
+) -> tuple[Played, list[PolicyState]]:
+    states = [agent.initial_state(1)]
 
     def decide(observation: np.ndarray) -> np.ndarray:
-        nonlocal state
-        action, state = agent.act(observation[None], state, explore=True)
+        action, state = agent.act(observation[None], states[-1], explore)
+        states.append(state)
         return action[0]
 
-    return _play(env, decide, seed, len(agent.config.lagrangian.cost_budget))
+    return _play(env, decide, seed, len(agent.config.lagrangian.cost_budget)), states[1:]
 
 
 def _play(env: gymnasium.Env, decide, seed: int, constraints: int) -> Played:
@@ -75,7 +89,7 @@ def _play(env: gymnasium.Env, decide, seed: int, constraints: int) -> Played:
 
 
 def evaluate(
-    environments: list[gymnasium.Env], agent: Agent, seeds: list[int], on_step=None
+    environments: list[gymnasium.Env], agent: ModelBasedAgent, seeds: list[int], on_step=None
 ) -> Evaluation:
     """Episodes of the agent's mode actions, one per environment, stepped as one batch.
 

@@ -28,7 +28,10 @@ class Trajectories(NamedTuple):
         return Trajectories(*(tf.gather_nd(part, rows) for part in self))
 
     def average(self) -> "Trajectories":
-        """For each start the mean of its trajectories over the draws (Appendix G)."""
+        """For each start the mean over the draws of its imagined trajectories (Appendix G).
+
+        At each time step features, rewards, costs and terminal probabilities are averaged each.
+        """
         return Trajectories(*(tf.reduce_mean(part, 0) for part in self))
 
 
@@ -51,9 +54,8 @@ def imagine(
         policy: maps features `[…, features]` and noise `[…, actions]` to actions.
         starts: beliefs `[start, …]`; the same for all draws.
     """
-    samples = tf.nest.flatten(draws)[0].shape[0]
-    belief = rssm.Belief(*(tf.tile(part[None], [samples, 1, 1]) for part in starts))
-    batch, stochastic = starts.stochastic.shape
+    belief = _under_each_draw(draws, starts)
+    samples, batch, stochastic = belief.stochastic.shape
     action_noise = tf.unstack(noise.normal(horizon, samples, batch, actions))
     belief_noise = tf.unstack(noise.normal(horizon, samples, batch, stochastic))
     features = []
@@ -68,6 +70,27 @@ def imagine(
         model.cost(draws, features),
         model.terminal(draws, features),
     )
+
+
+def follow(draws: dict, starts: rssm.Belief, actions: tf.Tensor, noise: Noise) -> tf.Tensor:
+    """Features `[sample, start, time, features]` after given actions `[start, time, actions]`.
+
+    The starts `[start, …]` and the actions are the same for all draws.
+    """
+    belief, features = _under_each_draw(draws, starts), []
+    samples, batch, stochastic = belief.stochastic.shape
+    belief_noise = tf.unstack(noise.normal(actions.shape[1], samples, batch, stochastic))
+    for action, step_noise in zip(tf.unstack(actions, axis=1), belief_noise, strict=True):
+        same = tf.tile(action[None], [samples, 1, 1])
+        belief = rssm.imagine_step(draws["prior"], belief, same, step_noise)
+        features.append(belief.features)
+    return tf.stack(features, 2)
+
+
+def _under_each_draw(draws: dict, starts: rssm.Belief) -> rssm.Belief:
+    """The starts `[start, …]` once for each draw, `[sample, start, …]`."""
+    samples = tf.nest.flatten(draws)[0].shape[0]
+    return rssm.Belief(*(tf.tile(part[None], [samples, 1, 1]) for part in starts))
 
 
 def upper_bound(values: tf.Tensor) -> tf.Tensor:

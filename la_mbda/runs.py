@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from la_mbda import checkpoint
-from la_mbda.agent import Agent
 from la_mbda.baselines.agent import BaselineAgent
 from la_mbda.baselines.training import BaselineTrainer
 from la_mbda.config import BASELINES, Config, from_dict
 from la_mbda.environments import check_rendering, make_environment
 from la_mbda.memory import check_memory
+from la_mbda.model_based import ModelBasedAgent
 from la_mbda.run_folder import RunFolder, read_json, run_path
 from la_mbda.run_lock import locked
-from la_mbda.training import Trainer
+from la_mbda.training import Trainer, make_agent
 
 
 def train(config: Config, results: Path) -> dict:
@@ -39,7 +39,7 @@ def train(config: Config, results: Path) -> dict:
         return folder.score or (BaselineTrainer if baseline else Trainer)(config, folder).run()
 
 
-def load_agent(path: Path) -> Agent | BaselineAgent:
+def load_agent(path: Path) -> ModelBasedAgent | BaselineAgent:
     """The agent of a run folder, as of its last checkpoint.
 
     Raises:
@@ -49,9 +49,11 @@ def load_agent(path: Path) -> Agent | BaselineAgent:
         raise ValueError(f"{path} is no run folder: give one that holds a config.json")
     config = from_dict(read_json(path / "config.json"))
     env = make_environment(config)
-    shape, actions = env.observation_space.shape, env.action_space.shape[0]
+    if config.algorithm in BASELINES:
+        agent = BaselineAgent(config, env.observation_space.shape, env.action_space.shape[0])
+    else:
+        agent = make_agent(config, env)
     env.close()
-    agent = (BaselineAgent if config.algorithm in BASELINES else Agent)(config, shape, actions)
     if checkpoint.restore(path / "checkpoint", agent) is None:
         raise ValueError(f"{path} has no checkpoint yet: let its training go on for a while")
     return agent

@@ -9,18 +9,27 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+import gymnasium
 import numpy as np
 
 from la_mbda import checkpoint
 from la_mbda.agent import Agent
+from la_mbda.cem_mpc import CemMpcAgent
 from la_mbda.config import Config
 from la_mbda.environments import make_environment
 from la_mbda.episodes import Played, evaluate, plain, play_exploring, play_random
+from la_mbda.model_based import ModelBasedAgent
 from la_mbda.randomness import derive_seed
 from la_mbda.recorder import Recorder
 from la_mbda.replay import Episode
 from la_mbda.run_folder import RunFolder
 from la_mbda.stopping import StopRequest
+
+
+def make_agent(config: Config, env: gymnasium.Env) -> ModelBasedAgent:
+    """A new agent of the config's algorithm for the spaces of an environment."""
+    kind = CemMpcAgent if config.algorithm == "cem_mpc" else Agent
+    return kind(config, env.observation_space.shape, env.action_space.shape[0])
 
 
 @dataclasses.dataclass
@@ -59,8 +68,7 @@ class Trainer:
         self._evaluation_envs = [
             make_environment(config) for _ in range(self._settings.evaluation_episodes)
         ]
-        observations, actions = self._env.observation_space, self._env.action_space
-        self._agent = Agent(config, observations.shape, actions.shape[0])
+        self._agent = make_agent(config, self._env)
         self._stop = StopRequest()
         self._progress = self._restore()
         progress = self._progress

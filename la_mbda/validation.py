@@ -28,7 +28,8 @@ _POSITIVE_INTEGERS = _names(
     actor_mode_samples critic_units critic_layers shadow_interval env_steps updates_per_iteration
     steps_per_iteration batch_size sequence_length action_repeat episode_steps evaluate_every
     evaluation_episodes checkpoint_every replay_capacity epoch_steps baseline_units
-    baseline_layers value_steps policy_steps conjugate_gradient_steps backtracks
+    baseline_layers value_steps policy_steps conjugate_gradient_steps backtracks planner_horizon
+    candidates planner_iterations elites
     """
 )
 _POSITIVE = _names(
@@ -42,7 +43,7 @@ _POSITIVE = _names(
 _NOT_NEGATIVE = _names(
     """
     free_nats swag_burn_in swag_scale initial_multiplier penalty_growth random_steps
-    pretraining_updates kl_margin damping
+    pretraining_updates kl_margin damping planner_stop_std
     """
 )
 _FRACTIONS = _names(
@@ -76,6 +77,10 @@ def check_ranges(values: dict) -> None:
         )
     if values["swag_models"] < 2:
         raise ValueError(f"swag_models is {values['swag_models']}: choose 2 or more")
+    if values["elites"] > values["candidates"]:
+        raise ValueError(
+            f"elites is {values['elites']}: choose candidates ({values['candidates']}) or fewer"
+        )
     if values["cyclic_factor"] < 1:
         raise ValueError(f"cyclic_factor is {values['cyclic_factor']}: choose 1 or more")
     if not values["cost_budget"] or not all(0 <= d < math.inf for d in values["cost_budget"]):

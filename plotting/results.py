@@ -235,7 +235,7 @@ def _setting(settings: dict, group: str, name: str, default: tuple) -> tuple[flo
 
 def _changed(preset: str, task: str, algorithm: str, settings: dict) -> tuple[str, ...]:
     """Settings that differ from the preset's as it is today; fields that it lacks do not count."""
-    if algorithm not in config.TRAINABLE or not settings:
+    if not settings:
         return ()
     standard = config.to_dict(make_config(preset, task, algorithm))
     changed = []

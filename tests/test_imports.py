@@ -10,7 +10,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 # What each room may import of the project, besides itself.
-AGENT_PARTS = {"world_model", "imagination", "actor_critic", "lagrangian", "replay", "swag"}
+LEARNER_PARTS = {"config", "randomness", "rssm", "replay", "swag", "world_model"}
 MODEL_PARTS = {"rssm", "networks", "swag", "returns", "running", "replay"}
 ALLOWED = {
     "la_mbda.validation": set(),
@@ -33,7 +33,12 @@ ALLOWED = {
     "la_mbda.sweep": {"config", "stopping"},
     "la_mbda.overview": {"config", "run_folder", "sweep"},
     "la_mbda.cluster": {"run_lock", "stopping", "sweep"},
-    "la_mbda.agent": {"config", "randomness", "rssm", "returns"} | AGENT_PARTS,
+    "la_mbda.model_based": LEARNER_PARTS,
+    "la_mbda.agent": {"model_based", "imagination", "actor_critic", "lagrangian", "returns"}
+    | LEARNER_PARTS,
+    "la_mbda.cem_mpc": {"model_based", "imagination"} | LEARNER_PARTS,
+    "la_mbda.futures": {"agent", "model_based", "imagination", "rssm"}
+    | {"episodes", "replay", "run_folder"},
 }
 
 

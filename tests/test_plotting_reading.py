@@ -29,12 +29,11 @@ def write_run(
 
     Its evaluations return 0, 1, 2, … + seed and cost 30 each; each of its episodes costs 40.
     """
-    trained = algorithm if algorithm in config.TRAINABLE else "lambda"
-    settings = config.to_dict(make_config(preset, task, trained, seed, **overrides))
+    settings = config.to_dict(make_config(preset, task, algorithm, seed, **overrides))
     folder = task.replace(":", "_").replace("/", "_")
     path = results / preset / algorithm / folder / f"seed_{seed}"
     path.mkdir(parents=True)
-    (path / "config.json").write_text(json.dumps(settings | {"algorithm": algorithm}))
+    (path / "config.json").write_text(json.dumps(settings))
     lines = [
         {"env_steps": s, "return": float(i + seed), "cost_return": 30.0}
         for i, s in enumerate(steps)

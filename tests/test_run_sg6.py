@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from toy import TINY
 
@@ -154,6 +155,36 @@ def test_evaluates_a_run_and_films_it(job, tmp_path):
     assert (tmp_path / "film.mp4").stat().st_size > 10_000
 
 
+def test_imagines_futures_beside_an_episode_of_a_run(job, tmp_path):
+    results, _ = job
+    path = results / "quick" / "lambda" / "PointGoal1" / "seed_0"
+    options = ["--imagine", tmp_path, "--imagine-at", 5, 20, "--imagine-steps", 6]
+    done = run("evaluate.py", path, *options)
+    assert done.returncode == 0, done.stderr
+    assert "future_20.png" in done.stdout
+    images = np.load(tmp_path / "images.npz")
+    assert images["imagined_20"].shape == (2, 6, 64, 64, 3)
+    assert images["real_20"].dtype == images["imagined_20"].dtype == np.uint8
+    assert (tmp_path / "policy.csv").exists()
+    assert (tmp_path / "future_20.png").stat().st_size > 10_000
+
+
+def test_another_algorithm_leaves_its_own_scores_beside_those(job):
+    results, _ = job
+    scores = results / "quick" / "scores"
+    before = (scores / "lambda_results.json").read_bytes()
+    plan = ["--preset", "quick", "--results", results, "--algorithms", "cem_mpc"]
+    done = run("sg6.py", *plan, "--tasks", "ObservablePointPush1", *sizes())
+    assert done.returncode == 0, done.stderr
+    own = json.loads((scores / "cem_mpc_results.json").read_text())
+    assert list(own) == ["ObservablePointPush1"]
+    assert list(own["ObservablePointPush1"]) == ["CEM-MPC"]
+    assert (scores / "lambda_results.json").read_bytes() == before
+    run_path = results / "quick" / "cem_mpc" / "ObservablePointPush1" / "seed_0"
+    updates = (run_path / "updates.jsonl").read_text().splitlines()
+    assert "feasible_decisions" in json.loads(updates[-1])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -164,6 +195,7 @@ def test_evaluates_a_run_and_films_it(job, tmp_path):
         (["--horizon", "-3"], "horizon is -3: choose 2 or more"),
         (["--posterior-samples", "0"], "posterior_samples is 0: choose 1 or more"),
         (["--sequence-length", "102"], "sequence_length is 102"),
+        (["--elites", "151"], "elites is 151: choose candidates (50) or fewer"),
         (["--seeds", "0,x"], "seed 'x' is no whole number"),
         (["--jobs", "0"], "jobs is 0: choose 1 or more"),
         (["--backend", "slurm"], "unknown backend 'slurm': choose local or ray"),

@@ -1,0 +1,145 @@
+"""What LAMBDA and CEM-MPC share: a memory, a Bayesian world model, and acting on its beliefs."""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from la_mbda import rssm
+from la_mbda.config import Config
+from la_mbda.randomness import Noise, derive_seed
+from la_mbda.replay import Episode, Replay
+from la_mbda.swag import Swag
+from la_mbda.world_model import WorldModel
+
+
+class PolicyState(NamedTuple):
+    """What acting carries from one decision to the next, for a batch of environments."""
+
+    belief: rssm.Belief
+    action: tf.Tensor
+
+
+class ModelBasedAgent(tf.Module):
+    """Remembers episodes, learns a world model and its posterior from them, and filters beliefs.
+
+    How to decide and what else to learn is up to the subclasses: `_decide` and `_learn`.
+    """
+
+    def __init__(self, config: Config, observation_shape: tuple[int, ...], actions: int):
+        super().__init__(name="agent")
+        self.config = config
+        self.actions = actions
+        self.model = WorldModel(
+            config, observation_shape, actions, self._seed("world model weights")
+        )
+        self.posterior = Swag(self.model.imagination_weights, config.swag)
+        self.model.after_step(self.posterior.on_step)
+        self.acting_noise = Noise(self._seed("acting"), "acting_noise")
+        self.evaluation_noise = Noise(self._seed("evaluation"), "evaluation_noise")
+        self.update_noise = Noise(self._seed("updates"), "update_noise")
+        training = config.training
+        capacity = training.replay_capacity // training.action_repeat
+        self.replay = Replay(training.sequence_length, capacity, self._seed("replay"))
+        # Each is one program.
+        xla = config.compute.compile == "xla"
+        self._act, self._learn_model, self._learn = (
+            tf.function(method, jit_compile=xla)
+            for method in (self._act, self._learn_model, self._learn)
+        )
+
+    def _seed(self, name: str) -> int:
+        return derive_seed(self.config.seed, name)
+
+    # Acting
+
+    def initial_state(self, environments: int) -> PolicyState:
+        """The state at the start of episodes."""
+        belief = rssm.initial_belief(self.config.model, environments)
+        return PolicyState(belief, tf.zeros([environments, self.actions]))
+
+    def act(
+        self, observations: np.ndarray, state: PolicyState, explore: bool
+    ) -> tuple[np.ndarray, PolicyState]:
+        """Infers the belief and decides.
+
+        Args:
+            observations: `[environments, …]`.
+            explore: decide as in training or as in evaluation. The two draw on separate noise, so
+                that evaluating leaves training untouched.
+
+        Returns:
+            Actions `[environments, actions]` in [-1, 1] and the next state.
+
+        Raises:
+            RuntimeError: an action is not finite.
+        """
+        action, state = self._act(tf.constant(observations), state, explore=explore)
+        action = action.numpy()
+        if not np.isfinite(action).all():
+            raise RuntimeError(f"the policy's action is {action}: its weights are broken")
+        return action, state
+
+    def _act(self, observations: tf.Tensor, state: PolicyState, explore: bool):
+        noise = self.acting_noise if explore else self.evaluation_noise
+        belief = self._infer(observations, state, noise)
+        action = self._decide(belief, noise, explore)
+        return action, PolicyState(belief, action)
+
+    def _infer(self, observations, state: PolicyState, noise: Noise) -> rssm.Belief:
+        weights = self.model.cast_weights["rssm"]
+        projected = rssm.project(weights, self.model.encode(observations))
+        draws = noise.normal(*state.belief.stochastic.shape)
+        belief, _ = rssm.observe_step(weights, state.belief, state.action, projected, draws)
+        return belief
+
+    def _decide(self, belief: rssm.Belief, noise: Noise, explore: bool) -> tf.Tensor:
+        """Actions `[environments, actions]` for beliefs `[environments, …]`."""
+        raise NotImplementedError
+
+    # Observing
+
+    def observe(self, episode: Episode) -> None:
+        """Remembers a finished episode and takes it into the running statistics."""
+        self.replay.add(episode)
+        self.model.take_statistics(episode)
+
+    # Updating
+
+    def pretrain(self) -> dict[str, float]:
+        """One update of the world model alone; returns its metrics."""
+        return _numbers(self._learn_model(self._sample()))
+
+    def update(self) -> dict[str, float]:
+        """One update of everything; returns metrics."""
+        return _numbers(self._learn(self._sample()))
+
+    def draw_models(self, noise: Noise) -> dict:
+        """θ_j ~ p(θ | D), j = 1 … N, on a leading axis."""
+        return self.model.cast(self.posterior.sample(self.config.swag.posterior_samples, noise))
+
+    def _sample(self) -> Episode:
+        batch = self.replay.sample(self.config.training.batch_size)
+        return Episode(*map(tf.constant, batch))
+
+    def _learn_model(self, batch: Episode) -> dict:
+        _, metrics = self.model.update(batch, self.update_noise)
+        return metrics
+
+    def _learn(self, batch: Episode) -> dict:
+        """Updates everything from a batch of sequences; returns metrics."""
+        raise NotImplementedError
+
+    def _batch_metrics(self, batch: Episode) -> dict:
+        """What the batch really met, per decision, and whether draws differ yet."""
+        metrics = {
+            "real_reward": tf.reduce_mean(batch.reward),
+            "posterior_active": tf.cast(self.posterior.active, tf.float32),
+        }
+        for i in range(len(self.config.lagrangian.cost_budget)):
+            metrics[f"real_cost_{i}"] = tf.reduce_mean(batch.cost[..., i])
+        return metrics
+
+
+def _numbers(metrics: dict[str, tf.Tensor]) -> dict[str, float]:
+    return {name: float(value) for name, value in metrics.items()}
