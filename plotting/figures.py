@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from la_mbda.config import SG6_TASKS
+from plotting.comparison import comparison
 from plotting.curves import draw_curves
 from plotting.results import COMPARABLE, Results, Run, Scores, read_published, read_results
 from plotting.table1 import table1
@@ -62,6 +63,9 @@ def make_all(folder: Path, results: Results, published: dict[str, Scores]) -> No
     tables = [table1(), *table2_published(published)]
     for runs in finished_groups(results.runs):
         tables.append(table2_ours(runs))
+        compared = comparison(runs, published)
+        if compared is not None:
+            tables.append(compared)
         if any(run.task in SG6_TASKS for run in runs):
             third.append(table3_ours(runs, results.runs, published))
         else:

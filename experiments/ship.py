@@ -1,0 +1,71 @@
+"""Copies finished runs, thinned, into a folder that is small enough to keep under version control.
+
+`python experiments/ship.py results results/shipped` takes every finished run's configuration,
+provenance, score and metrics; not its replay, checkpoints, events and logs.
+"""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from la_mbda import command_line
+from la_mbda.config import PRESETS
+from la_mbda.run_folder import STREAMS, read_score
+
+WHOLE = ("config.json", "run.json", "score.json")
+DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Ship:
+    """Copies finished runs, thinned; a run that is there already is left as it is."""
+
+    results: tyro.conf.Positional[Path]
+    """Folder of results to copy from."""
+    shipped: tyro.conf.Positional[Path]
+    """Folder to copy to."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Parses, copies, says what."""
+    arguments = tyro.cli(Ship, args=list(argv))
+    scores = [p for preset in PRESETS for p in arguments.results.glob(f"{preset}/*/*/*/score.json")]
+    if not scores:
+        raise ValueError(f"{arguments.results} holds no finished run: give a folder of results")
+    for score in sorted(scores):
+        read_score(score)
+        run = score.parent
+        target = arguments.shipped / run.relative_to(arguments.results)
+        if not (target / "score.json").exists():
+            copy(run, target)
+            size = sum(path.stat().st_size for path in target.iterdir())
+            print(f"{target}: {size / 1e3:.0f} kB")
+    return 0
+
+
+def copy(run: Path, target: Path) -> None:
+    """One run. Its score goes last, as it marks the copy as whole."""
+    target.mkdir(parents=True, exist_ok=True)
+    for stream in STREAMS:
+        lines = (run / f"{stream}.jsonl").read_text().splitlines()
+        thinned = (json.dumps(shortened(json.loads(line))) + "\n" for line in lines)
+        (target / f"{stream}.jsonl").write_text("".join(thinned))
+    for name in WHOLE:
+        shutil.copyfile(run / name, target / name)
+
+
+def shortened(value):
+    """The same JSON value with floats of fewer digits."""
+    if isinstance(value, dict):
+        return {name: shortened(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [shortened(item) for item in value]
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+
+
+if __name__ == "__main__":
+    command_line.run(main)

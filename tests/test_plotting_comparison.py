@@ -1,0 +1,45 @@
+"""Our scores beside the published ones."""
+
+import pytest
+from test_plotting_reading import write_run
+
+from plotting.comparison import comparison
+from plotting.results import read_published, read_results
+
+
+def compared(results):
+    runs = [r for r in read_results(results, shipped=results / "none").runs if r.score]
+    return comparison(runs, read_published())
+
+
+def verdicts(table):
+    return {(r["task"], r["algorithm"], r["metric"]): r["verdict"] for r in table.records}
+
+
+def test_single_seeds_and_ranges(tmp_path):
+    # Published after 1M steps: 4.19 (3.04 to 5.35), 24.1 (19.1 to 29.1), 0.0299 (0.0288 to 0.0311).
+    where = {"task": "PointGoal1", "algorithm": "ppo_lagrangian", "preset": "paper"}
+    write_run(tmp_path, **where, score=(6.0, 20.0, 0.02))
+    table = compared(tmp_path)
+    assert list(verdicts(table).values()) == ["ours higher", "overlap", "ours lower"]
+    assert table.rows[0][:5] == ("PointGoal1", "PPO-Lagrangian", "Ĵ", "1", "6.000")
+    assert "1 of 3 cells overlap." in table.notes
+    write_run(tmp_path, **where, seed=1, score=(5.0, 40.0, 0.025))
+    table = compared(tmp_path)
+    assert list(verdicts(table).values()) == ["overlap", "overlap", "ours lower"]
+    assert table.rows[0][3:5] == ("2", "5.500 (5.000 to 6.000)")
+    assert table.records[0]["published_low"] == pytest.approx(3.03599)
+
+
+def test_the_long_budget_and_lambda_have_published_scores_of_their_own(tmp_path):
+    write_run(tmp_path / "a", algorithm="cpo", preset="paper_long", score=(24.0, 40.0, 0.0405))
+    assert set(verdicts(compared(tmp_path / "a")).values()) == {"overlap"}
+    write_run(tmp_path / "b", preset="paper", score=(19.0, 20.0, 0.03))
+    assert ("PointGoal1", "LAMBDA", "return") in verdicts(compared(tmp_path / "b"))
+
+
+def test_reduced_scales_and_changed_settings_are_not_compared(tmp_path):
+    write_run(tmp_path / "a", preset="cpu", algorithm="ppo")
+    assert compared(tmp_path / "a") is None
+    write_run(tmp_path / "b", preset="paper", algorithm="ppo", env_steps=60_000)
+    assert compared(tmp_path / "b") is None

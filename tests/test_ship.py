@@ -1,0 +1,48 @@
+"""Thinned copies of finished runs say what the runs say."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from test_plotting_reading import write_run
+
+from plotting.results import read_results
+
+SCRIPT = Path(__file__).resolve().parents[1] / "experiments" / "ship.py"
+
+
+def ship(*folders):
+    command = [sys.executable, str(SCRIPT), *map(str, folders)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_copies_what_figures_are_drawn_from(tmp_path):
+    results, shipped = tmp_path / "results", tmp_path / "shipped"
+    run = write_run(results, score=(1.0 / 3.0, 20.0, 0.02))
+    unfinished = write_run(results, seed=1, score=None)
+    for path in (run, unfinished):
+        (path / "run.json").write_text("{}")
+        (path / "updates.jsonl").write_text(json.dumps({"env_steps": 5, "loss": 1.0 / 3.0}) + "\n")
+        (path / "replay").mkdir()
+    done = ship(results, shipped)
+    assert done.returncode == 0, done.stderr
+    copied = shipped / run.relative_to(results)
+    assert not (shipped / unfinished.relative_to(results)).exists()
+    assert not (copied / "replay").exists()
+    assert json.loads((copied / "updates.jsonl").read_text()) == {"env_steps": 5, "loss": 0.333333}
+    (ours,) = [r for r in read_results(results, shipped=tmp_path / "none").runs if r.score]
+    (theirs,) = read_results(tmp_path / "results", shipped=shipped).runs[-1:]
+    assert theirs.shipped
+    assert theirs.score == ours.score
+    assert (theirs.episodes.env_steps == ours.episodes.env_steps).all()
+    assert ship(results, shipped).stdout == ""  # A second time there is nothing to copy.
+
+
+def test_nothing_to_ship(tmp_path):
+    done = ship(tmp_path, tmp_path / "shipped")
+    assert done.returncode == 1
+    assert "holds no finished run" in done.stderr
+    with pytest.raises(StopIteration):
+        next((tmp_path).iterdir())
