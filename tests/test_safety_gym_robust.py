@@ -74,20 +74,24 @@ def open_and_close(count):
         env.close()
     assert not rendering.SHARED._renderers
 
-for time in range(10):
+for time in range(16):
     open_and_close(20)
     gc.collect()
     print(int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize())
 """
 
 
-def test_200_environments_share_a_renderer_and_leave_nothing():
-    """Resident memory, in a process of its own, once the allocator has what it keeps."""
+def test_hundreds_of_environments_share_a_renderer_and_leave_nothing():
+    """Resident memory, in a process of its own, once the allocator has what it keeps.
+
+    A renderer or an environment left behind each time would be 100 MB or more from one half to the
+    other; the allocator alone gives and takes up to 30 MB between rounds.
+    """
     command = [sys.executable, "-c", OPEN_200_AND_CLOSE]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     resident = list(map(int, output.split()))
-    assert len(resident) == 10
-    assert resident[-1] - resident[4] < 24 * MEGABYTE
+    assert len(resident) == 16
+    assert min(resident[-5:]) - min(resident[6:11]) < 24 * MEGABYTE
 
 
 def test_processes_forked_after_a_picture_draw_too():
