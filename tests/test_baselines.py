@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import gymnasium
@@ -158,6 +159,26 @@ def test_killed_it_goes_on(finished, tmp_path):
     assert train(config, tmp_path) == score
     for stream in STREAMS:
         assert lines(path, stream) == lines(run_path(results, config), stream)
+
+
+def test_ctrl_c_in_a_terminal_finishes_the_epoch(tmp_path):
+    """It reaches the processes that play as well, which leave it to the main one."""
+    sizes = SHORT | {"epoch_steps": 6_000, "env_steps": 60_000, "checkpoint_every": 60_000}
+    command = [sys.executable, str(REPOSITORY / "experiments" / "train.py"), "--preset", "quick"]
+    command += ["--algorithm", "ppo", "--results", str(tmp_path)]
+    command += [str(x) for k, v in sizes.items() for x in (f"--{k.replace('_', '-')}", v)]
+    path = run_path(tmp_path, make_config("quick", "PointGoal1", "ppo", **sizes))
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not (path / "updates.jsonl").exists() or not lines(path, "updates"):
+        assert process.poll() is None
+        time.sleep(0.05)
+    time.sleep(0.3)  # The second epoch is being played.
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate()
+    assert process.returncode == 130, told
+    assert "the same command goes on" in told
+    saved = max((path / "checkpoint").glob("step_*"))
+    assert int(saved.name.removeprefix("step_")) == 6_000 * len(lines(path, "updates"))
 
 
 def test_an_episode_that_ends_early_is_followed_by_another(in_process):

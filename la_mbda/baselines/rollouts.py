@@ -7,6 +7,7 @@ none of them has to load TensorFlow.
 
 import functools
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -53,8 +54,10 @@ class Fragment(NamedTuple):
 
 def play_epoch(config: Config, policy: Policy, seeds: Sequence[int]) -> Iterator[list[Fragment]]:
     """Plays a slot from each seed; yields each slot's fragments, in the order of the seeds."""
-    pool = joblib.Parallel(min(processes(), len(seeds)), return_as="generator")
-    yield from pool(joblib.delayed(play_slot)(config, policy, seed) for seed in seeds)
+    count = min(processes(), len(seeds))
+    pool = joblib.Parallel(count, return_as="generator")
+    play = play_slot if count == 1 else _play_slot_in_worker
+    yield from pool(joblib.delayed(play)(config, policy, seed) for seed in seeds)
 
 
 def processes() -> int:
@@ -71,6 +74,11 @@ def play_slot(config: Config, policy: Policy, seed: int) -> list[Fragment]:
         fragments.append(_play(env, policy, rng, left))
         left -= len(fragments[-1].rewards)
     return fragments
+
+
+def _play_slot_in_worker(config: Config, policy: Policy, seed: int) -> list[Fragment]:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # A terminal's Ctrl-C is the main process's.
+    return play_slot(config, policy, seed)
 
 
 @functools.lru_cache(maxsize=1)
