@@ -7,6 +7,7 @@ import numpy as np
 
 from la_mbda.environments import cost_of
 from la_mbda.model_based import ModelBasedAgent, PolicyState
+from la_mbda.randomness import derive_seed
 from la_mbda.replay import Episode, EpisodeBuilder
 
 
@@ -115,3 +116,13 @@ def evaluate(
         if on_step is not None:
             on_step(returns, cost_returns)
     return Evaluation(returns, cost_returns)
+
+
+def evaluation_of_run(
+    environments: list[gymnasium.Env], agent: ModelBasedAgent, index: int
+) -> dict:
+    """A run's evaluation of this index, from seeds of its own: what `Evaluation.summary` gives."""
+    seeds = [
+        derive_seed(agent.config.seed, "evaluation", index, i) for i in range(len(environments))
+    ]
+    return evaluate(environments, agent, seeds).summary()

@@ -17,7 +17,7 @@ from la_mbda.agent import Agent
 from la_mbda.cem_mpc import CemMpcAgent
 from la_mbda.config import Config
 from la_mbda.environments import make_environment
-from la_mbda.episodes import Played, evaluate, plain, play_exploring, play_random
+from la_mbda.episodes import Played, evaluation_of_run, plain, play_exploring, play_random
 from la_mbda.model_based import ModelBasedAgent
 from la_mbda.randomness import derive_seed
 from la_mbda.recorder import Recorder
@@ -184,14 +184,11 @@ class Trainer:
     def _evaluate(self) -> None:
         """Evaluates in environments of its own, from seeds of its own."""
         progress = self._progress
-        seeds = [
-            derive_seed(self._config.seed, "evaluation", progress.evaluations, i)
-            for i in range(len(self._evaluation_envs))
-        ]
         with self._recorder.stage("evaluating"):
-            played = evaluate(self._evaluation_envs, self._agent, seeds)
+            progress.evaluation = evaluation_of_run(
+                self._evaluation_envs, self._agent, progress.evaluations
+            )
         progress.evaluations += 1
-        progress.evaluation = played.summary()
         self._recorder.log("evaluations", progress.env_steps, progress.evaluation)
 
     def _score(self) -> dict:

@@ -56,8 +56,7 @@ def _make_learner(config: Config, policy: GaussianPolicy) -> PPO | TRPO | CPO:
     settings = config.baseline
     if config.algorithm == "cpo":
         return CPO(policy, settings)
-    if config.algorithm == "trpo_lagrangian":
-        return TRPO(policy, settings, Penalty(settings))
-    return PPO(
-        policy, settings, Penalty(settings) if config.algorithm == "ppo_lagrangian" else None
-    )
+    if config.algorithm == "ppo":
+        return PPO(policy, settings, penalty=None)
+    learner = TRPO if config.algorithm == "trpo_lagrangian" else PPO
+    return learner(policy, settings, Penalty(settings))

@@ -14,7 +14,7 @@ from la_mbda.baselines.constraint import Constraint
 from la_mbda.baselines.rollouts import Fragment, play_epoch
 from la_mbda.config import Config
 from la_mbda.environments import make_environment
-from la_mbda.episodes import evaluate
+from la_mbda.episodes import evaluation_of_run
 from la_mbda.randomness import derive_seed
 from la_mbda.recorder import Recorder
 from la_mbda.run_folder import RunFolder
@@ -140,14 +140,11 @@ class BaselineTrainer:
     def _evaluate(self) -> None:
         """Evaluates the policy's means, in environments of its own, from seeds of its own."""
         progress = self._progress
-        seeds = [
-            derive_seed(self._config.seed, "evaluation", progress.evaluations, i)
-            for i in range(len(self._evaluation_envs))
-        ]
         with self._recorder.stage("evaluating"):
-            played = evaluate(self._evaluation_envs, self._agent, seeds)
+            progress.evaluation = evaluation_of_run(
+                self._evaluation_envs, self._agent, progress.evaluations
+            )
         progress.evaluations += 1
-        progress.evaluation = played.summary()
         self._recorder.log("evaluations", progress.env_steps, progress.evaluation)
 
     def _score(self) -> dict:
