@@ -4,7 +4,6 @@ One figure per preset, one row per task: the median over seeds with 5-95 %, each
 line, and the numbers drawn as CSV beside it.
 """
 
-import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,34 +17,14 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from la_mbda import config
 from plotting.aggregate import band, cost_regret
+from plotting.drawing import BUDGET_COLOUR, COLOURS, STYLE, Outcome, save
 from plotting.results import COMPARABLE, METRICS, Estimate, Run, Scores
 from plotting.tables import NOT_COMPARABLE
 
-# One colour per algorithm in every figure. Chosen for their least distance (CIELAB) from one
-# another and from the budget's red, as seen with each form of colour blindness.
-COLOURS = {
-    "lambda": "#0072B2",
-    "unsafe_lambda": "#E69F00",
-    "greedy_lambda": "#56B4E9",
-    "cem_mpc": "#882255",
-    "ppo": "#000000",
-    "ppo_lagrangian": "#949494",
-    "trpo_lagrangian": "#8C564B",
-    "cpo": "#DDCC77",
-}
-BUDGET_COLOUR = "#D00000"
 TITLES = {
     "return": "Return Ĵ\nper episode",
     "cost_return": "Cost return Ĵ$_c$\nper episode",
     "cost_regret": "Cost regret ρ$_c$\nper environment step",
-}
-STYLE = {
-    "font.size": 8,
-    "axes.titlesize": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.6,
-    "legend.frameon": False,
 }
 MOST_POINTS = 400
 SHIPPED_DASHES = (0, (4, 1, 1, 1))
@@ -70,28 +49,16 @@ def curve(run: Run, metric: str, constraint: int) -> tuple[np.ndarray, np.ndarra
     return series.env_steps[chosen], values[chosen]
 
 
-def draw_curves(
-    runs: Sequence[Run], published: dict[str, Scores], folder: Path
-) -> tuple[list[Path], list[str]]:
-    """Draws a figure per preset into a folder.
-
-    Returns:
-        The figures' paths, and notes on what a reader could misread.
-    """
-    paths, notes = [], []
+def draw_curves(runs: Sequence[Run], published: dict[str, Scores], folder: Path) -> Outcome:
+    """Draws a figure per preset into a folder."""
+    outcome = Outcome()
     drawable = [run for run in runs if run.evaluations is not None or run.episodes is not None]
     for preset in dict.fromkeys(run.preset for run in drawable):
-        path = folder / f"learning_curves_{preset}.png"
         found = [run for run in drawable if run.preset == preset]
         with mpl.rc_context(STYLE):
-            figure, records = _figure(found, published, notes)
-            figure.savefig(path, dpi=200)
-        with path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(records[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(records)
-        paths.append(path)
-    return paths, notes
+            figure, records = _figure(found, published, outcome.notes)
+            outcome.files.append(save(figure, folder, f"learning_curves_{preset}", records))
+    return outcome
 
 
 def _figure(

@@ -1,7 +1,8 @@
 """Draws every figure and table of a results folder: `python plotting/figures.py results/`.
 
 Reads the runs below the folder, the shipped runs and the paper's scores; writes RESULTS/figures
-and RESULTS/tables; prints Table 3. What cannot be read is named and the rest is still drawn.
+and RESULTS/tables; prints Table 3. What cannot be read or drawn is named and the rest is still
+drawn; the exit status is then 2, and 0 with `--partial`. It is 1 where nothing could be done.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from pathlib import Path
 from la_mbda.config import SG6_TASKS
 from plotting.comparison import comparison
 from plotting.curves import draw_curves
+from plotting.drawing import Outcome
 from plotting.results import COMPARABLE, Results, Run, Scores, read_published, read_results
 from plotting.table1 import table1
 from plotting.tables import (
@@ -30,16 +32,18 @@ def main(argv: Sequence[str]) -> int:
     """Draws, prints, and returns the exit status."""
     parser = argparse.ArgumentParser(prog="figures.py", description=__doc__.split("\n")[0])
     parser.add_argument("results", type=Path, help="folder that --results named when training")
-    folder = parser.parse_args(argv).results
+    parser.add_argument("--partial", action="store_true", help="exit with 0 if things are missing")
+    arguments = parser.parse_args(argv)
+    folder = arguments.results
     try:
         results, published = read_results(folder), read_published()
     except ValueError as error:
         return fail(str(error))
     try:
-        make_all(folder, results, published)
+        missing = make_all(folder, results, published)
     except OSError as error:
         return fail(f"cannot write to {folder} ({error})")
-    return 0
+    return 2 if missing and not arguments.partial else 0
 
 
 def fail(message: str) -> int:
@@ -48,8 +52,11 @@ def fail(message: str) -> int:
     return 1
 
 
-def make_all(folder: Path, results: Results, published: dict[str, Scores]) -> None:
+def make_all(folder: Path, results: Results, published: dict[str, Scores]) -> list[str]:
     """Writes all figures and tables, prints Table 3 and what is missing.
+
+    Returns:
+        What could not be read or drawn.
 
     Raises:
         OSError: the folder cannot be written to.
@@ -72,10 +79,12 @@ def make_all(folder: Path, results: Results, published: dict[str, Scores]) -> No
             notes.append(f"{scale_of(runs)}: no SG6 task is finished, hence no Table 3 of it")
     for table in (*tables, *third):
         table.write(folder / "tables")
-    figures, remarks = draw_curves(results.runs, published, folder / "figures")
+    drawn = Outcome(notes=notes)
+    drawn.add(draw_curves(results.runs, published, folder / "figures"))
     for table in third:
         print(f"\n{table.markdown()}", end="")
-    print_end(folder, results.runs, figures, [*tables, *third], notes + remarks)
+    print_end(folder, results.runs, drawn, [*tables, *third])
+    return [*results.warnings, *drawn.missing]
 
 
 def finished_groups(runs: Sequence[Run]) -> Iterator[list[Run]]:
@@ -85,13 +94,13 @@ def finished_groups(runs: Sequence[Run]) -> Iterator[list[Run]]:
         yield [run for run in finished if (run.preset, run.shipped) == key]
 
 
-def print_end(
-    folder: Path, runs: Sequence[Run], figures: list[Path], tables: list[Table], notes: list[str]
-) -> None:
+def print_end(folder: Path, runs: Sequence[Run], drawn: Outcome, tables: list[Table]) -> None:
     """What was read, what was written, and what to run where something is missing."""
     print()
-    for note in notes:
+    for note in drawn.notes:
         print(f"note: {note}")
+    for missing in drawn.missing:
+        print(f"missing: {missing}")
     own = [run for run in runs if not run.shipped]
     finished = sum(run.score is not None for run in own)
     if not own:
@@ -99,7 +108,7 @@ def print_end(
     elif not any(run.preset in COMPARABLE for run in own):
         print(f"no runs at the paper's scale; to make them: {HOW_TO_TRAIN} --preset paper")
     print(f"{len(own)} runs read, {finished} finished; {len(runs) - len(own)} shipped runs beside")
-    for path in figures:
+    for path in drawn.files:
         print(f"figure: {path}")
     print(f"tables: {folder / 'tables'} ({len(tables)}, each as .md, .tex and .csv)")
 

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from plotting.curves import COLOURS, STYLE
+from plotting.drawing import COLOURS, STYLE
 
 REAL = "real"
 COLUMNS = 8

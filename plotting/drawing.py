@@ -1,0 +1,65 @@
+"""What all figures share: colours, style, and how a figure and its numbers are saved."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+# One colour per algorithm in every figure. Chosen for their least distance (CIELAB) from one
+# another and from the budget's red, as seen with each form of colour blindness.
+COLOURS = {
+    "lambda": "#0072B2",
+    "unsafe_lambda": "#E69F00",
+    "greedy_lambda": "#56B4E9",
+    "cem_mpc": "#882255",
+    "ppo": "#000000",
+    "ppo_lagrangian": "#949494",
+    "trpo_lagrangian": "#8C564B",
+    "cpo": "#DDCC77",
+}
+BUDGET_COLOUR = "#D00000"
+STYLE = {
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "legend.frameon": False,
+}
+
+
+@dataclass
+class Outcome:
+    """What drawing a figure or table came to."""
+
+    files: list[Path] = field(default_factory=list)
+    """Figures written, as PNG; a PDF and a CSV lie beside each."""
+    notes: list[str] = field(default_factory=list)
+    """What a reader could misread."""
+    missing: list[str] = field(default_factory=list)
+    """What could not be drawn, each with the command that makes its data."""
+
+    def add(self, other: "Outcome") -> None:
+        """Takes over what another outcome holds."""
+        self.files += other.files
+        self.notes += other.notes
+        self.missing += other.missing
+
+
+def save(figure: Figure, folder: Path, name: str, records: Sequence[dict]) -> Path:
+    """Saves a figure as PNG and PDF, and the numbers drawn, one record a line, as CSV.
+
+    Returns:
+        The path of the PNG.
+    """
+    path = folder / f"{name}.png"
+    figure.savefig(path, dpi=200)
+    # No date inside: the same numbers give the same file.
+    figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
+    with path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(records[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)
+    return path
