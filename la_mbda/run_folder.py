@@ -100,6 +100,7 @@ class RunFolder:
     def __init__(self, path: Path, config: Config):
         self.path = path
         check_config(path, config)
+        self._config = config
         config_path = path / "config.json"
         try:
             self.replay.mkdir(parents=True, exist_ok=True)
@@ -145,11 +146,19 @@ class RunFolder:
         path = self.path / "score.json"
         return read_score(path) if path.exists() else None
 
-    def finish(self, score: dict, seconds: dict[str, float]) -> None:
-        """Records how long each stage took, then the score that marks the run as finished."""
+    def finish(self, score: dict, seconds: dict[str, float]) -> dict:
+        """Records how long each stage took, then the score that marks the run as finished.
+
+        Returns:
+            The score with the run that it is of.
+        """
         run = self.path / "run.json"
         write_json(run, read_json(run) | {"seconds": seconds})
+        config = self._config
+        who = {"task": config.task, "algorithm": config.algorithm, "seed": config.seed}
+        score = who | {"preset": config.preset} | score
         write_json(self.path / "score.json", score)
+        return score
 
     def _stream(self, name: str) -> Path:
         return self.path / f"{name}.jsonl"

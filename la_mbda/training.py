@@ -193,19 +193,14 @@ class Trainer:
 
     def _score(self) -> dict:
         """Ĵ and Ĵ_c of the evaluation at the budget; ρ_c over every training step."""
-        progress, config = self._progress, self._config
+        progress = self._progress
         score = {
-            "task": config.task,
-            "algorithm": config.algorithm,
-            "seed": config.seed,
-            "preset": config.preset,
             "env_steps": progress.env_steps,
             "return": progress.evaluation["return"],
             "cost_return": progress.evaluation["cost_return"],
             "cost_regret": plain(np.array(progress.costs) / max(progress.env_steps, 1)),
         }
-        self._folder.finish(score, progress.seconds)
-        return score
+        return self._folder.finish(score, progress.seconds)
 
     def _checkpoint(self) -> None:
         progress = self._progress

@@ -11,7 +11,7 @@ from pathlib import Path
 import gymnasium
 import numpy as np
 import pytest
-from test_survive import StopAt
+from test_survive import check_stops
 from test_training import STREAMS, lines
 from toy import BEST_ACTION, ToyEnv
 
@@ -19,8 +19,8 @@ from la_mbda.baselines import rollouts
 from la_mbda.baselines.training import BaselineTrainer
 from la_mbda.config import BASELINES
 from la_mbda.presets import make_config
-from la_mbda.run_folder import RunFolder, run_path
-from la_mbda.runs import load_agent, train
+from la_mbda.run_folder import run_path
+from la_mbda.runs import train
 from la_mbda.scores import collect_scores
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -128,19 +128,7 @@ def test_the_number_of_processes_changes_nothing(tmp_path, monkeypatch):
 
 def test_stopped_between_any_two_epochs_it_goes_on(tmp_path, in_process):
     config = toy_config("trpo_lagrangian", env_steps=8_000, evaluate_every=3_000)
-    expected = train(config, tmp_path / "whole")
-    path = run_path(tmp_path / "stopped", config)
-    for epochs in (1, 3):
-        trainer = BaselineTrainer(config, RunFolder(path, config))
-        trainer._stop = StopAt(epochs)
-        with pytest.raises(KeyboardInterrupt):
-            trainer.run()
-    assert train(config, tmp_path / "stopped") == expected
-    whole = run_path(tmp_path / "whole", config)
-    for stream in STREAMS:
-        assert lines(path, stream) == lines(whole, stream)
-    pairs = zip(load_agent(path).variables, load_agent(whole).variables, strict=True)
-    assert all(np.array_equal(mine, yours) for mine, yours in pairs)
+    check_stops(BaselineTrainer, config, tmp_path, moments=(1, 3))
 
 
 def test_killed_it_goes_on(finished, tmp_path):

@@ -45,21 +45,26 @@ class StopAt:
         pass
 
 
-def test_stopped_between_any_two_updates_or_episodes_it_goes_on(tmp_path):
-    config = tiny_config(**LOOP)
+def check_stops(trainer, config, tmp_path, moments):
+    """A run stopped at each of the moments in turn ends as one that was never stopped."""
     expected = train(config, tmp_path / "whole")
     path = run_path(tmp_path / "stopped", config)
-    for moment in (2, 5, 4, 1, 7):  # In the random start, the pre-training, among updates …
-        trainer = Trainer(config, RunFolder(path, config))
-        trainer._stop = StopAt(moment)
+    for moment in moments:
+        stopped = trainer(config, RunFolder(path, config))
+        stopped._stop = StopAt(moment)
         with pytest.raises(KeyboardInterrupt):
-            trainer.run()
+            stopped.run()
     assert train(config, tmp_path / "stopped") == expected
     whole = run_path(tmp_path / "whole", config)
     for stream in STREAMS:
         assert lines(path, stream) == lines(whole, stream)
     pairs = zip(load_agent(path).variables, load_agent(whole).variables, strict=True)
     assert all(np.array_equal(one, other) for one, other in pairs)
+
+
+def test_stopped_between_any_two_updates_or_episodes_it_goes_on(tmp_path):
+    # In the random start, the pre-training, among updates …
+    check_stops(Trainer, tiny_config(**LOOP), tmp_path, moments=(2, 5, 4, 1, 7))
 
 
 @pytest.mark.parametrize("script", ["train.py", "sg6.py"])

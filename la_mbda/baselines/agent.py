@@ -40,7 +40,7 @@ class BaselineAgent(tf.Module):
         """
         if explore:
             raise ValueError("explore is True: play_epoch explores")
-        return np.clip(self.policy.numpy().mean(observations), -1.0, 1.0), state
+        return np.clip(self.policy.mean(tf.constant(observations)).numpy(), -1.0, 1.0), state
 
     def update(self, fragments: Sequence[Fragment], constraint: Constraint) -> dict[str, float]:
         """Learns from an epoch: the policy first, then the values; returns metrics."""

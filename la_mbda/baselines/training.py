@@ -149,13 +149,9 @@ class BaselineTrainer:
 
     def _score(self) -> dict:
         """Ĵ and Ĵ_c of the last epochs' training episodes (Ray et al. 2019); ρ_c of all steps."""
-        progress, config = self._progress, self._config
+        progress = self._progress
         returned, cost = np.mean([pair for epoch in progress.recent for pair in epoch], 0)
         score = {
-            "task": config.task,
-            "algorithm": config.algorithm,
-            "seed": config.seed,
-            "preset": config.preset,
             "env_steps": progress.env_steps,
             "return": float(returned),
             "cost_return": float(cost),
@@ -163,8 +159,7 @@ class BaselineTrainer:
             "evaluation_return": progress.evaluation["return"],
             "evaluation_cost_return": progress.evaluation["cost_return"],
         }
-        self._folder.finish(score, progress.seconds)
-        return score
+        return self._folder.finish(score, progress.seconds)
 
     def _checkpoint(self) -> None:
         progress = self._progress
