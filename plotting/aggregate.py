@@ -61,6 +61,24 @@ def cost_regret(env_steps: np.ndarray, costs: np.ndarray) -> np.ndarray:
     return np.cumsum(costs) / env_steps
 
 
+def epoch_means(
+    env_steps: np.ndarray, values: np.ndarray, epoch_steps: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The mean over the episodes that ended in each epoch, and the last of their steps.
+
+    Args:
+        env_steps: at the end of each episode, increasing `[n]`.
+        values: of the episodes `[n]`.
+        epoch_steps: environment steps of an epoch.
+
+    Returns:
+        Both `[epochs]`; epochs in which no episode ended are left out.
+    """
+    epochs = np.ceil(env_steps / epoch_steps)
+    _, starts, counts = np.unique(epochs, return_index=True, return_counts=True)
+    return env_steps[starts + counts - 1], np.add.reduceat(values, starts) / counts
+
+
 def score_estimates(runs: Sequence[Run], constraint: int = 0) -> Scores:
     """Medians over the seeds of finished runs; callers pass runs of one preset only."""
     groups: dict[tuple[str, str], list] = {}
@@ -95,6 +113,20 @@ def normalise(
         "cost_return": excess / max(1e-6, ppo["cost_return"].value - cost_budget),
         "cost_regret": score["cost_regret"].value / regret if regret > 0 else None,
     }
+
+
+def normalise_spread(
+    score: dict[str, Estimate], ppo: dict[str, Estimate]
+) -> dict[str, Estimate | None]:
+    """A score and the ends of its spread, each normalised as `normalise` does."""
+    parts = []
+    for end in Estimate._fields:
+        values = {metric: getattr(score[metric], end) for metric in METRICS}
+        known = None not in values.values()
+        estimates = {metric: Estimate(value) for metric, value in values.items()}
+        parts.append(normalise(estimates, ppo) if known else dict.fromkeys(METRICS))
+    columns = {metric: [part[metric] for part in parts] for metric in METRICS}
+    return {m: None if column[0] is None else Estimate(*column) for m, column in columns.items()}
 
 
 def mean(values: Sequence[float | None]) -> float | None:

@@ -1,13 +1,11 @@
-"""Learning curves (Figure 6): return, cost return and cost regret against environment steps.
+"""Learning curves: return, cost return and cost regret against environment steps, as a grid.
 
-One figure per preset, one row per task: the median over seeds with 5-95 %, each seed as a thin
-line, and the numbers drawn as CSV beside it.
+One row per task: the median over seeds with 5-95 %, each seed as a thin line, the cost budget and,
+at the paper's scale, its scores.
 """
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,8 +14,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from la_mbda import config
-from plotting.aggregate import band, cost_regret
-from plotting.drawing import BUDGET_COLOUR, COLOURS, STYLE, Outcome, save
+from plotting.aggregate import band, cost_regret, epoch_means
+from plotting.drawing import BUDGET_COLOUR, COLOURS
 from plotting.results import COMPARABLE, METRICS, Estimate, Run, Scores
 from plotting.tables import NOT_COMPARABLE
 
@@ -33,37 +31,36 @@ SHIPPED_DASHES = (0, (4, 1, 1, 1))
 def curve(run: Run, metric: str, constraint: int) -> tuple[np.ndarray, np.ndarray] | None:
     """Environment steps `[n]` and values `[n]` of a run, at most `MOST_POINTS` evenly chosen.
 
-    Ĵ and Ĵ_c are those of evaluations; ρ_c counts every training episode.
+    Ĵ and Ĵ_c are those of evaluations, for a baseline the means over each epoch's training episodes
+    (the protocol of Ray et al. 2019); ρ_c counts every training episode.
     """
-    series = run.episodes if metric == "cost_regret" else run.evaluations
+    by_epoch = run.epoch_steps is not None and metric != "cost_regret"
+    series = run.episodes if by_epoch or metric == "cost_regret" else run.evaluations
     if series is None or (metric != "return" and constraint >= series.cost_returns.shape[1]):
         return None
-    values = series.returns
-    if metric != "return":
-        values = series.cost_returns[:, constraint]
+    steps = series.env_steps
+    values = series.returns if metric == "return" else series.cost_returns[:, constraint]
     if metric == "cost_regret":
-        values = cost_regret(series.env_steps, values)
+        values = cost_regret(steps, values)
+    if by_epoch:
+        steps, values = epoch_means(steps, values, run.epoch_steps)
     chosen = np.arange(len(values))
     if len(values) > MOST_POINTS:
         chosen = np.linspace(0, len(values) - 1, MOST_POINTS).round().astype(int)
-    return series.env_steps[chosen], values[chosen]
+    return steps[chosen], values[chosen]
 
 
-def draw_curves(runs: Sequence[Run], published: dict[str, Scores], folder: Path) -> Outcome:
-    """Draws a figure per preset into a folder."""
-    outcome = Outcome()
-    drawable = [run for run in runs if run.evaluations is not None or run.episodes is not None]
-    for preset in dict.fromkeys(run.preset for run in drawable):
-        found = [run for run in drawable if run.preset == preset]
-        with mpl.rc_context(STYLE):
-            figure, records = _figure(found, published, outcome.notes)
-            outcome.files.append(save(figure, folder, f"learning_curves_{preset}", records))
-    return outcome
-
-
-def _figure(
-    runs: list[Run], published: dict[str, Scores], notes: list[str]
+def draw_grid(
+    runs: list[Run], published: dict[str, Scores], title: str, notes: list[str]
 ) -> tuple[Figure, list[dict]]:
+    """Draws the curves of runs of one preset.
+
+    Args:
+        notes: takes up what a reader could misread.
+
+    Returns:
+        The figure, and the numbers drawn, one record per point.
+    """
     rows = list(_rows(runs))
     figure = Figure(figsize=(7.4, 1.45 + 1.3 * len(rows)), layout="constrained")
     grid = figure.subplots(len(rows), len(METRICS), squeeze=False)
@@ -84,7 +81,7 @@ def _figure(
         ax.set_title(TITLES[metric])
     for ax in grid[-1]:
         ax.set_xlabel("environment steps")
-    figure.suptitle(_title(runs), fontsize=9.5)
+    figure.suptitle(_title(title, runs), fontsize=9.5)
     figure.legend(entries.values(), entries, loc="outside lower center", ncols=4)
     return figure, records
 
@@ -249,13 +246,17 @@ def _dress(ax: Axes, runs: list[Run], metric: str) -> None:
     ax.grid(alpha=0.25, linewidth=0.5)
     ax.margins(y=0.08)
     highest = ax.dataLim.y1
+    if metric == "cost_regret":  # That of the first few episodes is chance, and may be far above.
+        points = [np.array(line.get_xydata()) for line in ax.lines]
+        settled = [p[p[:, 0] > 0.03 * max(ends), 1] if len(p) > 2 else p[:, 1] for p in points]
+        highest = max(map(np.max, filter(len, settled)), default=highest)
     if metric != "return" and np.isfinite(highest) and highest > 0:
         ax.set_ylim(-0.03 * highest, 1.08 * highest)
 
 
-def _title(runs: list[Run]) -> str:
+def _title(title: str, runs: list[Run]) -> str:
     preset = runs[0].preset
     if all(run.comparable for run in runs):
-        return f"Learning curves, {preset} preset"
+        return f"{title}, {preset} preset"
     changed = " with changed settings" if any(run.changed for run in runs) else ""
-    return f"Learning curves, {preset} preset{changed}\n(reduced scale, {NOT_COMPARABLE})"
+    return f"{title}, {preset} preset{changed}\n(reduced scale, {NOT_COMPARABLE})"

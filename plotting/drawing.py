@@ -7,6 +7,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from la_mbda import config
+
 # One colour per algorithm in every figure. Chosen for their least distance (CIELAB) from one
 # another and from the budget's red, as seen with each form of colour blindness.
 COLOURS = {
@@ -63,3 +65,30 @@ def save(figure: Figure, folder: Path, name: str, records: Sequence[dict]) -> Pa
         writer.writeheader()
         writer.writerows(records)
     return path
+
+
+def how_to_train(results: Path, preset: str | None, lacking: Sequence[tuple[str, str]]) -> str:
+    """What lacks, and the command that makes it.
+
+    Args:
+        preset: None for the default of the command.
+        lacking: algorithms and tasks.
+    """
+    algorithms = dict.fromkeys(algorithm for algorithm, _ in lacking)
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for algorithm in algorithms:
+        groups.setdefault(tuple(t for a, t in lacking if a == algorithm), []).append(algorithm)
+    names = [
+        f"{' and '.join(config.ALGORITHMS[a] for a in found)} on {_listed(tasks)}"
+        for tasks, found in groups.items()
+    ]
+    tasks = [task for task in config.TASKS if any(task == cell[1] for cell in lacking)]
+    command = f"bash experiments/run_sg6.sh --results {results}"
+    command += f" --preset {preset}" if preset else ""
+    command += f" --algorithms {','.join(algorithms)}"
+    command += f" --tasks {','.join(tasks)}" if tuple(tasks) != config.SG6_TASKS else ""
+    return f"no runs of {'; '.join(names)}. To make them: {command}"
+
+
+def _listed(tasks: Sequence[str]) -> str:
+    return "any SG6 task" if tuple(tasks) == config.SG6_TASKS else ", ".join(tasks)

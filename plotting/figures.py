@@ -7,17 +7,20 @@ drawn; the exit status is then 2, and 0 with `--partial`. It is 1 where nothing 
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from la_mbda.config import SG6_TASKS
+from plotting.bars import draw_bars
 from plotting.comparison import comparison
-from plotting.curves import draw_curves
+from plotting.curve_figures import draw_curve_figures
 from plotting.drawing import Outcome
+from plotting.efficiency import draw_efficiency
 from plotting.results import COMPARABLE, Results, Run, Scores, read_published, read_results
 from plotting.table1 import table1
 from plotting.tables import (
     Table,
+    finished_groups,
     scale_of,
     table2_ours,
     table2_published,
@@ -80,18 +83,12 @@ def make_all(folder: Path, results: Results, published: dict[str, Scores]) -> li
     for table in (*tables, *third):
         table.write(folder / "tables")
     drawn = Outcome(notes=notes)
-    drawn.add(draw_curves(results.runs, published, folder / "figures"))
+    for draw in (draw_bars, draw_curve_figures, draw_efficiency):
+        drawn.add(draw(results.runs, published, folder / "figures"))
     for table in third:
         print(f"\n{table.markdown()}", end="")
     print_end(folder, results.runs, drawn, [*tables, *third])
     return [*results.warnings, *drawn.missing]
-
-
-def finished_groups(runs: Sequence[Run]) -> Iterator[list[Run]]:
-    """Finished runs that belong in one table: of one preset, trained here or shipped."""
-    finished = [run for run in runs if run.score is not None]
-    for key in dict.fromkeys((run.preset, run.shipped) for run in finished):
-        yield [run for run in finished if (run.preset, run.shipped) == key]
 
 
 def print_end(folder: Path, runs: Sequence[Run], drawn: Outcome, tables: list[Table]) -> None:

@@ -61,6 +61,8 @@ class Run:
     """Budget d of each constraint: cost per episode. Empty where unknown."""
     episode_steps: float
     """Environment steps of an episode."""
+    epoch_steps: float | None
+    """Environment steps of a baseline's epoch; None for algorithms that learn without epochs."""
     changed: tuple[str, ...]
     """Settings that differ from the preset's, as `name=value`."""
     evaluations: Series | None
@@ -165,6 +167,7 @@ def _read_run(path: Path, shipped: bool, warnings: list[str]) -> Run | None:
         shipped=shipped,
         cost_budgets=_setting(settings, "lagrangian", "cost_budget", protocol),
         episode_steps=_setting(settings, "training", "episode_steps", (PAPER_EPISODE_STEPS,))[0],
+        epoch_steps=_epoch_steps(settings, preset, algorithm, task),
         changed=_changed(preset, task, algorithm, settings),
         evaluations=evaluations,
         episodes=episodes,
@@ -231,6 +234,13 @@ def _setting(settings: dict, group: str, name: str, default: tuple) -> tuple[flo
         return numbers(settings[group], name)
     except (AttributeError, KeyError, TypeError, ValueError):
         return default
+
+
+def _epoch_steps(settings: dict, preset: str, algorithm: str, task: str) -> float | None:
+    if algorithm not in config.BASELINES:
+        return None
+    standard = make_config(preset, task, algorithm).baseline.epoch_steps
+    return _setting(settings, "baseline", "epoch_steps", (standard,))[0]
 
 
 def _changed(preset: str, task: str, algorithm: str, settings: dict) -> tuple[str, ...]:

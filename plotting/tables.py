@@ -5,7 +5,7 @@ A table is text cells for people and, beside them, records with the unrounded nu
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -106,7 +106,7 @@ def table2_ours(runs: Sequence[Run]) -> Table:
 
 def table3_published(published: dict[str, Scores]) -> Table:
     """The paper's Table 3, to every printed digit."""
-    divisors = {task: _published_divisor(task, published) for task in config.SG6_TASKS}
+    divisors = {task: published_divisor(task, published) for task in config.SG6_TASKS}
     scores = published["short"] | published["paper"]
     notes = (
         "Each cell: J̄, J̄_c, ρ̄_c (Appendix H), normalised by PPO after 1M/2M env steps.",
@@ -156,7 +156,14 @@ def find_divisor(task: str, runs: Sequence[Run], published: dict[str, Scores]) -
             owner = "the shipped" if shipped else "our own"
             source = f"{owner} PPO (paper preset, {_seeds(len(found))})"
             return Divisor(score_estimates(found)[task, "ppo"], source)
-    return _published_divisor(task, published)
+    return published_divisor(task, published)
+
+
+def finished_groups(runs: Sequence[Run]) -> Iterator[list[Run]]:
+    """Finished runs that belong in one table: of one preset, trained here or shipped."""
+    finished = [run for run in runs if run.score is not None]
+    for key in dict.fromkeys((run.preset, run.shipped) for run in finished):
+        yield [run for run in finished if (run.preset, run.shipped) == key]
 
 
 def scale_of(runs: Sequence[Run]) -> str:
@@ -278,7 +285,8 @@ def _divisor_notes(divisors: dict[str, Divisor]) -> tuple[str, ...]:
     return notes
 
 
-def _published_divisor(task: str, published: dict[str, Scores]) -> Divisor:
+def published_divisor(task: str, published: dict[str, Scores]) -> Divisor:
+    """The published PPO after the short run."""
     return Divisor(published["short"][task, "ppo"], "the published PPO (short: 1M/2M env steps)")
 
 

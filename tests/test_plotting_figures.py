@@ -13,7 +13,8 @@ from test_plotting_reading import STEPS, write_lines, write_run
 from la_mbda import config
 from plotting import curves
 from plotting.aggregate import band, cost_regret
-from plotting.curves import curve, draw_curves
+from plotting.curve_figures import draw_curve_figures
+from plotting.curves import curve
 from plotting.drawing import BUDGET_COLOUR, COLOURS
 from plotting.figures import make_all
 from plotting.results import read_published, read_results
@@ -24,7 +25,7 @@ COMMAND = Path(__file__).resolve().parents[1] / "plotting" / "figures.py"
 def drawn(tmp_path, shipped="none"):
     """Draws the curves of the runs below a folder; returns paths, notes and the CSV's records."""
     runs = read_results(tmp_path, shipped=tmp_path / shipped).runs
-    outcome = draw_curves(runs, read_published(), tmp_path)
+    outcome = draw_curve_figures(runs, read_published(), tmp_path)
     paths, notes = outcome.files, outcome.notes
     records = []
     for path in paths:
@@ -72,7 +73,7 @@ def test_the_numbers_drawn_are_those_of_the_run(tmp_path):
     for seed in range(3):
         write_run(tmp_path, seed=seed)
     paths, notes, records = drawn(tmp_path)
-    assert [path.name for path in paths] == ["learning_curves_quick.png"]
+    assert [path.name for path in paths] == ["figure_6_quick.png"]
     assert notes == []
     assert line(records, "return", "2") == [(s, i + 2) for i, s in enumerate(STEPS)]
     assert line(records, "return", "median") == [(s, i + 1) for i, s in enumerate(STEPS)]
@@ -224,7 +225,7 @@ def test_the_command_draws_what_it_can_and_names_the_rest(tmp_path):
     assert len(warnings) == 1
     assert "results/quick/lambda/PointGoal1/seed_1/score.json" in warnings[0]
     assert "7 runs read, 6 finished" in done.stdout
-    assert (results / "figures/learning_curves_quick.png").stat().st_size > 10_000
+    assert (results / "figures/figure_6_quick.png").stat().st_size > 10_000
     names = {path.stem for path in (results / "tables").glob("*.md")}
     tables = {"table1", "table2_published", "table2_published_long", "table3_published"}
     assert tables | {"table2_ours_quick", "table3_ours_quick"} <= names
@@ -233,12 +234,18 @@ def test_the_command_draws_what_it_can_and_names_the_rest(tmp_path):
 
 
 def test_a_folder_without_runs_still_has_the_published_tables(tmp_path, capsys):
-    make_all(tmp_path, read_results(tmp_path, shipped=tmp_path / "none"), read_published())
+    results = read_results(tmp_path, shipped=tmp_path / "none")
+    missing = make_all(tmp_path, results, read_published())
     printed = capsys.readouterr().out
     assert "Table 3, published" in printed
-    assert "ours" not in printed
+    assert "ours:" not in printed.replace("figures 1 and 4, ours:", "").replace("7, ours:", "")
     assert f"{tmp_path} holds no runs; to make them: bash experiments/run_sg6.sh" in printed
-    assert not list((tmp_path / "figures").iterdir())
+    drawn = {path.name for path in (tmp_path / "figures").glob("*.png")}
+    assert drawn == {f"figure_{number}_published.png" for number in (1, 4, 7)}
+    for number in (5, 6, 9, 10, 11, 12):
+        (text,) = [text for text in missing if text.startswith(f"figure {number}: no runs of ")]
+        assert f"bash experiments/run_sg6.sh --results {tmp_path} --algorithms " in text
+        assert f"missing: {text}" in printed
 
 
 @pytest.mark.parametrize("name", ["nowhere", "file"])
