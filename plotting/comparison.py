@@ -6,7 +6,8 @@ import numpy as np
 
 from la_mbda import config
 from plotting.results import COMPARABLE, METRICS, Estimate, Run, Scores
-from plotting.tables import Table, seed_notes, show, slug_of
+from plotting.table import Table, show
+from plotting.tables import seed_notes, slug_of
 
 SYMBOLS = dict(zip(METRICS, ("Ĵ", "Ĵ_c", "ρ_c"), strict=True))
 

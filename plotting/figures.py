@@ -17,13 +17,15 @@ from plotting.curve_figures import draw_curve_figures
 from plotting.drawing import Outcome
 from plotting.efficiency import draw_efficiency
 from plotting.results import COMPARABLE, Results, Run, Scores, read_published, read_results
+from plotting.robust import robust_table
+from plotting.table import Table
 from plotting.table1 import table1
 from plotting.tables import (
-    Table,
     finished_groups,
     scale_of,
     table2_ours,
     table2_published,
+    table3_difference,
     table3_ours,
     table3_published,
 )
@@ -78,6 +80,9 @@ def make_all(folder: Path, results: Results, published: dict[str, Scores]) -> li
             tables.append(compared)
         if any(run.task in SG6_TASKS for run in runs):
             third.append(table3_ours(runs, results.runs, published))
+            difference = table3_difference(runs, results.runs, published)
+            third += [difference] if difference is not None else []
+            third.append(robust_table(runs, results.runs, published))
         else:
             notes.append(f"{scale_of(runs)}: no SG6 task is finished, hence no Table 3 of it")
     for table in (*tables, *third):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from la_mbda import config
 from la_mbda.config import Config
 from la_mbda.presets import make_config
-from plotting.tables import Table
+from plotting.table import Table
 
 
 class Entry(NamedTuple):

@@ -1,72 +1,23 @@
-"""Tables 2 and 3 of the paper, from its own scores and from ours.
+"""Tables 2 and 3 of the paper, from its own scores and from ours."""
 
-A table is text cells for people and, beside them, records with the unrounded numbers.
-"""
-
-import csv
-import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 from la_mbda import config
 from plotting.aggregate import mean, normalise, score_estimates
 from plotting.results import METRICS, PAPER_COST_BUDGET, Estimate, Run, Scores
+from plotting.table import Table, show
 
 AVERAGE = "SG6 average"
 PARTIAL_AVERAGE = "average, incomplete"
+WITHOUT_DOGGO = "without DoggoGoal1"
 NOT_COMPARABLE = "not comparable with the paper"
 TABLE3_ALGORITHMS = ("trpo_lagrangian", "ppo_lagrangian", "cpo", "lambda")
 _NAMES = config.ALGORITHMS
 
 
-@dataclass(frozen=True)
-class Table:
-    """Cells as text, row by row, under a title; notes follow; records hold the numbers."""
-
-    name: str
-    """Of its files, without suffix."""
-    title: str
-    columns: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-    notes: tuple[str, ...]
-    records: list[dict]
-
-    def markdown(self) -> str:
-        """The table with aligned columns, to be read as it is or rendered."""
-        lines = [self.columns, *self.rows]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
-        padded = [
-            "| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |"
-            for line in lines
-        ]
-        rule = "| " + " | ".join("-" * max(3, width) for width in widths) + " |"
-        body = "\n".join([padded[0], rule, *padded[1:]])
-        notes = "".join(f"\n- {note}" for note in self.notes)
-        return f"### {self.title}\n\n{body}\n" + (f"{notes}\n" if notes else "")
-
-    def latex(self) -> str:
-        """The table as a LaTeX `tabular`, notes and title as comments."""
-        lines = [f"% {self.title}", *(f"% {note}" for note in self.notes)]
-        lines += [rf"\begin{{tabular}}{{{'l' * len(self.columns)}}}", r"\hline"]
-        rows = [" & ".join(map(_latex, line)) + r" \\" for line in (self.columns, *self.rows)]
-        lines += [rows[0], r"\hline", *rows[1:], r"\hline", r"\end{tabular}"]
-        return "\n".join(lines) + "\n"
-
-    def csv(self) -> str:
-        """The unrounded numbers, one record a line."""
-        text = io.StringIO()
-        fields = list(self.records[0]) if self.records else []
-        writer = csv.DictWriter(text, fields, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.records)
-        return text.getvalue()
-
-    def write(self, folder: Path) -> None:
-        """Writes the table into a folder as Markdown, LaTeX and CSV."""
-        for suffix, text in (("md", self.markdown()), ("tex", self.latex()), ("csv", self.csv())):
-            (folder / f"{self.name}.{suffix}").write_text(text, encoding="utf-8")
+# Task → metric → normalised score, of one algorithm.
+Normalised = dict[str, dict[str, float | None]]
 
 
 class Divisor(NamedTuple):
@@ -112,8 +63,12 @@ def table3_published(published: dict[str, Scores]) -> Table:
         "Each cell: J̄, J̄_c, ρ̄_c (Appendix H), normalised by PPO after 1M/2M env steps.",
         "Scores: the authors' score files; LAMBDA from pixels, the baselines from vectors.",
     )
-    title = "Table 3, published"
-    return _table3("table3_published", title, scores, divisors, TABLE3_ALGORITHMS, notes)
+    columns = _normalised(scores, divisors, TABLE3_ALGORITHMS)
+    share = columns["lambda"]["DoggoGoal1"]["return"]
+    share /= sum(values["return"] for values in columns["lambda"].values())
+    notes += (f"DoggoGoal1 alone makes {share:.0%} of LAMBDA's average J̄.",)
+    sources = {task: divisor.source for task, divisor in divisors.items()}
+    return _table3("table3_published", "Table 3, published", columns, sources, notes)
 
 
 def table3_ours(
@@ -135,11 +90,49 @@ def table3_ours(
         named = [task for task in tasks if divisors[task].source == source]
         notes += (f"Normalised by {source}: {', '.join(named)}.",)
     notes += _divisor_notes(divisors)
+    columns = _normalised(scores, divisors, algorithms)
     others = sorted({task for task, _ in scores} - set(config.SG6_TASKS))
     if others:
         notes += (f"Not in SG6, hence in Table 2 only: {', '.join(others)}.",)
     title = f"Table 3, {scale_of(runs)}"
-    return _table3(f"table3_{slug_of(runs)}", title, scores, divisors, algorithms, notes)
+    named_by = {task: divisor.source for task, divisor in divisors.items()}
+    return _table3(f"table3_{slug_of(runs)}", title, columns, named_by, notes)
+
+
+def table3_difference(
+    runs: Sequence[Run], all_runs: Sequence[Run], published: dict[str, Scores]
+) -> Table | None:
+    """Table 3 of finished runs minus the published one, each normalised by its own PPO.
+
+    Args:
+        runs: all of one preset and one source.
+        all_runs: among which our own PPO at paper scale is looked for.
+
+    Returns:
+        None where no run is of the published budget with the preset's settings.
+    """
+    runs = [run for run in runs if run.preset == "paper" and run.comparable]
+    ours, theirs = score_estimates(runs), published["short"] | published["paper"]
+    both = [key for key in ours if key in theirs and key[1] != "ppo"]
+    if not both:
+        return None
+    columns: dict[str, Normalised] = {}
+    sources = {}
+    for task, algorithm in sorted(both, key=lambda key: config.SG6_TASKS.index(key[0])):
+        divisor, published_ppo = (
+            find_divisor(task, all_runs, published),
+            published_divisor(task, published),
+        )
+        mine = normalise(ours[task, algorithm], divisor.scores)
+        yours = normalise(theirs[task, algorithm], published_ppo.scores)
+        known = {m: None not in (mine[m], yours[m]) for m in METRICS}
+        column = {m: mine[m] - yours[m] if known[m] else None for m in METRICS}
+        columns.setdefault(algorithm, {})[task] = column
+        sources[task] = f"{divisor.source}; {published_ppo.source}"
+    notes = ("Each cell: ours − published, of J̄, J̄_c, ρ̄_c.", *seed_notes(runs))
+    columns = {a: columns[a] for a in _table3_order() if a in columns}
+    title = f"Table 3, ours minus published, {scale_of(runs)}"
+    return _table3(f"table3_difference_{slug_of(runs)}", title, columns, sources, notes)
 
 
 def find_divisor(task: str, runs: Sequence[Run], published: dict[str, Scores]) -> Divisor:
@@ -202,15 +195,6 @@ def seed_notes(runs: Sequence[Run]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def show(value: float | None) -> str:
-    """A normalised score as the paper prints it; n/a for None."""
-    if value is None:
-        return "n/a"
-    if value == 0:
-        return "0.0"
-    return f"{value:z.3f}" if abs(value) < 1e5 else f"{value:.3g}"
-
-
 def _table2(name: str, title: str, scores: Scores, notes: tuple[str, ...]) -> Table:
     algorithms = [a for a in _NAMES if any(a == key[1] for key in scores)]
     known = {task: i for i, task in enumerate(config.TASKS)}
@@ -231,31 +215,47 @@ def _table2(name: str, title: str, scores: Scores, notes: tuple[str, ...]) -> Ta
 def _table3(
     name: str,
     title: str,
-    scores: Scores,
-    divisors: dict[str, Divisor],
-    algorithms: Sequence[str],
+    columns: dict[str, Normalised],
+    sources: dict[str, str],
     notes: tuple[str, ...],
 ) -> Table:
+    """Args: columns of each algorithm by task; sources by task, whose PPO divides."""
     cells: dict[tuple[str, str], str] = {}
     records = []
-    needed = {(task, algorithm) for task in config.SG6_TASKS for algorithm in algorithms}
-    last = AVERAGE if needed <= scores.keys() else PARTIAL_AVERAGE
-    for algorithm in algorithms:
-        columns = {
+    tasks = [task for task in config.SG6_TASKS if any(task in c for c in columns.values())]
+    whole = all(len(column) == len(config.SG6_TASKS) for column in columns.values())
+    ends = [AVERAGE if whole else PARTIAL_AVERAGE]
+    if "DoggoGoal1" in tasks and len(tasks) > 1:
+        ends.append(WITHOUT_DOGGO)
+        notes += ("Without DoggoGoal1: PPO returns little there, so that its J̄ outweigh the rest.",)
+    for algorithm, column in columns.items():
+        notes += _average_notes(_NAMES[algorithm], column)
+        rest = {task: values for task, values in column.items() if task != "DoggoGoal1"}
+        averages = dict(zip(ends, (_average(column), _average(rest)), strict=False))
+        for task, values in (column | averages).items():
+            cells[task, algorithm] = ", ".join(show(values[metric]) for metric in METRICS)
+            for metric, value in values.items():
+                record = {"task": task, "algorithm": _NAMES[algorithm], "metric": metric}
+                records.append(record | {"value": value, "normalised_by": sources.get(task, "")})
+    rows = [(t, *(cells.get((t, a), "–") for a in columns)) for t in (*tasks, *ends)]
+    return Table(name, title, ("task", *(_NAMES[a] for a in columns)), rows, notes, records)
+
+
+def _normalised(
+    scores: Scores, divisors: dict[str, Divisor], algorithms: Sequence[str]
+) -> dict[str, Normalised]:
+    return {
+        algorithm: {
             task: normalise(scores[task, algorithm], divisor.scores)
             for task, divisor in divisors.items()
             if (task, algorithm) in scores
         }
-        average = {metric: mean([c[metric] for c in columns.values()]) for metric in METRICS}
-        notes += _average_notes(_NAMES[algorithm], columns)
-        for task, values in {**columns, last: average}.items():
-            cells[task, algorithm] = ", ".join(show(values[metric]) for metric in METRICS)
-            source = divisors[task].source if task in divisors else ""
-            for metric, value in values.items():
-                record = {"task": task, "algorithm": _NAMES[algorithm], "metric": metric}
-                records.append(record | {"value": value, "normalised_by": source})
-    rows = [(t, *(cells.get((t, a), "–") for a in algorithms)) for t in (*divisors, last)]
-    return Table(name, title, ("task", *(_NAMES[a] for a in algorithms)), rows, notes, records)
+        for algorithm in algorithms
+    }
+
+
+def _average(column: Normalised) -> dict[str, float | None]:
+    return {metric: mean([values[metric] for values in column.values()]) for metric in METRICS}
 
 
 def _average_notes(algorithm: str, columns: dict[str, dict[str, float | None]]) -> tuple[str, ...]:
@@ -297,10 +297,3 @@ def _table3_order() -> tuple[str, ...]:
 
 def _seeds(count: int) -> str:
     return f"{count} seed{'s' if count != 1 else ''}"
-
-
-def _latex(text: str) -> str:
-    """Plain text with LaTeX's special signs and our symbols written out."""
-    for sign in "&%$#_":
-        text = text.replace(sign, f"\\{sign}")
-    return text.replace("–", "--")

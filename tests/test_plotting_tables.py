@@ -13,12 +13,13 @@ from la_mbda import config
 from la_mbda.presets import make_config
 from plotting.aggregate import mean, median_with_spread, normalise
 from plotting.results import Estimate, read_published, read_results
+from plotting.table import show
 from plotting.table1 import table1
 from plotting.tables import (
     find_divisor,
-    show,
     table2_ours,
     table2_published,
+    table3_difference,
     table3_ours,
     table3_published,
 )
@@ -60,15 +61,24 @@ def test_table3_is_the_papers_to_every_digit():
         tuple(cell.strip() for cell in line.split("|"))
         for line in PAPER_TABLE3.strip().splitlines()
     ]
-    assert table.rows == expected
-    assert sum(len(cell.split(",")) for row in table.rows for cell in row[1:]) == 84
+    assert table.rows[:-1] == expected
+    assert sum(len(cell.split(",")) for row in table.rows[:-1] for cell in row[1:]) == 84
+
+
+def test_table3_without_doggo_by_hand():
+    table = table3_published(read_published())
+    lines = PAPER_TABLE3.strip().splitlines()[:5]
+    returns = [float(line.split("|")[4].split(",")[0]) for line in lines]
+    assert cell(table, "without DoggoGoal1", "LAMBDA") == "0.751, 0.0, 0.405"
+    assert sum(returns) / 5 == pytest.approx(0.751, abs=1e-3)
+    assert "DoggoGoal1 alone makes 59% of LAMBDA's average J̄." in table.notes
 
 
 def test_table3_as_latex_and_csv_hold_the_same_numbers():
     table = table3_published(read_published())
     assert r"DoggoGoal1 & -1.257, 0.227, 0.624 & " in table.latex()
     records = list(csv.DictReader(io.StringIO(table.csv())))
-    assert len(records) == 84
+    assert len(records) == 96
     found = [r for r in records if (r["task"], r["algorithm"]) == ("DoggoGoal1", "LAMBDA")]
     assert float(found[0]["value"]) == pytest.approx(5.86736 / 1.08649, rel=1e-12)
 
@@ -156,7 +166,7 @@ def test_our_table3_takes_medians_and_the_published_ppo_and_says_its_scale(tmp_p
     assert "not comparable with the paper" in table.title
     expected = f"{3 / 17.476:.3f}, {10 / (76.4389 - 25):.3f}, {0.01 / 0.0713641:.3f}"
     assert cell(table, "PointGoal1", "LAMBDA") == expected
-    assert table.rows[-1][0] == "SG6 average"
+    assert [row[0] for row in table.rows[-2:]] == ["SG6 average", "without DoggoGoal1"]
     notes = "\n".join(table.notes)
     assert "LAMBDA: 3 seeds, 8,000 env steps." in notes
     assert f"the published PPO (short: 1M/2M env steps): {', '.join(config.SG6_TASKS)}" in notes
@@ -216,3 +226,22 @@ def test_tasks_outside_sg6_are_in_table2_only(tmp_path):
     third = table3_ours(runs, runs, read_published())
     assert all(row[0] != "ObservablePointPush1" for row in third.rows)
     assert any("Table 2 only: ObservablePointPush1" in note for note in third.notes)
+
+
+def test_difference_from_the_published_table_by_hand(tmp_path):
+    write_run(tmp_path, algorithm="ppo", preset="paper", score=(20.0, 125.0, 0.1))
+    write_run(tmp_path, algorithm="cpo", preset="paper", score=(10.0, 75.0, 0.04))
+    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
+    table = table3_difference(runs, runs, read_published())
+    # Ours 10/20, 50/100 and 0.04/0.1; published 0.898, 0.302, 0.599.
+    assert cell(table, "PointGoal1", "CPO") == "-0.398, 0.198, -0.199"
+    assert table.columns == ("task", "CPO")
+
+
+def test_no_difference_at_other_scales(tmp_path):
+    write_run(tmp_path)
+    write_run(tmp_path, task="CarGoal1", preset="paper", env_steps=8_000)
+    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
+    for group in ("quick", "paper"):
+        found = [run for run in runs if run.preset == group]
+        assert table3_difference(found, runs, read_published()) is None
