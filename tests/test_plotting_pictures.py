@@ -1,0 +1,71 @@
+"""Figures 2 and 8, and the command that draws their pictures."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import imageio.v3 as imageio
+import numpy as np
+import pytest
+
+from experiments.pictures import hues, merit
+from la_mbda import config
+from plotting.pictures import PICTURES, draw_pictures
+from plotting.results import REPOSITORY
+
+GREY, BLUE, YELLOW = (128, 128, 128), (0, 0, 255), (255, 255, 0)
+
+
+def view(colours: dict) -> np.ndarray:
+    """A grey picture with so many pixels of each colour."""
+    image = np.full((64 * 64, 3), GREY, np.uint8)
+    start = 0
+    for colour, pixels in colours.items():
+        image[start : start + pixels] = colour
+        start += pixels
+    return image.reshape(64, 64, 3)
+
+
+def test_the_pictures_in_the_repository_make_both_figures(tmp_path):
+    outcome = draw_pictures(tmp_path)
+    assert [path.name for path in outcome.files] == ["figure_2.png", "figure_8.png"]
+    assert outcome.missing == []
+    records = list(csv.DictReader((tmp_path / "figure_2.csv").open()))
+    assert {record["task"] for record in records} == set(config.SG6_TASKS)
+    solid, transparent = (
+        imageio.imread(PICTURES / f"{task}_robot.png").astype(int)
+        for task in ("PointPush1", "ObservablePointPush1")
+    )
+    assert (np.abs(solid - transparent).max(-1) > 10).sum() > 100  # The box is in sight.
+
+
+@pytest.mark.parametrize("lost", ["pictures.json", "CarGoal1_beside.png"])
+def test_what_is_missing_is_named_with_the_command(tmp_path, lost):
+    for path in PICTURES.iterdir():
+        if path.name != lost:
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    outcome = draw_pictures(tmp_path, tmp_path)
+    assert lost in outcome.missing[0]
+    assert outcome.missing[0].startswith("figure 2: ")
+    assert outcome.missing[0].endswith("python experiments/pictures.py")
+
+
+def test_merit_by_hand():
+    assert hues(view({BLUE: 1}))[:2] == pytest.approx([2 / 3, -1])
+    empty, box = view({}), view({YELLOW: 62})  # 1.5 % are 61.4 pixels.
+    assert merit(empty, empty) == (False, 0, 0)
+    assert merit(view({BLUE: 30, YELLOW: 20}), box) == (False, 1, 50)
+    assert merit(view({BLUE: 30, YELLOW: 62}), box) == (True, 2, 92)
+
+
+def test_the_command_draws_every_task(tmp_path):
+    command = [sys.executable, REPOSITORY / "experiments" / "pictures.py", "--seeds", "1"]
+    done = subprocess.run(
+        [*command, "--folder", tmp_path], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "pictures.json").read_text())["seeds"] == dict.fromkeys(
+        config.TASKS, 0
+    )
+    assert draw_pictures(tmp_path, tmp_path).missing == []
