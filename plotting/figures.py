@@ -16,6 +16,7 @@ from plotting.comparison import comparison
 from plotting.curve_figures import draw_curve_figures
 from plotting.drawing import Outcome
 from plotting.efficiency import draw_efficiency
+from plotting.graph import draw_graph
 from plotting.pictures import draw_pictures
 from plotting.results import COMPARABLE, Results, Run, Scores, read_published, read_results
 from plotting.robust import robust_table
@@ -89,7 +90,8 @@ def make_all(folder: Path, results: Results, published: dict[str, Scores]) -> li
     for table in (*tables, *third):
         table.write(folder / "tables")
     drawn = Outcome(notes=notes)
-    drawn.add(draw_pictures(folder / "figures"))
+    for draw in (draw_pictures, draw_graph):
+        drawn.add(draw(folder / "figures"))
     for draw in (draw_bars, draw_curve_figures, draw_efficiency):
         drawn.add(draw(results.runs, published, folder / "figures"))
     for table in third:
