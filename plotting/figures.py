@@ -18,6 +18,7 @@ from plotting.drawing import Outcome
 from plotting.efficiency import draw_efficiency
 from plotting.graph import draw_graph
 from plotting.pictures import draw_pictures
+from plotting.posterior import draw_posteriors
 from plotting.results import COMPARABLE, Results, Run, Scores, read_published, read_results
 from plotting.robust import robust_table
 from plotting.table import Table
@@ -92,6 +93,7 @@ def make_all(folder: Path, results: Results, published: dict[str, Scores]) -> li
     drawn = Outcome(notes=notes)
     for draw in (draw_pictures, draw_graph):
         drawn.add(draw(folder / "figures"))
+    drawn.add(draw_posteriors(results.runs, folder / "figures"))
     for draw in (draw_bars, draw_curve_figures, draw_efficiency):
         drawn.add(draw(results.runs, published, folder / "figures"))
     for table in third:
