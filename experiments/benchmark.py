@@ -1,7 +1,8 @@
 """Measures on this machine: `python experiments/benchmark.py COMMAND [options]`.
 
 Rates are of wall time; run it on a quiet machine. `simulator` steps random actions, `update` trains
-on random data of the right shapes, `planner` decides on them, `baselines` plays and learns epochs.
+on random data of the right shapes, `planner` decides on them, `baselines` plays and learns epochs,
+`plots` draws made-up runs.
 """
 
 import json
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import tyro
-from benchmarks import baselines, planner, simulator, updates
+from benchmarks import baselines, planner, plots, simulator, updates
 
 from la_mbda import command_line
 
@@ -18,12 +19,14 @@ COMMANDS = {
     updates.Update: updates.run,
     planner.Planner: planner.run,
     baselines.Baselines: baselines.run,
+    plots.Plots: plots.run,
 }
 Arguments = (
     Annotated[simulator.Simulator, tyro.conf.subcommand("simulator")]
     | Annotated[updates.Update, tyro.conf.subcommand("update")]
     | Annotated[planner.Planner, tyro.conf.subcommand("planner")]
     | Annotated[baselines.Baselines, tyro.conf.subcommand("baselines")]
+    | Annotated[plots.Plots, tyro.conf.subcommand("plots")]
 )
 
 

@@ -1,0 +1,81 @@
+"""How long `plotting/figures.py` takes for a benchmark's worth of runs."""
+
+import itertools
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.measuring import machine, print_figures
+from la_mbda import config
+from la_mbda.presets import make_config
+from la_mbda.run_folder import run_path
+
+FIGURES = Path(__file__).resolve().parents[2] / "plotting" / "figures.py"
+
+
+@dataclass(frozen=True)
+class Plots:
+    """Seconds of `figures.py` for made-up runs of every algorithm on every SG6 task."""
+
+    seeds: int = 5
+    """Seeds of each."""
+    evaluations: int = 80
+    """Evaluations of each run."""
+    episodes: int = 1_000
+    """Training episodes of each run."""
+    json: Path | None = None
+    """File to write the figures to."""
+
+
+def run(arguments: Plots) -> dict:
+    """Measures and prints.
+
+    Raises:
+        RuntimeError: the command fails.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(folder)
+        count = make_runs(results, arguments)
+        begin = time.perf_counter()
+        command = [sys.executable, FIGURES, results, "--partial"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        seconds = time.perf_counter() - begin
+        if done.returncode:
+            raise RuntimeError(f"figures.py failed:\n{done.stderr}")
+        written = len(list((results / "figures").glob("*.png")))
+    figures = {"runs": count, "figures": written, "seconds": seconds, **machine()}
+    print_figures(figures)
+    return figures
+
+
+def make_runs(results: Path, arguments: Plots) -> int:
+    """Writes runs with random curves; returns how many."""
+    rng = np.random.default_rng(0)
+    cells = list(itertools.product(config.ALGORITHMS, config.SG6_TASKS, range(arguments.seeds)))
+    for algorithm, task, seed in cells:
+        settings = make_config("cpu", task, algorithm, seed)
+        path = run_path(results, settings)
+        path.mkdir(parents=True)
+        (path / "config.json").write_text(json.dumps(config.to_dict(settings)))
+        for stream, count in (
+            ("episodes", arguments.episodes),
+            ("evaluations", arguments.evaluations),
+        ):
+            steps = np.linspace(0, 1_000_000, count + 1)[1:]
+            returns, costs = rng.normal(10.0, 3.0, count), rng.gamma(2.0, 15.0, count)
+            lines = [
+                json.dumps({"env_steps": float(s), "return": r, "cost_return": c})
+                for s, r, c in zip(steps, returns, costs, strict=True)
+            ]
+            (path / f"{stream}.jsonl").write_text("\n".join(lines) + "\n")
+        score = {"task": task, "algorithm": algorithm, "seed": seed, "preset": "cpu"}
+        score |= {"env_steps": 1_000_000, "return": returns[-1], "cost_return": costs[-1]}
+        score["cost_regret"] = 0.03
+        (path / "score.json").write_text(json.dumps(score))
+    return len(cells)
