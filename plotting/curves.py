@@ -69,7 +69,7 @@ def draw_grid(
     for axes, (task, constraint) in zip(grid, rows, strict=True):
         found = [run for run in runs if run.task == task]
         for ax, metric in zip(axes, METRICS, strict=True):
-            for group in _groups(found):
+            for group in seed_groups(found):
                 records += _draw_group(ax, group, metric, constraint, entries, notes)
             if not ax.lines:
                 ax.text(0.5, 0.5, "no data", ha="center", transform=ax.transAxes)
@@ -103,7 +103,7 @@ def _row_label(task: str, constraint: int) -> str:
     return task if constraint == 0 else f"{task}\ncost {constraint + 1}"
 
 
-def _groups(runs: list[Run]) -> Iterator[list[Run]]:
+def seed_groups(runs: list[Run]) -> Iterator[list[Run]]:
     """Seeds that belong together: one algorithm, trained here or shipped."""
     for key in dict.fromkeys((run.shipped, run.algorithm) for run in runs):
         yield [run for run in runs if (run.shipped, run.algorithm) == key]

@@ -19,6 +19,7 @@ from plotting.efficiency import draw_efficiency
 from plotting.graph import draw_graph
 from plotting.pictures import draw_pictures
 from plotting.posterior import draw_posteriors
+from plotting.report import write_report
 from plotting.results import COMPARABLE, Results, Run, Scores, read_published, read_results
 from plotting.robust import robust_table
 from plotting.table import Table
@@ -98,7 +99,9 @@ def make_all(folder: Path, results: Results, published: dict[str, Scores]) -> li
         drawn.add(draw(results.runs, published, folder / "figures"))
     for table in third:
         print(f"\n{table.markdown()}", end="")
+    page = write_report(folder, results.runs, third, drawn)
     print_end(folder, results.runs, drawn, [*tables, *third])
+    print(f"report: {page}")
     return [*results.warnings, *drawn.missing]
 
 

@@ -68,7 +68,7 @@ def test_ends_well_and_says_what_it_does(job):
 
 def test_prints_table_3_as_published_and_from_these_runs(job):
     _, done = job
-    assert "| PointGoal1   | 0.510, 0.004, 0.405 " in done.stdout
+    assert "| PointGoal1         | 0.510, 0.004, 0.405 " in done.stdout
     assert "Table 3, ours: quick preset" in done.stdout
     assert "not comparable with the paper" in done.stdout
 
@@ -110,7 +110,7 @@ def test_collects_scores_in_the_published_schema(job):
 
 def test_draws_figures_and_tables(job):
     results, _ = job
-    for name in ("figures/learning_curves_quick.png", "figures/learning_curves_quick.csv"):
+    for name in ("figures/figure_6_quick.png", "figures/figure_6_quick.csv"):
         assert (results / name).stat().st_size > 100
     for name in TABLES:
         assert (results / "tables" / f"{name}.md").exists()
