@@ -22,77 +22,91 @@ class Node(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """Values go from one node to the other; gradients come back, or are cut."""
+    """Values go from one node to the other; gradients that a weight's update uses come back."""
 
     start: str
     end: str
     gradient: bool
     what: str = ""
     """What passes, where the nodes do not say it."""
+    bend: float = 0.0
+    """Its curvature, as matplotlib's `arc3` takes it."""
 
 
 NODES = {
-    "replay": Node("Replay\n$o, a, r, c$", 0.0, 3.0),
-    "encoder": Node("Encoder", 1.3, 3.0, "weights"),
-    "belief": Node("RSSM posterior\n$z_t, h_t$", 2.7, 3.0, "weights"),
-    "heads": Node("Decoder and heads", 4.4, 3.0, "weights"),
-    "model loss": Node("Model loss", 6.1, 3.0, "loss"),
-    "swag": Node("SWAG\n$\\theta_1 \\ldots \\theta_N$", 0.0, 1.5),
-    "imagined": Node("Imagined\nsequences", 2.0, 1.5),
-    "predicted": Node("Rewards, costs\nunder $\\theta_j$", 3.7, 1.9),
-    "critics": Node("Critics\n$v, v_c$", 3.7, 0.8, "weights"),
-    "returns": Node("$V_\\lambda, V^c_\\lambda$\nof each draw", 5.1, 1.5),
-    "bounds": Node("Upper bounds\n(max over draws)", 6.6, 1.5),
-    "actor": Node("Actor $\\pi$", 1.0, 0.1, "weights"),
-    "shadow": Node("Shadow critics", 3.7, -0.4),
-    "targets": Node("Targets", 5.1, -0.4),
-    "critic losses": Node("Critic losses", 5.1, 0.45, "loss"),
-    "penalty": Node("$\\Psi$ (Eq. 8)", 8.1, 1.1),
-    "multiplier": Node("Multiplier\n$\\lambda_k, \\mu_k$", 8.1, 0.1),
-    "actor loss": Node("Actor loss", 8.1, 2.1, "loss"),
+    "replay": Node("Replay\n$o, a, r, c$", 0.0, 3.1),
+    "encoder": Node("Encoder", 1.4, 3.1, "weights"),
+    "rssm": Node("RSSM\n$z_t, h_t$", 2.8, 3.1, "weights"),
+    "heads": Node("Decoder and heads", 4.6, 3.1, "weights"),
+    "model loss": Node("Model loss", 6.6, 3.1, "loss"),
+    "swag": Node("SWAG: prior and\nheads $\\theta_1 \\ldots \\theta_N$", 3.7, 2.1),
+    "imagined": Node("Imagined\nsequences", 1.8, 1.2),
+    "predicted": Node("Rewards, costs\nunder $\\theta_j$", 3.7, 1.2),
+    "values": Node("$v, v_c$ of\nimagined states", 3.7, 0.3),
+    "returns": Node("$V_\\lambda, V^c_\\lambda$\nof each draw", 5.3, 0.9),
+    "bounds": Node("Upper bounds\n(max over draws)", 6.9, 0.9),
+    "penalty": Node("$\\Psi$ (Eq. 8)", 8.5, 0.9),
+    "actor loss": Node("Actor loss", 8.5, 1.8, "loss"),
+    "multiplier": Node("Multiplier\n$\\lambda_k, \\mu_k$", 8.5, -0.1),
+    "actor": Node("Actor $\\pi$", 0.3, 0.3, "weights"),
+    "critics": Node("Critics $v, v_c$", 3.7, -0.6, "weights"),
+    "critic losses": Node("Critic losses", 5.4, -0.6, "loss"),
+    "chosen": Node("Chosen\nsequences", 6.9, -0.6),
+    "shadow": Node("Shadow critics", 3.7, -1.4),
+    "targets": Node("Targets", 5.4, -1.4),
 }
 EDGES = (
     Edge("replay", "encoder", False, "data"),
-    Edge("encoder", "belief", True),
-    Edge("belief", "heads", True),
+    Edge("encoder", "rssm", True),
+    Edge("rssm", "heads", True),
+    Edge("rssm", "model loss", True, "KL", bend=-0.15),
     Edge("heads", "model loss", True),
-    Edge("belief", "swag", False, "snapshots"),
-    Edge("belief", "imagined", False, "start beliefs"),
-    Edge("swag", "imagined", False, "drawn weights"),
-    Edge("imagined", "actor", False, "features"),
-    Edge("actor", "imagined", True, "actions"),
+    Edge("rssm", "swag", False, "snapshots"),
+    Edge("heads", "swag", False, "snapshots"),
+    Edge("rssm", "imagined", False, "start beliefs"),
+    Edge("swag", "imagined", False, "prior of $\\theta_j$"),
+    Edge("swag", "predicted", False, "heads of $\\theta_j$"),
+    Edge("imagined", "actor", False, "features", bend=0.25),
+    Edge("actor", "imagined", True, "actions", bend=0.25),
     Edge("imagined", "predicted", True),
-    Edge("imagined", "critics", True),
+    Edge("imagined", "values", True),
+    # The actor's loss passes through the critics, but does not move their weights.
+    Edge("critics", "values", False, "weights"),
     Edge("predicted", "returns", True),
-    Edge("critics", "returns", True),
+    Edge("values", "returns", True),
     Edge("returns", "bounds", True),
     Edge("bounds", "actor loss", True, "task"),
     Edge("bounds", "penalty", True, "cost"),
     Edge("penalty", "actor loss", True),
     Edge("bounds", "multiplier", False, "constraint"),
     Edge("multiplier", "penalty", False),
+    Edge("bounds", "chosen", False),
+    # Nor does a critic's loss move the actor or the model through what it is evaluated on.
+    Edge("chosen", "critic losses", False),
+    Edge("chosen", "targets", False),
+    Edge("critics", "critic losses", True),
     Edge("critics", "shadow", False, "copied"),
     Edge("shadow", "targets", False),
-    Edge("bounds", "targets", False, "chosen\nsequences"),
-    Edge("critics", "critic losses", True),
     Edge("targets", "critic losses", False),
 )
+COLUMNS = ("start", "end", "gradient", "what")
 FILL = {"values": "#F4F4F4", "weights": "#D6E6F2", "loss": "#FBE3C0"}
 
 
 def draw_graph(folder: Path) -> Outcome:
     """Draws the figure into RESULTS/figures."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.4, 3.6), layout="constrained")
+        figure = Figure(figsize=(7.4, 4.0), layout="constrained")
         ax = figure.subplots()
-        ax.set_xlim(-0.7, 8.8)
-        ax.set_ylim(-0.8, 3.5)
+        ax.set_xlim(-0.6, 9.1)
+        ax.set_ylim(-1.7, 3.7)
         ax.set_axis_off()
         boxes = {name: _draw_node(ax, node) for name, node in NODES.items()}
         for edge in EDGES:
             _draw_edge(ax, edge, boxes)
         _legend(figure)
-        path = save(figure, folder, "figure_13", [edge._asdict() for edge in EDGES])
+        records = [{name: getattr(edge, name) for name in COLUMNS} for edge in EDGES]
+        path = save(figure, folder, "figure_13", records)
     return Outcome(files=[path])
 
 
@@ -104,7 +118,6 @@ def _draw_node(ax: Axes, node: Node) -> Patch:
 
 def _draw_edge(ax: Axes, edge: Edge, boxes: dict[str, Patch]) -> None:
     start, end = NODES[edge.start], NODES[edge.end]
-    both = any((other.start, other.end) == (edge.end, edge.start) for other in EDGES)
     look = {
         "arrowstyle": "-|>",
         "color": "#333333" if edge.gradient else BUDGET_COLOUR,
@@ -114,12 +127,12 @@ def _draw_edge(ax: Axes, edge: Edge, boxes: dict[str, Patch]) -> None:
         "patchB": boxes[edge.end],
         "shrinkA": 1,
         "shrinkB": 1,
-        "connectionstyle": f"arc3,rad={0.25 if both else 0.0}",
+        "connectionstyle": f"arc3,rad={edge.bend}",
     }
     ax.annotate("", (end.x, end.y), (start.x, start.y), arrowprops=look)
     if edge.what:
-        offset = 0.0 if not both else (0.3 if edge.gradient else -0.3)
-        middle = (start.x + end.x) / 2 + offset, (start.y + end.y) / 2
+        aside = edge.bend / 2 * (end.y - start.y), edge.bend / 2 * (start.x - end.x)
+        middle = (start.x + end.x) / 2 + aside[0], (start.y + end.y) / 2 + aside[1]
         box = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
         ax.text(*middle, edge.what, fontsize=6.5, ha="center", va="center", bbox=box)
 

@@ -33,6 +33,10 @@ def test_the_pictures_in_the_repository_make_both_figures(tmp_path):
     assert outcome.missing == []
     records = list(csv.DictReader((tmp_path / "figure_2.csv").open()))
     assert {record["task"] for record in records} == set(config.SG6_TASKS)
+    recorded = json.loads((PICTURES / "pictures.json").read_text())
+    drawn = {record["task"]: (int(record["seed"]), record["mujoco"]) for record in records}
+    seeds = recorded["seeds"]
+    assert drawn == {task: (seeds[task], recorded["mujoco"]) for task in config.SG6_TASKS}
     solid, transparent = (
         imageio.imread(PICTURES / f"{task}_robot.png").astype(int)
         for task in ("PointPush1", "ObservablePointPush1")
@@ -40,13 +44,24 @@ def test_the_pictures_in_the_repository_make_both_figures(tmp_path):
     assert (np.abs(solid - transparent).max(-1) > 10).sum() > 100  # The box is in sight.
 
 
-@pytest.mark.parametrize("lost", ["pictures.json", "CarGoal1_beside.png"])
-def test_what_is_missing_is_named_with_the_command(tmp_path, lost):
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("pictures.json", None),
+        ("pictures.json", b'{"seeds": 3}'),
+        ("CarGoal1_beside.png", None),
+        ("CarGoal1_beside.png", b""),
+        ("CarGoal1_beside.png", (PICTURES / "CarGoal1_beside.png").read_bytes()[:3_000]),
+    ],
+)
+def test_what_is_missing_or_damaged_is_named_with_the_command(tmp_path, name, content):
     for path in PICTURES.iterdir():
-        if path.name != lost:
+        if path.name != name:
             (tmp_path / path.name).write_bytes(path.read_bytes())
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
     outcome = draw_pictures(tmp_path, tmp_path)
-    assert lost in outcome.missing[0]
+    assert name in outcome.missing[0]
     assert outcome.missing[0].startswith("figure 2: ")
     assert outcome.missing[0].endswith("python experiments/pictures.py")
 
