@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from la_mbda import config
 from plotting.aggregate import mean, normalise_spread, score_estimates
-from plotting.drawing import COLOURS, STYLE, Outcome, how_to_train, save
+from plotting.drawing import COLOURS, STYLE, Outcome, save
 from plotting.results import METRICS, Estimate, Run, Scores
 from plotting.tables import (
     TABLE3_ALGORITHMS,
@@ -25,6 +25,8 @@ from plotting.tables import (
 
 Spreads = dict[str, Estimate | None]
 Cells = dict[tuple[str, str], Spreads]
+FIGURES = "figures 1 and 4"
+# Where a quotient has no meaning, its record has no numbers, but the same columns.
 NOTHING = Estimate(None)
 
 NAMES = {
@@ -46,8 +48,7 @@ def draw_bars(runs: Sequence[Run], published: dict[str, Scores], folder: Path) -
         for group in finished_groups(runs):
             _draw_group(group, runs, published, folder, outcome)
     if all(run.shipped or run.score is None for run in runs):
-        wanted = how_to_train(folder.parent, None, _lacking({}))
-        outcome.missing.append(f"figures 1 and 4, ours: {wanted}")
+        outcome.lacks(FIGURES, folder.parent, None, _lacking({}))
     return outcome
 
 
@@ -68,8 +69,7 @@ def _draw_group(
     _draw(cells, f"{scale_of(group)}\nnormalised by {sources}", slug_of(group), folder, outcome)
     lacking = _lacking(cells)
     if lacking and not group[0].shipped:
-        wanted = how_to_train(folder.parent, group[0].preset, lacking)
-        outcome.missing.append(f"figures 1 and 4, {group[0].preset} preset: {wanted}")
+        outcome.lacks(FIGURES, folder.parent, group[0].preset, lacking)
 
 
 def _draw(cells: Cells, title: str, name: str, folder: Path, outcome: Outcome) -> None:
@@ -155,10 +155,8 @@ def _tasks(cells: Cells, title: str) -> tuple[Figure, list[dict]]:
                 found = cells.get((task, algorithm))
                 if found is not None:
                     _bar(ax, place, found[metric], COLOURS[algorithm])
-                    values = found[metric]._asdict() if found[metric] else {}
-                    records.append(
-                        {"task": task, "algorithm": algorithm, "metric": metric} | values
-                    )
+                    record = {"task": task, "algorithm": algorithm, "metric": metric}
+                    records.append(record | (found[metric] or NOTHING)._asdict())
             _dress(ax, len(order))
         better = "higher" if metric == "return" else "lower"
         axes[0].set_ylabel(f"{NAMES[metric]}\n({better} is better)")

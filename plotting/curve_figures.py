@@ -8,7 +8,7 @@ import matplotlib as mpl
 
 from la_mbda import config
 from plotting.curves import draw_grid
-from plotting.drawing import STYLE, Outcome, how_to_train, save
+from plotting.drawing import STYLE, Outcome, save
 from plotting.results import Run, Scores
 
 Cell = tuple[str, str]
@@ -59,7 +59,7 @@ def _draw_all(
     outcome: Outcome,
 ) -> None:
     asked = dict.fromkeys(run.preset for run in runs if not run.shipped)
-    began = False
+    name, results, began = f"figure {figure.number}", folder.parent, False
     for preset in dict.fromkeys(run.preset for run in runs):
         shown = _choose(figure, [run for run in runs if run.preset == preset])
         lacking = _lacking(figure, shown)
@@ -69,10 +69,9 @@ def _draw_all(
         if shown and preset in asked:
             began = True
             if lacking:
-                outcome.missing.append(_want(figure, lacking, preset, folder.parent))
+                outcome.lacks(name, results, preset, lacking)
     if not began:
-        preset = next(iter(asked), None)
-        outcome.missing.append(_want(figure, _lacking(figure, []), preset, folder.parent))
+        outcome.lacks(name, results, next(iter(asked), None), _lacking(figure, []))
 
 
 def _choose(figure: CurveFigure, runs: list[Run]) -> list[Run]:
@@ -90,8 +89,3 @@ def _lacking(figure: CurveFigure, runs: list[Run]) -> list[Cell]:
     ran = {(run.algorithm, run.task) for run in runs}
     needed = [(algorithm, task) for algorithm in figure.needs for task in figure.tasks]
     return [cell for cell in needed if cell not in ran]
-
-
-def _want(figure: CurveFigure, lacking: list[Cell], preset: str | None, results: Path) -> str:
-    where = f", {preset} preset" if preset else ""
-    return f"figure {figure.number}{where}: {how_to_train(results, preset, lacking)}"

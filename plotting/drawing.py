@@ -49,6 +49,19 @@ class Outcome:
         self.notes += other.notes
         self.missing += other.missing
 
+    def lacks(
+        self, what: str, results: Path, preset: str | None, cells: Sequence[tuple[str, str]]
+    ) -> None:
+        """Notes that a figure lacks runs, and the command that makes them.
+
+        Args:
+            what: the figure's name.
+            preset: None for the default of the command.
+            cells: algorithms and tasks.
+        """
+        where = f", {preset} preset" if preset else ""
+        self.missing.append(f"{what}{where}: {_how_to_train(results, preset, cells)}")
+
 
 def save(figure: Figure, folder: Path, name: str, records: Sequence[dict]) -> Path:
     """Saves a figure as PNG and PDF, and the numbers drawn, one record a line, as CSV.
@@ -67,13 +80,7 @@ def save(figure: Figure, folder: Path, name: str, records: Sequence[dict]) -> Pa
     return path
 
 
-def how_to_train(results: Path, preset: str | None, lacking: Sequence[tuple[str, str]]) -> str:
-    """What lacks, and the command that makes it.
-
-    Args:
-        preset: None for the default of the command.
-        lacking: algorithms and tasks.
-    """
+def _how_to_train(results: Path, preset: str | None, lacking: Sequence[tuple[str, str]]) -> str:
     algorithms = dict.fromkeys(algorithm for algorithm, _ in lacking)
     groups: dict[tuple[str, ...], list[str]] = {}
     for algorithm in algorithms:

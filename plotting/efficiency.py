@@ -4,6 +4,7 @@ A check mark means that the cost budget is met, a cross that it is not; a hatche
 return was not reached in the steps there are.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +19,7 @@ from la_mbda import config
 from la_mbda.presets import make_config
 from plotting.aggregate import band, score_estimates
 from plotting.curves import curve
-from plotting.drawing import COLOURS, STYLE, Outcome, how_to_train, save
+from plotting.drawing import COLOURS, STYLE, Outcome, save
 from plotting.results import PAPER_COST_BUDGET, Run, Scores
 from plotting.tables import finished_groups, scale_of, slug_of
 
@@ -40,17 +41,19 @@ def draw_efficiency(runs: Sequence[Run], published: dict[str, Scores], folder: P
     outcome = Outcome()
     with mpl.rc_context(STYLE):
         title = "published scores (read at two budgets only)"
-        _save(published_reaches(published), title, "published", folder, outcome)
+        figure, records = draw_reaches(published_reaches(published), title)
+        outcome.files.append(save(figure, folder, "figure_7_published", records))
         drawn = False
         for group in finished_groups(runs):
             reaches = reaches_of(group)
             if reaches:
-                _save(reaches, scale_of(group), slug_of(group), folder, outcome)
+                figure, records = draw_reaches(reaches, scale_of(group))
+                outcome.files.append(save(figure, folder, f"figure_7_{slug_of(group)}", records))
                 drawn |= not group[0].shipped
     if not drawn:
         lacking = [(a, task) for a in ("lambda", *config.BASELINES) for task in config.SG6_TASKS]
         preset = next((run.preset for run in runs if not run.shipped), None)
-        outcome.missing.append(f"figure 7, ours: {how_to_train(folder.parent, preset, lacking)}")
+        outcome.lacks("figure 7", folder.parent, preset, lacking)
     return outcome
 
 
@@ -102,26 +105,29 @@ def _first_step(runs: list[Run], aim: float, end: float) -> tuple[float, bool]:
     return float(middle.env_steps[np.argmax(middle.median >= aim)]), True
 
 
-def _save(reaches: list[Reach], title: str, name: str, folder: Path, outcome: Outcome) -> None:
+def draw_reaches(reaches: list[Reach], title: str) -> tuple[Figure, list[dict]]:
+    """A panel per task, and the numbers drawn, one record per bar."""
     tasks = [task for task in config.SG6_TASKS if any(task == r.task for r in reaches)]
-    figure = Figure(figsize=(7.2, 0.9 + 1.25 * -(-len(tasks) // 2)), layout="constrained")
+    rows = math.ceil(len(tasks) / 2)
+    figure = Figure(figsize=(7.2, 0.9 + 1.25 * rows), layout="constrained")
     figure.suptitle(f"Environment steps to LAMBDA's final return; {title}", fontsize=9)
-    axes = figure.subplots(-(-len(tasks) // 2), 2, squeeze=False, sharex=True).flat
-    longest = max(reach.env_steps for reach in reaches)
+    axes = figure.subplots(rows, 2, squeeze=False, sharex=True).ravel()
+    steps = [reach.env_steps for reach in reaches]
+    axes[0].set_xscale("log")
+    axes[0].set_xlim(min(steps) / 4, max(steps) * 6)
     for ax, task in zip(axes, tasks, strict=False):
-        _draw_task(ax, [reach for reach in reaches if reach.task == task], longest)
+        _draw_task(ax, [reach for reach in reaches if reach.task == task])
         ax.set_title(task, fontsize=8)
-    for ax in list(axes)[len(tasks) :]:
+    for ax in axes[len(tasks) :]:
         ax.set_axis_off()
     figure.supxlabel(
         "environment steps (✓ keeps to the cost budget, ✗ does not; hatched: not reached)",
         fontsize=7.5,
     )
-    records = [reach._asdict() for reach in reaches]
-    outcome.files.append(save(figure, folder, f"figure_7_{name}", records))
+    return figure, [reach._asdict() for reach in reaches]
 
 
-def _draw_task(ax: Axes, reaches: list[Reach], longest: float) -> None:
+def _draw_task(ax: Axes, reaches: list[Reach]) -> None:
     for place, reach in enumerate(reaches):
         colour = COLOURS[reach.algorithm]
         look = {"color": colour} if reach.reached else {"fill": False, "edgecolor": colour}
@@ -132,5 +138,3 @@ def _draw_task(ax: Axes, reaches: list[Reach], longest: float) -> None:
     ax.set_yticks(range(len(reaches)), [config.ALGORITHMS[r.algorithm] for r in reaches])
     ax.tick_params(labelsize=6.5)
     ax.invert_yaxis()
-    ax.set_xscale("log")
-    ax.set_xlim(min(r.env_steps for r in reaches) / 4, longest * 6)

@@ -32,6 +32,7 @@ document.getElementById("probe").textContent = JSON.stringify({
   failures: window.failures,
   fetched: performance.getEntriesByType("resource").map(r => r.name)
     .filter(name => !name.startsWith("data:")),
+  buttons: Array.from(document.querySelectorAll(".modebar-btn")).map(b => b.dataset.title),
   wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
 });
 </script>"""
@@ -108,3 +109,5 @@ def test_in_a_browser(tmp_path, width):
     assert found["last"] == [[30.0] * 4] * 2
     assert found["budgets"] == [25.0]
     assert found["wide"] <= 0
+    assert any("Zoom" in title for title in found["buttons"])
+    assert not [t for t in found["buttons"] if re.search("share|cloud|edit", t.lower())]

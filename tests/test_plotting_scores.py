@@ -11,7 +11,13 @@ from plotting.aggregate import epoch_means, normalise_spread
 from plotting.bars import draw_bars, scaled
 from plotting.curve_figures import draw_curve_figures
 from plotting.curves import curve
-from plotting.efficiency import draw_efficiency, published_reaches, reaches_of
+from plotting.efficiency import (
+    Reach,
+    draw_efficiency,
+    draw_reaches,
+    published_reaches,
+    reaches_of,
+)
 from plotting.results import Estimate, read_published, read_results
 
 
@@ -102,6 +108,26 @@ def test_our_bars_name_what_lacks(tmp_path):
     (missing,) = outcome.missing
     assert missing.startswith("figures 1 and 4, quick preset: no runs of ")
     assert "--preset quick --algorithms trpo_lagrangian,ppo_lagrangian,cpo,lambda" in missing
+
+
+def test_a_quotient_without_meaning_leaves_its_numbers_empty(tmp_path):
+    """Our own PPO returns less than nothing: J̄ is n/a, the costs are not."""
+    write_run(tmp_path, algorithm="ppo", preset="paper", score=(-1.0, 60.0, 0.1))
+    write_run(tmp_path, algorithm="cpo", preset="paper", score=(1.0, 60.0, 0.05))
+    draw_bars(read(tmp_path), read_published(), tmp_path)
+    rows = records(tmp_path / "figure_4_ours_paper.png")
+    values = {r["metric"]: r["value"] for r in rows if r["algorithm"] == "cpo"}
+    assert values == {"return": "", "cost_return": "1.0", "cost_regret": "0.5"}
+
+
+def test_every_bar_is_in_sight_and_a_spare_panel_is_empty():
+    few = Reach("PointGoal1", "lambda", 1_000, True, True)
+    many = Reach("CarGoal1", "lambda", 1_000_000, True, True)
+    more = Reach("PointPush1", "lambda", 2_000_000, True, False)
+    figure, rows = draw_reaches([few, many, more], "made up")
+    assert [ax.axison for ax in figure.axes] == [True, True, True, False]
+    assert all(ax.get_xlim()[0] < 1_000 < 2_000_000 < ax.get_xlim()[1] for ax in figure.axes)
+    assert [row["env_steps"] for row in rows] == [1_000, 1_000_000, 2_000_000]
 
 
 def test_steps_to_lambdas_return_by_hand(tmp_path):
