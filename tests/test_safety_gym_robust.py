@@ -84,14 +84,15 @@ for time in range(16):
 def test_hundreds_of_environments_share_a_renderer_and_leave_nothing():
     """Resident memory, in a process of its own, once the allocator has what it keeps.
 
-    A renderer or an environment left behind each time would be 100 MB or more from one half to the
-    other; the allocator alone gives and takes up to 30 MB between rounds.
+    What a round leaves behind for good shows in every one that follows, so the most of the last
+    rounds is compared with the most before them: a renderer or an environment left behind each time
+    would be 100 MB or more between them, and what the allocator hands back for a while does not count.
     """
     command = [sys.executable, "-c", OPEN_200_AND_CLOSE]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     resident = list(map(int, output.split()))
     assert len(resident) == 16
-    assert min(resident[-5:]) - min(resident[6:11]) < 24 * MEGABYTE
+    assert max(resident[-5:]) - max(resident[6:11]) < 48 * MEGABYTE
 
 
 def test_processes_forked_after_a_picture_draw_too():
