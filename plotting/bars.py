@@ -13,15 +13,8 @@ from la_mbda import config
 from plotting.aggregate import mean, normalise_spread, score_estimates
 from plotting.drawing import COLOURS, STYLE, Outcome, how_to_train, save
 from plotting.results import METRICS, Estimate, Run, Scores
-from plotting.tables import (
-    TABLE3_ALGORITHMS,
-    Divisor,
-    find_divisor,
-    finished_groups,
-    published_divisor,
-    scale_of,
-    slug_of,
-)
+from plotting.table3 import TABLE3_ALGORITHMS, Divisor, find_divisor, published_divisor
+from plotting.tables import finished_groups, scale_of, slug_of
 
 Spreads = dict[str, Estimate | None]
 Cells = dict[tuple[str, str], Spreads]
@@ -46,7 +39,7 @@ def draw_bars(runs: Sequence[Run], published: dict[str, Scores], folder: Path) -
         for group in finished_groups(runs):
             _draw_group(group, runs, published, folder, outcome)
     if all(run.shipped or run.score is None for run in runs):
-        wanted = how_to_train(folder.parent, None, _lacking({}))
+        wanted = how_to_train(folder.parent, None, _lacking({}), "finished ")
         outcome.missing.append(f"figures 1 and 4, ours: {wanted}")
     return outcome
 
@@ -68,7 +61,7 @@ def _draw_group(
     _draw(cells, f"{scale_of(group)}\nnormalised by {sources}", slug_of(group), folder, outcome)
     lacking = _lacking(cells)
     if lacking and not group[0].shipped:
-        wanted = how_to_train(folder.parent, group[0].preset, lacking)
+        wanted = how_to_train(folder.parent, group[0].preset, lacking, "finished ")
         outcome.missing.append(f"figures 1 and 4, {group[0].preset} preset: {wanted}")
 
 

@@ -58,6 +58,7 @@ def save(figure: Figure, folder: Path, name: str, records: Sequence[dict]) -> Pa
     """
     path = folder / f"{name}.png"
     figure.savefig(path, dpi=200)
+    figure.set_layout_engine("none")  # It stays as it is: to lay it out takes as long as to draw.
     # No date inside: the same numbers give the same file.
     figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
     with path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
@@ -67,12 +68,15 @@ def save(figure: Figure, folder: Path, name: str, records: Sequence[dict]) -> Pa
     return path
 
 
-def how_to_train(results: Path, preset: str | None, lacking: Sequence[tuple[str, str]]) -> str:
+def how_to_train(
+    results: Path, preset: str | None, lacking: Sequence[tuple[str, str]], state: str = ""
+) -> str:
     """What lacks, and the command that makes it.
 
     Args:
         preset: None for the default of the command.
         lacking: algorithms and tasks.
+        state: "finished " where runs that are going on do not do.
     """
     algorithms = dict.fromkeys(algorithm for algorithm, _ in lacking)
     groups: dict[tuple[str, ...], list[str]] = {}
@@ -87,7 +91,7 @@ def how_to_train(results: Path, preset: str | None, lacking: Sequence[tuple[str,
     command += f" --preset {preset}" if preset else ""
     command += f" --algorithms {','.join(algorithms)}"
     command += f" --tasks {','.join(tasks)}" if tuple(tasks) != config.SG6_TASKS else ""
-    return f"no runs of {'; '.join(names)}. To make them: {command}"
+    return f"no {state}runs of {'; '.join(names)}. To make them: {command}"
 
 
 def _listed(tasks: Sequence[str]) -> str:
