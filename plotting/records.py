@@ -117,7 +117,8 @@ def read_series(path: Path, whole: bool) -> tuple[Series | None, list[str]]:
         try:
             rows.append(_row(line, rows[-1] if rows else None))
         except ValueError as error:
-            half = index == len(lines) - 1 and str(error) == _NO_JSON
+            last = index == len(lines) - 1
+            half = last and line.startswith("{") and str(error) == _NO_JSON
             bad.append(f"line {index + 1}: {'half-written' if half else error}")
             if whole:
                 break

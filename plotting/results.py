@@ -160,9 +160,9 @@ def _run_folders(place: Path, warnings: list[str]) -> list[Path]:
 def _read_run(path: Path, shipped: bool, warnings: list[str]) -> Run | None:
     """Reads one run folder; what is wrong with it goes to the warnings."""
     preset, algorithm, task, seed = path.parts[-4:]
-    settings = read_settings(path / "config.json", warnings)
     try:
         _check_place(preset, algorithm, seed)
+        settings = read_settings(path / "config.json", warnings)
         place = {"preset": preset, "algorithm": algorithm, "task": task}
         place["seed"] = int(seed.removeprefix("seed_"))
         task = _task_name(task, settings)

@@ -102,10 +102,9 @@ def robust_table(
         "Interquartile means over tasks and seeds of scores normalised per seed (Appendix H), with "
         f"{LEVEL:.0%} intervals by a bootstrap of seeds within each task ({RESAMPLES:,} resamples, "
         "the divisor held fixed).",
-        f"{ONE_SEED}: of a task with one seed, no spread is known, hence no interval.",
         f"Within budget: runs with Ĵ_c ≤ d, and their share's {LEVEL:.0%} Wilson interval.",
         *divisor_notes(divisors),
-        *notes,
+        *dict.fromkeys(notes),
         *seed_notes(runs),
     )
     columns = ("algorithm", *(f"IQM {symbol}" for symbol in SYMBOLS.values()), "within budget")
@@ -159,6 +158,8 @@ def _notes(name: str, runs: Sequence[Run], divisors: dict[str, Divisor]) -> list
     if len(ran) < len(config.SG6_TASKS):
         notes.append(f"{name}: {len(ran)} of {len(config.SG6_TASKS)} tasks: {', '.join(ran)}.")
     counts = sorted({seeds[task] for task in ran})
+    if counts[0] == 1:
+        notes.append("No interval where a task has one seed, of whose spread nothing is known.")
     if len(counts) > 1:
         span = f"{counts[0]} to {count_seeds(counts[-1])}"
         notes.append(f"{name}: {span} per task; tasks with more weigh more.")

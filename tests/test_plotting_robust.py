@@ -131,6 +131,9 @@ def test_one_seed_is_named_in_place_of_an_interval(tmp_path):
     found = table(tmp_path)
     assert all(cell.endswith(" [n/a: one seed]") for cell in found.rows[0][1:4])
     assert record(found, "return", "IQM")["low"] is None
+    assert (
+        sum(note.startswith("No interval where a task has one seed") for note in found.notes) == 1
+    )
     assert "LAMBDA: 1 to 2 seeds per task; tasks with more weigh more." in found.notes
 
 
