@@ -4,7 +4,6 @@ Layout: RESULTS/<preset>/<algorithm>/<task>/seed_<n>/ with config.json, episodes
 evaluations.jsonl and, when finished, score.json. Scales (presets) never mix.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -184,7 +183,7 @@ def _read_run(path: Path, shipped: bool, warnings: list[str]) -> Run | None:
         cost_budgets=setting(settings, "lagrangian", "cost_budget", protocol),
         episode_steps=setting(settings, "training", "episode_steps", (PAPER_EPISODE_STEPS,))[0],
         epoch_steps=epoch_steps(settings, preset, algorithm, task),
-        changed=changed(preset, task, algorithm, settings),
+        changed=changed(settings, preset, algorithm, task),
         evaluations=evaluations,
         episodes=episodes,
         score=score,
@@ -233,11 +232,15 @@ def _read_curve(path: Path, warnings: list[str], whole: bool) -> Series | None:
 
 
 def _read_final(path: Path, place: dict, warnings: list[str]) -> Score | None:
-    if not os.path.exists(path):  # Unlike that of Path, it raises nothing.
+    try:
+        path.stat()
+        return read_score(path, place)
+    except FileNotFoundError:
         warnings.append(f"{path}: missing (the run is not finished): left out of the tables")
         return None
-    try:
-        return read_score(path, place)
+    except OSError as error:
+        warnings.append(f"{path}: cannot be read ({error.strerror}): left out of the tables")
+        return None
     except ValueError as error:
         warnings.append(f"{error}: left out of the tables")
         return None

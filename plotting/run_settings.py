@@ -62,7 +62,7 @@ def epoch_steps(settings: dict, preset: str, algorithm: str, task: str) -> float
     return setting(settings, "baseline", "epoch_steps", (standard,))[0]
 
 
-def changed(preset: str, task: str, algorithm: str, settings: dict) -> tuple[str, ...]:
+def changed(settings: dict, preset: str, algorithm: str, task: str) -> tuple[str, ...]:
     """Settings that differ from the preset's as it is today; fields that it lacks do not count."""
     if not settings:
         return ("unknown, for want of a usable config.json",)

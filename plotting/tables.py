@@ -84,10 +84,15 @@ def seed_notes(runs: Sequence[Run]) -> tuple[str, ...]:
 
 def changed_note(runs: Sequence[Run]) -> tuple[str, ...]:
     """Names runs that a comparison leaves out, as their settings are not the preset's."""
-    names = dict.fromkeys(f"{_NAMES[r.algorithm]} on {r.task} (seed {r.seed})" for r in runs)
-    return (
-        (f"Left out, with other settings than the preset's: {', '.join(names)}.",) if runs else ()
-    )
+    if not runs:
+        return ()
+    names = ", ".join(f"{_NAMES[r.algorithm]} on {r.task} (seed {r.seed})" for r in runs)
+    return (f"Left out, with other settings than the preset's: {names}.",)
+
+
+def count_seeds(count: int) -> str:
+    """A number of seeds in words."""
+    return f"{count} seed{'s' if count != 1 else ''}"
 
 
 def _table2(name: str, title: str, scores: Scores, notes: tuple[str, ...]) -> Table:
@@ -105,8 +110,3 @@ def _table2(name: str, title: str, scores: Scores, notes: tuple[str, ...]) -> Ta
                 records.append(record | {"value": value, "low": low, "high": high})
         rows.append((task, *cells))
     return Table(name, title, ("task", *(_NAMES[a] for a in algorithms)), rows, notes, records)
-
-
-def count_seeds(count: int) -> str:
-    """A number of seeds in words."""
-    return f"{count} seed{'s' if count != 1 else ''}"
