@@ -13,15 +13,8 @@ from la_mbda import config
 from plotting.aggregate import mean, normalise_spread, score_estimates
 from plotting.drawing import COLOURS, STYLE, Outcome, save
 from plotting.results import METRICS, Estimate, Run, Scores
-from plotting.tables import (
-    TABLE3_ALGORITHMS,
-    Divisor,
-    find_divisor,
-    finished_groups,
-    published_divisor,
-    scale_of,
-    slug_of,
-)
+from plotting.table3 import TABLE3_ALGORITHMS, Divisor, find_divisor, published_divisor
+from plotting.tables import finished_groups, scale_of, slug_of
 
 Spreads = dict[str, Estimate | None]
 Cells = dict[tuple[str, str], Spreads]
@@ -48,7 +41,7 @@ def draw_bars(runs: Sequence[Run], published: dict[str, Scores], folder: Path) -
         for group in finished_groups(runs):
             _draw_group(group, runs, published, folder, outcome)
     if all(run.shipped or run.score is None for run in runs):
-        outcome.lacks(FIGURES, folder.parent, None, _lacking({}))
+        outcome.lacks(FIGURES, folder.parent, None, _lacking({}), "finished ")
     return outcome
 
 
@@ -69,7 +62,7 @@ def _draw_group(
     _draw(cells, f"{scale_of(group)}\nnormalised by {sources}", slug_of(group), folder, outcome)
     lacking = _lacking(cells)
     if lacking and not group[0].shipped:
-        outcome.lacks(FIGURES, folder.parent, group[0].preset, lacking)
+        outcome.lacks(FIGURES, folder.parent, group[0].preset, lacking, "finished ")
 
 
 def _draw(cells: Cells, title: str, name: str, folder: Path, outcome: Outcome) -> None:

@@ -7,9 +7,14 @@ import numpy as np
 from la_mbda import config
 from plotting.results import COMPARABLE, METRICS, Estimate, Run, Scores
 from plotting.table import Table, show
-from plotting.tables import seed_notes, slug_of
+from plotting.tables import changed_note, scale_of, seed_notes, slug_of
 
 SYMBOLS = dict(zip(METRICS, ("Ĵ", "Ĵ_c", "ρ_c"), strict=True))
+
+PUBLISHED_RANGES = (
+    "Published: LAMBDA and CEM-MPC, medians over seeds (LAMBDA: 5) with 5 % and 95 % percentiles; "
+    "baselines, means over three runs with ends that lie symmetrically about them."
+)
 
 
 def comparison(runs: Sequence[Run], published: dict[str, Scores]) -> Table | None:
@@ -22,7 +27,9 @@ def comparison(runs: Sequence[Run], published: dict[str, Scores]) -> Table | Non
         None where no run is of a published budget with the preset's settings.
     """
     theirs = _published_for(runs[0].preset, published)
-    runs = [run for run in runs if run.comparable and (run.task, run.algorithm) in theirs]
+    runs = [run for run in runs if (run.task, run.algorithm) in theirs]
+    changed = [run for run in runs if not run.comparable]
+    runs = [run for run in runs if run.comparable]
     if not runs:
         return None
     rows, records = [], []
@@ -39,12 +46,14 @@ def comparison(runs: Sequence[Run], published: dict[str, Scores]) -> Table | Non
     agreeing = sum(record["verdict"] == "overlap" for record in records)
     notes = (
         f"{agreeing} of {len(records)} cells overlap.",
-        "Ours: the median over seeds and their range. Published: the value and its range.",
+        "Ours: the median over seeds, and their least and largest.",
+        PUBLISHED_RANGES,
         "A single seed has no range: it overlaps where it lies within the published one.",
         *seed_notes(runs),
+        *changed_note(changed),
     )
     columns = ("task", "algorithm", "", "seeds", "ours", "published", "ranges")
-    title = f"Ours beside the published scores, {runs[0].preset} preset"
+    title = f"Scores beside the published ones, {scale_of(runs)}"
     return Table(f"comparison_{slug_of(runs)}", title, columns, rows, notes, records)
 
 

@@ -50,17 +50,23 @@ class Outcome:
         self.missing += other.missing
 
     def lacks(
-        self, what: str, results: Path, preset: str | None, cells: Sequence[tuple[str, str]]
+        self,
+        what: str,
+        results: Path,
+        preset: str | None,
+        cells: Sequence[tuple[str, str]],
+        state: str = "",
     ) -> None:
-        """Notes that a figure lacks runs, and the command that makes them.
+        """Notes that a figure or table lacks runs, and the command that makes them.
 
         Args:
-            what: the figure's name.
+            what: the name of the figure or table.
             preset: None for the default of the command.
             cells: algorithms and tasks.
+            state: "finished " where runs that are going on do not do.
         """
         where = f", {preset} preset" if preset else ""
-        self.missing.append(f"{what}{where}: {_how_to_train(results, preset, cells)}")
+        self.missing.append(f"{what}{where}: {_how_to_train(results, preset, cells, state)}")
 
 
 def save(figure: Figure, folder: Path, name: str, records: Sequence[dict]) -> Path:
@@ -71,6 +77,7 @@ def save(figure: Figure, folder: Path, name: str, records: Sequence[dict]) -> Pa
     """
     path = folder / f"{name}.png"
     figure.savefig(path, dpi=200)
+    figure.set_layout_engine("none")  # It stays as it is: to lay it out takes as long as to draw.
     # No date inside: the same numbers give the same file.
     figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
     with path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
@@ -80,7 +87,9 @@ def save(figure: Figure, folder: Path, name: str, records: Sequence[dict]) -> Pa
     return path
 
 
-def _how_to_train(results: Path, preset: str | None, lacking: Sequence[tuple[str, str]]) -> str:
+def _how_to_train(
+    results: Path, preset: str | None, lacking: Sequence[tuple[str, str]], state: str
+) -> str:
     algorithms = dict.fromkeys(algorithm for algorithm, _ in lacking)
     groups: dict[tuple[str, ...], list[str]] = {}
     for algorithm in algorithms:
@@ -94,7 +103,7 @@ def _how_to_train(results: Path, preset: str | None, lacking: Sequence[tuple[str
     command += f" --preset {preset}" if preset else ""
     command += f" --algorithms {','.join(algorithms)}"
     command += f" --tasks {','.join(tasks)}" if tuple(tasks) != config.SG6_TASKS else ""
-    return f"no runs of {'; '.join(names)}. To make them: {command}"
+    return f"no {state}runs of {'; '.join(names)}. To make them: {command}"
 
 
 def _listed(tasks: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """Draws every figure and table of a results folder: `python plotting/figures.py results/`.
 
 Reads the runs below the folder, the shipped runs and the paper's scores; writes RESULTS/figures
-and RESULTS/tables; prints Table 3. What cannot be read or drawn is named and the rest is still
+and RESULTS/tables; prints the tables. What cannot be read or drawn is named and the rest is still
 drawn; the exit status is then 2, and 0 with `--partial`. It is 1 where nothing could be done.
 """
 
@@ -10,9 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from la_mbda.config import SG6_TASKS
+from plotting.all_tables import make_tables
 from plotting.bars import draw_bars
-from plotting.comparison import comparison
 from plotting.curve_figures import draw_curve_figures
 from plotting.drawing import Outcome
 from plotting.efficiency import draw_efficiency
@@ -21,18 +20,7 @@ from plotting.pictures import draw_pictures
 from plotting.posterior import draw_posteriors
 from plotting.report import write_report
 from plotting.results import COMPARABLE, Results, Run, Scores, read_published, read_results
-from plotting.robust import robust_table
 from plotting.table import Table
-from plotting.table1 import table1
-from plotting.tables import (
-    finished_groups,
-    scale_of,
-    table2_ours,
-    table2_published,
-    table3_difference,
-    table3_ours,
-    table3_published,
-)
 
 HOW_TO_TRAIN = "bash experiments/run_sg6.sh"
 
@@ -46,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
     folder = arguments.results
     try:
         results, published = read_results(folder), read_published()
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         return fail(str(error))
     try:
         missing = make_all(folder, results, published)
@@ -62,7 +50,7 @@ def fail(message: str) -> int:
 
 
 def make_all(folder: Path, results: Results, published: dict[str, Scores]) -> list[str]:
-    """Writes all figures and tables, prints Table 3 and what is missing.
+    """Writes all figures and tables, prints the tables and what is missing.
 
     Returns:
         What could not be read or drawn.
@@ -74,30 +62,15 @@ def make_all(folder: Path, results: Results, published: dict[str, Scores]) -> li
         print(f"warning: {warning}", file=sys.stderr)
     for name in ("figures", "tables"):
         (folder / name).mkdir(exist_ok=True)
-    third = [table3_published(published)]
-    notes: list[str] = []
-    tables = [table1(), *table2_published(published)]
-    for runs in finished_groups(results.runs):
-        tables.append(table2_ours(runs))
-        compared = comparison(runs, published)
-        if compared is not None:
-            tables.append(compared)
-        if any(run.task in SG6_TASKS for run in runs):
-            third.append(table3_ours(runs, results.runs, published))
-            difference = table3_difference(runs, results.runs, published)
-            third += [difference] if difference is not None else []
-            third.append(robust_table(runs, results.runs, published))
-        else:
-            notes.append(f"{scale_of(runs)}: no SG6 task is finished, hence no Table 3 of it")
+    tables, third, drawn = make_tables(results.runs, published, folder)
     for table in (*tables, *third):
         table.write(folder / "tables")
-    drawn = Outcome(notes=notes)
     for draw in (draw_pictures, draw_graph):
         drawn.add(draw(folder / "figures"))
     drawn.add(draw_posteriors(results.runs, folder / "figures"))
     for draw in (draw_bars, draw_curve_figures, draw_efficiency):
         drawn.add(draw(results.runs, published, folder / "figures"))
-    for table in third:
+    for table in (*tables, *third):
         print(f"\n{table.markdown()}", end="")
     page = write_report(folder, results.runs, third, drawn)
     print_end(folder, results.runs, drawn, [*tables, *third])

@@ -6,6 +6,7 @@ Nothing is repaired: what cannot be trusted is left out, with one line that name
 import json
 import math
 from pathlib import Path
+from reprlib import repr as short
 from typing import NamedTuple
 
 import numpy as np
@@ -44,29 +45,41 @@ def read_object(path: Path) -> dict:
         values = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise ValueError(f"{path}: no valid JSON ({error})") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: {_NO_JSON} ({error})") from error
     if not isinstance(values, dict):
         raise ValueError(f"{path}: holds no JSON object")
     return values
+
+
+def check_identity(values: dict, expected: dict[str, object]) -> None:
+    """Makes sure that a file is of the run in whose folder it lies.
+
+    Args:
+        expected: what its preset, algorithm, task and seed must be, after the folder's place.
+
+    Raises:
+        ValueError: one of them is missing or another.
+    """
+    for name, value in expected.items():
+        if name not in values:
+            raise ValueError(f"lacks {name!r}")
+        if folder_name(values[name]) != value:
+            raise ValueError(f"{name} is {short(values[name])}, but its folder says {value!r}")
 
 
 def read_score(path: Path, expected: dict[str, object]) -> Score:
     """Reads `score.json`.
 
     Args:
-        expected: what its preset, algorithm, task and seed must be, after the folder's place.
+        expected: as for `check_identity`.
 
     Raises:
         ValueError: a value is missing, not finite or not of this run.
     """
     values = read_object(path)
-    for name, value in expected.items():
-        if name not in values:
-            raise ValueError(f"{path}: lacks {name!r}")
-        if folder_name(values[name]) != value:
-            raise ValueError(f"{path}: {name} is {values[name]!r}, but its folder says {value!r}")
     try:
+        check_identity(values, expected)
         score = Score(
             number(values, "env_steps"),
             number(values, "return"),
@@ -92,6 +105,8 @@ def read_series(path: Path, whole: bool) -> tuple[Series | None, list[str]]:
     """
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return None, [f"{path}: missing: its curves are not drawn"]
     except OSError as error:
         return None, [f"{path}: cannot be read ({error.strerror}): not drawn"]
     rows, bad = [], []
@@ -102,7 +117,8 @@ def read_series(path: Path, whole: bool) -> tuple[Series | None, list[str]]:
         try:
             rows.append(_row(line, rows[-1] if rows else None))
         except ValueError as error:
-            half = index == len(lines) - 1 and str(error) == _NO_JSON
+            last = index == len(lines) - 1
+            half = last and line.startswith("{") and str(error) == _NO_JSON
             bad.append(f"line {index + 1}: {'half-written' if half else error}")
             if whole:
                 break
@@ -123,10 +139,14 @@ def number(values: dict, name: str) -> float:
         raise ValueError(f"lacks {name!r}")
     value = values[name]
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{name} is {value!r}, not a number")
+        raise ValueError(f"{name} is {short(value)}, not a number")
+    try:
+        value = float(value)
+    except OverflowError as error:  # JSON's whole numbers have no bound.
+        raise ValueError(f"{name} is {short(value)}, too large") from error
     if not math.isfinite(value):
         raise ValueError(f"{name} is {value}")
-    return float(value)
+    return value
 
 
 def numbers(values: dict, name: str) -> tuple[float, ...]:
@@ -151,7 +171,7 @@ def folder_name(value: object) -> object:
 def _row(line: str, before: tuple | None) -> tuple:
     try:
         values = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(_NO_JSON) from error
     if not isinstance(values, dict):
         raise ValueError("no JSON object")

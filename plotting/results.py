@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from la_mbda import config
-from la_mbda.presets import make_config
 from plotting.records import (
     Score,
     Series,
+    check_identity,
     folder_name,
     number,
-    numbers,
     read_object,
     read_score,
     read_series,
 )
+from plotting.run_settings import changed, epoch_steps, read_settings, setting
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHIPPED = REPOSITORY / "results" / "shipped"
@@ -30,8 +30,6 @@ PAPER_COST_BUDGET = 25.0
 PAPER_EPISODE_STEPS = 1_000
 # Which published budget runs of a preset can be compared with; none for the reduced scales.
 COMPARABLE = {"paper": "short", "paper_long": "long"}
-# Settings that change neither what is trained nor how it is scored.
-_HARMLESS = ("checkpoint_every",)
 
 
 class Estimate(NamedTuple):
@@ -94,7 +92,7 @@ def read_results(folder: Path, shipped: Path = SHIPPED) -> Results:
     runs, warnings = [], []
     places = [shipped] if folder.resolve() == shipped.resolve() else [folder, shipped]
     for place in places:
-        for path in sorted(place.glob("*/*/*/seed_*")):
+        for path in _run_folders(place, warnings):
             run = _read_run(path, place == shipped, warnings)
             if run is not None:
                 runs.append(run)
@@ -142,19 +140,36 @@ def _order(run: Run) -> tuple:
     return preset, run.shipped, place, run.task, algorithm, run.seed
 
 
+def _run_folders(place: Path, warnings: list[str]) -> list[Path]:
+    """RESULTS/<preset>/<algorithm>/<task>/seed_<n>; folders that cannot be listed are named."""
+    found = [place]
+    for _ in range(4):
+        below: list[Path] = []
+        for folder in found:
+            try:
+                below += sorted(folder.iterdir())
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                warnings.append(f"{folder}: cannot be read ({error.strerror}): left out")
+        found = below
+    return [path for path in found if path.name.startswith("seed_")]
+
+
 def _read_run(path: Path, shipped: bool, warnings: list[str]) -> Run | None:
     """Reads one run folder; what is wrong with it goes to the warnings."""
     preset, algorithm, task, seed = path.parts[-4:]
-    problem = _misplaced(preset, algorithm, seed)
-    if problem:
-        warnings.append(f"{path}: {problem}: left out")
+    try:
+        _check_place(preset, algorithm, seed)
+        settings = read_settings(path / "config.json", warnings)
+        place = {"preset": preset, "algorithm": algorithm, "task": task}
+        place["seed"] = int(seed.removeprefix("seed_"))
+        task = _task_name(task, settings)
+        if settings:
+            check_identity(settings, place)
+    except ValueError as error:
+        warnings.append(f"{path}: {error}: left out")
         return None
-    settings = _read_settings(path, warnings)
-    task = _task_name(task, settings, path, warnings)
-    if task is None:
-        return None
-    place = {"preset": preset, "algorithm": algorithm, "task": folder_name(task)}
-    place["seed"] = int(seed.removeprefix("seed_"))
     evaluations = _read_curve(path / "evaluations.jsonl", warnings, whole=False)
     episodes = _read_curve(path / "episodes.jsonl", warnings, whole=True)
     score = _read_final(path / "score.json", place, warnings)
@@ -165,10 +180,10 @@ def _read_run(path: Path, shipped: bool, warnings: list[str]) -> Run | None:
     return Run(
         path=path,
         shipped=shipped,
-        cost_budgets=_setting(settings, "lagrangian", "cost_budget", protocol),
-        episode_steps=_setting(settings, "training", "episode_steps", (PAPER_EPISODE_STEPS,))[0],
-        epoch_steps=_epoch_steps(settings, preset, algorithm, task),
-        changed=_changed(preset, task, algorithm, settings),
+        cost_budgets=setting(settings, "lagrangian", "cost_budget", protocol),
+        episode_steps=setting(settings, "training", "episode_steps", (PAPER_EPISODE_STEPS,))[0],
+        epoch_steps=epoch_steps(settings, preset, algorithm, task),
+        changed=changed(settings, preset, algorithm, task),
         evaluations=evaluations,
         episodes=episodes,
         score=score,
@@ -176,27 +191,30 @@ def _read_run(path: Path, shipped: bool, warnings: list[str]) -> Run | None:
     )
 
 
-def _misplaced(preset: str, algorithm: str, seed: str) -> str | None:
+def _check_place(preset: str, algorithm: str, seed: str) -> None:
+    """Makes sure that a run folder's place means something.
+
+    Raises:
+        ValueError: an unknown or misspelt name.
+    """
     if preset not in config.PRESETS:
-        return f"unknown preset {preset!r} (known: {', '.join(config.PRESETS)})"
+        raise ValueError(f"unknown preset {preset!r} (known: {', '.join(config.PRESETS)})")
     if algorithm not in config.ALGORITHMS:
-        return f"unknown algorithm {algorithm!r} (known: {', '.join(config.ALGORITHMS)})"
-    if not seed.removeprefix("seed_").isdecimal():
-        return f"{seed!r} is not of the form seed_<number>"
-    return None
+        known = ", ".join(config.ALGORITHMS)
+        raise ValueError(f"unknown algorithm {algorithm!r} (known: {known})")
+    if preset == "paper_long" and algorithm not in config.BASELINES:
+        raise ValueError(f"preset paper_long is for {', '.join(config.BASELINES)}")
+    number = seed.removeprefix("seed_")
+    if not number.isdecimal() or seed != f"seed_{int(number)}":
+        raise ValueError(f"{seed!r} is not of the form seed_<number>")
 
 
-def _read_settings(path: Path, warnings: list[str]) -> dict:
-    """The run's config.json; empty where it is unusable."""
-    try:
-        return read_object(path / "config.json")
-    except ValueError as error:
-        warnings.append(f"{error}: the run's settings are unknown, its preset's are assumed")
-        return {}
+def _task_name(folder: str, settings: dict) -> str:
+    """The task's own name, which for `gymnasium:` ids only the settings know.
 
-
-def _task_name(folder: str, settings: dict, path: Path, warnings: list[str]) -> str | None:
-    """The task's own name, which for `gymnasium:` ids only the settings know."""
+    Raises:
+        ValueError: there is no such task.
+    """
     name = settings.get("task")
     if isinstance(name, str) and name.startswith(config.EXTERNAL_TASK_PREFIX):
         if folder_name(name) == folder:
@@ -204,56 +222,25 @@ def _task_name(folder: str, settings: dict, path: Path, warnings: list[str]) -> 
     elif folder in config.TASKS:
         return folder
     known = f"{', '.join(config.TASKS)}, {config.EXTERNAL_TASK_PREFIX}<id>"
-    warnings.append(f"{path}: unknown task {folder!r} (known: {known}): left out")
-    return None
+    raise ValueError(f"unknown task {folder!r} (known: {known})")
 
 
 def _read_curve(path: Path, warnings: list[str], whole: bool) -> Series | None:
-    if not path.exists():
-        warnings.append(f"{path}: missing: its curves are not drawn")
-        return None
     series, problems = read_series(path, whole)
     warnings.extend(problems)
     return series
 
 
 def _read_final(path: Path, place: dict, warnings: list[str]) -> Score | None:
-    if not path.exists():
+    try:
+        path.stat()
+        return read_score(path, place)
+    except FileNotFoundError:
         warnings.append(f"{path}: missing (the run is not finished): left out of the tables")
         return None
-    try:
-        return read_score(path, place)
+    except OSError as error:
+        warnings.append(f"{path}: cannot be read ({error.strerror}): left out of the tables")
+        return None
     except ValueError as error:
         warnings.append(f"{error}: left out of the tables")
         return None
-
-
-def _setting(settings: dict, group: str, name: str, default: tuple) -> tuple[float, ...]:
-    """Numbers from the settings; the default where they hold none."""
-    try:
-        return numbers(settings[group], name)
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return default
-
-
-def _epoch_steps(settings: dict, preset: str, algorithm: str, task: str) -> float | None:
-    if algorithm not in config.BASELINES:
-        return None
-    standard = make_config(preset, task, algorithm).baseline.epoch_steps
-    return _setting(settings, "baseline", "epoch_steps", (standard,))[0]
-
-
-def _changed(preset: str, task: str, algorithm: str, settings: dict) -> tuple[str, ...]:
-    """Settings that differ from the preset's as it is today; fields that it lacks do not count."""
-    if not settings:
-        return ()
-    standard = config.to_dict(make_config(preset, task, algorithm))
-    changed = []
-    for group, fields in standard.items():
-        stored = settings.get(group)
-        if isinstance(fields, dict) and isinstance(stored, dict):
-            for name, value in fields.items():
-                plain = list(value) if isinstance(value, tuple) else value
-                if name in stored and stored[name] != plain and name not in _HARMLESS:
-                    changed.append(f"{name}={stored[name]}")
-    return tuple(changed)

@@ -1,10 +1,11 @@
 """Statistics over tasks and seeds that outliers move little (Agarwal et al. 2021), with intervals.
 
-A table per preset: the interquartile mean of normalised scores with its interval by a stratified
-bootstrap, and the share of runs that keep to the cost budget with its Wilson interval.
+A table per preset: the interquartile mean of normalised scores (mean and median in the CSV) with
+an interval by a stratified bootstrap, and the share of runs that keep to the cost budget with its
+Wilson interval.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import NormalDist
 
 import numpy as np
@@ -13,11 +14,15 @@ from la_mbda import config
 from plotting.aggregate import normalise
 from plotting.results import METRICS, Estimate, Run, Scores
 from plotting.table import Table, show
-from plotting.tables import Divisor, find_divisor, scale_of, seed_notes, slug_of
+from plotting.table3 import Divisor, divisor_notes, find_divisors
+from plotting.tables import count_seeds, scale_of, seed_notes, slug_of
 
 LEVEL = 0.95
 RESAMPLES = 5_000
 SYMBOLS = dict(zip(METRICS, ("J̄", "J̄_c", "ρ̄_c"), strict=True))
+ONE_SEED = "n/a: one seed"
+
+Statistic = Callable[[np.ndarray], np.ndarray]
 
 
 def interquartile_mean(values: np.ndarray) -> np.ndarray:
@@ -28,23 +33,31 @@ def interquartile_mean(values: np.ndarray) -> np.ndarray:
     return ordered[..., cut : count - cut].mean(-1)
 
 
+STATISTICS: dict[str, Statistic] = {
+    "IQM": interquartile_mean,
+    "median": lambda values: np.median(values, axis=-1),
+    "mean": lambda values: np.mean(values, axis=-1),
+}
+
+
 def stratified_bootstrap(
-    strata: Sequence[np.ndarray], resamples: int = RESAMPLES, seed: int = 0
+    strata: Sequence[np.ndarray], statistic: Statistic, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[float, float] | None:
-    """The percentile interval of the interquartile mean, seeds drawn anew within each task.
+    """The percentile interval of a statistic, seeds drawn anew within each task.
 
     Args:
         strata: scores `[seeds]` of each task.
+        statistic: of values `[…, n]`, as `[…]`.
 
     Returns:
-        Its ends; None where no task has two seeds, as nothing could then vary.
+        Its ends; None where a task has one seed, as nothing is known of its spread then.
     """
-    if all(len(scores) < 2 for scores in strata):
+    if any(len(scores) < 2 for scores in strata):
         return None
     rng = np.random.default_rng(seed)
     drawn = [scores[rng.integers(len(scores), size=(resamples, len(scores)))] for scores in strata]
-    means = interquartile_mean(np.concatenate(drawn, axis=1))
-    low, high = np.percentile(means, [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
+    found = statistic(np.concatenate(drawn, axis=1))
+    low, high = np.percentile(found, [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
     return float(low), float(high)
 
 
@@ -72,22 +85,26 @@ def robust_table(
         all_runs: among which our own PPO at paper scale is looked for.
     """
     runs = [run for run in runs if run.task in config.SG6_TASKS and run.score is not None]
-    tasks = [task for task in config.SG6_TASKS if any(run.task == task for run in runs)]
-    divisors = {task: find_divisor(task, all_runs, published) for task in tasks}
+    divisors = find_divisors(runs, all_runs, published)
     rows, records, notes = [], [], []
     for algorithm, name in config.ALGORITHMS.items():
         found = [run for run in runs if run.algorithm == algorithm]
         if found:
             own = _statistics(found, divisors)
-            rows.append((name, *(_cell(own[metric]) for metric in METRICS), _share(found, own)))
-            records += [{"algorithm": name, "statistic": key} | own[key] for key in own]
-            notes += _task_note(name, found)
+            cells = [_cell(own[metric, "IQM"]) for metric in METRICS]
+            rows.append((name, *cells, _share(own["within_budget", "share"])))
+            records += [
+                {"algorithm": name, "metric": metric, "statistic": statistic} | numbers
+                for (metric, statistic), numbers in own.items()
+            ]
+            notes += _notes(name, found, divisors)
     notes = (
         "Interquartile means over tasks and seeds of scores normalised per seed (Appendix H), with "
-        f"{LEVEL:.0%} intervals by a bootstrap within each task ({RESAMPLES:,} resamples).",
-        "One seed per task has no interval. Budget: runs with Ĵ_c ≤ d, and the Wilson interval.",
-        f"Normalised by {' or '.join(dict.fromkeys(d.source for d in divisors.values()))}.",
-        *notes,
+        f"{LEVEL:.0%} intervals by a bootstrap of seeds within each task ({RESAMPLES:,} resamples, "
+        "the divisor held fixed).",
+        f"Within budget: runs with Ĵ_c ≤ d, and their share's {LEVEL:.0%} Wilson interval.",
+        *divisor_notes(divisors),
+        *dict.fromkeys(notes),
         *seed_notes(runs),
     )
     columns = ("algorithm", *(f"IQM {symbol}" for symbol in SYMBOLS.values()), "within budget")
@@ -95,20 +112,19 @@ def robust_table(
     return Table(f"robust_{slug_of(runs)}", title, columns, rows, notes, records)
 
 
-def _statistics(runs: Sequence[Run], divisors: dict[str, Divisor]) -> dict[str, dict]:
-    """Of one algorithm: by metric, then the share of runs within the budget."""
-    found = {metric: _numbers(_strata(runs, divisors, metric)) for metric in METRICS}
+def _statistics(
+    runs: Sequence[Run], divisors: dict[str, Divisor]
+) -> dict[tuple[str, str], dict[str, float | int | None]]:
+    """Of one algorithm: by metric and statistic; at the end the share of runs within the budget."""
+    found = {}
+    for metric in METRICS:
+        strata = _strata(runs, divisors, metric)
+        for name, statistic in STATISTICS.items():
+            found[metric, name] = _numbers(strata, statistic)
     safe = sum(run.score.cost_returns[0] <= run.cost_budgets[0] for run in runs)
     low, high = wilson_interval(safe, len(runs))
     share = {"value": safe / len(runs), "low": low, "high": high, "runs": len(runs)}
-    return found | {"within_budget": share}
-
-
-def _task_note(name: str, runs: Sequence[Run]) -> list[str]:
-    ran = [task for task in config.SG6_TASKS if any(run.task == task for run in runs)]
-    if len(ran) == len(config.SG6_TASKS):
-        return []
-    return [f"{name}: {len(ran)} of {len(config.SG6_TASKS)} tasks: {', '.join(ran)}."]
+    return found | {("within_budget", "share"): share}
 
 
 def _strata(runs: Sequence[Run], divisors: dict[str, Divisor], metric: str) -> list[np.ndarray]:
@@ -126,21 +142,42 @@ def _strata(runs: Sequence[Run], divisors: dict[str, Divisor], metric: str) -> l
     return [np.array(values) for values in strata.values()]
 
 
-def _numbers(strata: list[np.ndarray]) -> dict[str, float | int | None]:
+def _numbers(strata: list[np.ndarray], statistic: Statistic) -> dict[str, float | int | None]:
     if not strata:
         return {"value": None, "low": None, "high": None, "runs": 0}
-    low, high = stratified_bootstrap(strata) or (None, None)
-    value = float(interquartile_mean(np.concatenate(strata)))
+    low, high = stratified_bootstrap(strata, statistic) or (None, None)
+    value = float(statistic(np.concatenate(strata)))
     return {"value": value, "low": low, "high": high, "runs": sum(map(len, strata))}
 
 
-def _share(runs: Sequence[Run], own: dict[str, dict]) -> str:
-    share = own["within_budget"]
-    safe = round(share["value"] * len(runs))
-    return f"{safe} of {len(runs)} [{share['low']:.2f}, {share['high']:.2f}]"
+def _notes(name: str, runs: Sequence[Run], divisors: dict[str, Divisor]) -> list[str]:
+    """What an algorithm's row does not hold, or holds unevenly."""
+    seeds = {task: sum(run.task == task for run in runs) for task in config.SG6_TASKS}
+    ran = [task for task, count in seeds.items() if count]
+    notes = []
+    if len(ran) < len(config.SG6_TASKS):
+        notes.append(f"{name}: {len(ran)} of {len(config.SG6_TASKS)} tasks: {', '.join(ran)}.")
+    counts = sorted({seeds[task] for task in ran})
+    if counts[0] == 1:
+        notes.append("No interval where a task has one seed, of whose spread nothing is known.")
+    if len(counts) > 1:
+        span = f"{counts[0]} to {count_seeds(counts[-1])}"
+        notes.append(f"{name}: {span} per task; tasks with more weigh more.")
+    for metric in ("return", "cost_regret"):
+        absent = [task for task in ran if divisors[task].scores[metric].value <= 0]
+        if absent:
+            notes.append(f"{name}: {SYMBOLS[metric]} leaves out n/a: {', '.join(absent)}.")
+    return notes
+
+
+def _share(numbers: dict) -> str:
+    safe = round(numbers["value"] * numbers["runs"])
+    return f"{safe} of {numbers['runs']} [{numbers['low']:.2f}, {numbers['high']:.2f}]"
 
 
 def _cell(numbers: dict) -> str:
-    if numbers["low"] is None:
-        return show(numbers["value"])
-    return f"{show(numbers['value'])} [{show(numbers['low'])}, {show(numbers['high'])}]"
+    if numbers["value"] is None:
+        return show(None)
+    ends = (show(numbers["low"]), show(numbers["high"]))
+    interval = ONE_SEED if numbers["low"] is None else ", ".join(ends)
+    return f"{show(numbers['value'])} [{interval}]"

@@ -2,8 +2,29 @@
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
+
+_SYMBOLS = {
+    "Ĵ": r"\hat{J}",
+    "J̄": r"\bar{J}",
+    "ρ̄": r"\bar{\rho}",
+    "ρ": r"\rho",
+    "λ": r"\lambda",
+    "γ": r"\gamma",
+    "δ": r"\delta",
+    "ε": r"\varepsilon",
+    "μ": r"\mu",
+    "-": "-",
+}
+# A symbol with its index, or the minus sign of a number.
+_FORMULA = re.compile(r"((?:Ĵ|J̄|ρ̄|ρ|λ|γ|δ|ε|μ)(?:_\w)?|(?<![\w.])-(?=\d))")
+_ESCAPES = str.maketrans(
+    {sign: f"\\{sign}" for sign in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"–": "--", "−": "$-$", "≤": r"$\leq$"}
+)
 
 
 @dataclass(frozen=True)
@@ -64,7 +85,12 @@ def show(value: float | None) -> str:
 
 
 def _latex(text: str) -> str:
-    """Plain text with LaTeX's special signs and our symbols written out."""
-    for sign in "&%$#_":
-        text = text.replace(sign, f"\\{sign}")
-    return text.replace("–", "--")
+    """Plain text for LaTeX: our symbols and minus signs as formulas, special signs escaped."""
+    found = ""
+    for part in _FORMULA.split(text):
+        symbol, _, index = part.partition("_")
+        if symbol in _SYMBOLS:
+            found += f"${_SYMBOLS[symbol]}{'_' + index if index else ''}$"
+        else:
+            found += part.translate(_ESCAPES)
+    return found

@@ -86,7 +86,11 @@ def table1() -> Table:
         {"name": name, "symbol": symbol, "preset": ours, "published": published}
         for name, symbol, ours, published in values
     ]
-    notes = ("Published: Table 1 and Section 5 of the paper, and the authors' settings.",)
+    equal = sum(ours == published for _, _, ours, published in values)
+    notes = (
+        f"{equal} of {len(values)} are equal.",
+        "Published: Table 1 and Section 5 of the paper, and the authors' settings.",
+    )
     return Table("table1", "Table 1, read off the paper preset", columns, rows, notes, records)
 
 

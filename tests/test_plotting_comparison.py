@@ -43,3 +43,26 @@ def test_reduced_scales_and_changed_settings_are_not_compared(tmp_path):
     assert compared(tmp_path / "a") is None
     write_run(tmp_path / "b", preset="paper", algorithm="ppo", env_steps=60_000)
     assert compared(tmp_path / "b") is None
+
+
+def test_whose_runs_and_how_many_are_said(tmp_path):
+    for seed in range(3):
+        write_run(tmp_path, preset="paper", algorithm="cpo", seed=seed, score=(15.0, 40.0, 0.043))
+    place = {"preset": "paper", "algorithm": "cpo", "task": "CarGoal1"}
+    write_run(tmp_path, **place, seed=4, env_steps=60_000)
+    table = compared(tmp_path)
+    assert table.title == "Scores beside the published ones, ours: paper preset"
+    assert {row[:2] + row[3:4] for row in table.rows} == {("PointGoal1", "CPO", "3")}
+    assert {record["seeds"] for record in table.records} == {3}
+    assert "CPO: 3 seeds, 8,000 env steps." in table.notes
+    left_out = "Left out, with other settings than the preset's: CPO on CarGoal1 (seed 4)."
+    assert left_out in table.notes
+
+
+def test_published_baselines_have_symmetrical_ends():
+    """They are means over three runs; of LAMBDA, half of the percentiles' distance is published."""
+    published = read_published()
+    for budget in ("short", "long"):
+        for scores in published[budget].values():
+            for value, low, high in scores.values():
+                assert high - value == pytest.approx(value - low, rel=1e-3, abs=1e-5)

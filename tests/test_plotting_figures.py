@@ -238,7 +238,9 @@ def test_a_folder_without_runs_still_has_the_published_tables(tmp_path, capsys):
     missing = make_all(tmp_path, results, read_published())
     printed = capsys.readouterr().out
     assert "Table 3, published" in printed
-    assert "ours" not in printed
+    tables = {"table1", "table2_published", "table2_published_long", "table3_published"}
+    assert {path.stem for path in (tmp_path / "tables").iterdir()} == tables
+    assert all(f"### {title}" in printed for title in ("Table 1", "Table 2", "Table 3"))
     assert f"{tmp_path} holds no runs; to make them: bash experiments/run_sg6.sh" in printed
     drawn = {path.name for path in (tmp_path / "figures").glob("*.png")}
     published = {f"figure_{number}_published.png" for number in (1, 4, 7)}

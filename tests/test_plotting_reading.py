@@ -2,14 +2,18 @@
 
 import json
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from la_mbda import config
 from la_mbda.presets import make_config
 from plotting.aggregate import score_estimates
+from plotting.all_tables import make_tables
 from plotting.results import read_published, read_results
 
 STEPS = (2_000, 4_000, 6_000, 8_000)
@@ -166,11 +170,153 @@ def test_a_score_that_cannot_be_trusted_is_left_out(tmp_path, changes, problem):
     assert results.runs[0].score is None
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]"])
-def test_a_damaged_score_is_named(tmp_path, text):
+GARBAGE = [b"", b"{", b"[1]", b"\x80\x02\xff\x00\n\x89PNG", b"[" * 100_000, b"1" * 5_000]
+
+
+@pytest.mark.parametrize("content", GARBAGE)
+def test_a_damaged_score_is_named(tmp_path, content):
     path = write_run(tmp_path)
-    (path / "score.json").write_text(text)
-    assert str(path / "score.json") in the_warning(read(tmp_path))
+    (path / "score.json").write_bytes(content)
+    results = read(tmp_path)
+    assert the_warning(results).startswith(f"{path / 'score.json'}: ")
+    assert results.runs[0].score is None
+    assert results.runs[0].evaluations is not None
+
+
+@pytest.mark.parametrize("content", GARBAGE)
+def test_damaged_curves_are_named(tmp_path, content):
+    path = write_run(tmp_path)
+    (path / "evaluations.jsonl").write_bytes(content)
+    results = read(tmp_path)
+    warning = the_warning(results)
+    assert warning.startswith(f"{path / 'evaluations.jsonl'}: ")
+    assert ("half-written" in warning) == (content == b"{")
+    assert results.runs[0].evaluations is None
+    assert results.runs[0].score is not None
+
+
+@pytest.mark.parametrize("content", [*GARBAGE, b"{}"])
+def test_a_run_without_usable_settings_is_kept_but_not_compared(tmp_path, content):
+    path = write_run(tmp_path, preset="paper", algorithm="ppo")
+    (path / "config.json").write_bytes(content)
+    results = read(tmp_path)
+    warning = the_warning(results)
+    assert warning.startswith(f"{path / 'config.json'}: ")
+    assert warning.endswith(": the run's settings are unknown")
+    (run,) = results.runs
+    assert run.cost_budgets == (25.0,)
+    assert run.score is not None
+    assert not run.comparable
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "value", "problem"),
+    [
+        ("training", None, [1], "training is [1], not an object"),
+        ("training", "episode_steps", 0, "episode_steps is 0: 1 is the least"),
+        ("baseline", "epoch_steps", -5, "epoch_steps is -5: 1 is the least"),
+        ("lagrangian", "cost_budget", ["25"], "cost_budget is '25', not a number"),
+    ],
+)
+def test_settings_that_make_no_sense_are_named(tmp_path, group, name, value, problem):
+    path = write_run(tmp_path, algorithm="ppo")
+    settings = json.loads((path / "config.json").read_text())
+    settings[group] = value if name is None else settings[group] | {name: value}
+    (path / "config.json").write_text(json.dumps(settings))
+    results = read(tmp_path)
+    expected = f"{path / 'config.json'}: {problem}: the run's settings are unknown"
+    assert the_warning(results) == expected
+    (run,) = results.runs
+    assert (run.episode_steps, run.epoch_steps, run.cost_budgets) == (1_000, 2_000, (25.0,))
+
+
+@pytest.mark.parametrize("name", ["score.json", "evaluations.jsonl", "episodes.jsonl"])
+def test_a_file_that_cannot_be_read_is_named(tmp_path, name):
+    path = write_run(tmp_path)
+    (path / name).unlink()
+    (path / name).mkdir()
+    results = read(tmp_path)
+    assert the_warning(results).startswith(f"{path / name}: cannot be read (Is a directory)")
+    assert len(results.runs) == 1
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path):
+    write_run(tmp_path)
+    loop = tmp_path / "quick/cpo/PointGoal1"
+    loop.parent.mkdir()
+    loop.symlink_to(loop)
+    results = read(tmp_path)
+    assert the_warning(results).startswith(f"{loop}: cannot be read (")
+    assert len(results.runs) == 1
+
+
+def test_other_files_and_folders_are_nobodys_runs(tmp_path):
+    write_run(tmp_path)
+    (tmp_path / "quick/scores").mkdir()
+    (tmp_path / "quick/scores/lambda_results.json").write_text("{")
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures/figure_1.png").touch()
+    (tmp_path / "quick/lambda/PointGoal1/notes.txt").touch()
+    results = read(tmp_path)
+    assert results.warnings == []
+    assert len(results.runs) == 1
+
+
+def test_a_copy_under_another_seed_is_not_counted_twice(tmp_path):
+    path = write_run(tmp_path)
+    for name in ("seed_1", "seed_00"):
+        shutil.copytree(path, path.parent / name)
+    results = read(tmp_path)
+    assert [run.seed for run in results.runs] == [0]
+    spelt, copied = results.warnings
+    assert spelt.endswith("seed_00: 'seed_00' is not of the form seed_<number>: left out")
+    assert copied.endswith("seed_1: seed is 0, but its folder says 1: left out")
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [("x" * 10_000, "return is 'xxxx"), (10**400, "too large"), ([[]], "return is [[]]")],
+    ids=["text", "number", "list"],
+)
+def test_what_is_said_of_a_value_is_short(tmp_path, value, problem):
+    path = write_run(tmp_path)
+    write_score(path, value, 1.0, 0.1)
+    warning = the_warning(read(tmp_path))
+    assert problem in warning
+    assert len(warning) < len(str(path)) + 120
+
+
+DAMAGE = st.lists(
+    st.tuples(
+        st.sampled_from(["config.json", "score.json", "evaluations.jsonl", "episodes.jsonl"]),
+        st.floats(0, 1),
+        st.integers(0, 300),
+        st.sampled_from(
+            [b"", b"\xff\x00", b"NaN", b"-1e999", b"null", b'"', b"}", b"[", b"\n", b"0"]
+        ),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+@given(DAMAGE)
+@settings(max_examples=60, deadline=None)
+def test_whatever_the_damage_the_other_runs_are_read_and_tabulated(damage):
+    """Bytes anywhere in a run's files are replaced by others."""
+    with tempfile.TemporaryDirectory() as folder:
+        path, results = Path(folder), Path(folder) / "results"
+        write_run(results, seed=0)
+        damaged = write_run(results, seed=1, algorithm="ppo")
+        for name, place, length, content in damage:
+            old = (damaged / name).read_bytes()
+            begin = int(place * len(old))
+            (damaged / name).write_bytes(old[:begin] + content + old[begin + length :])
+        found = read(path / "results")
+        assert (found.runs[0].seed, found.runs[0].score.returns) == (0, 10.0)
+        assert all("\n" not in warning for warning in found.warnings)
+        plain, third, _ = make_tables(found.runs, read_published(), path)
+        assert all(table.markdown() and table.latex() and table.csv() for table in (*plain, *third))
 
 
 @pytest.mark.parametrize(
@@ -179,6 +325,7 @@ def test_a_damaged_score_is_named(tmp_path, text):
         ("quick/lambda/FlyGoal1/seed_0", "unknown task 'FlyGoal1'"),
         ("quick/sac/PointGoal1/seed_0", "unknown algorithm 'sac'"),
         ("huge/lambda/PointGoal1/seed_0", "unknown preset 'huge'"),
+        ("paper_long/lambda/PointGoal1/seed_0", "preset paper_long is for ppo, "),
         ("quick/lambda/PointGoal1/seed_x", "'seed_x' is not of the form"),
     ],
 )

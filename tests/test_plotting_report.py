@@ -11,7 +11,7 @@ from test_plotting_reading import write_run
 from plotting.drawing import Outcome
 from plotting.report import MOST_VIDEO_BYTES, write_report
 from plotting.results import read_published, read_results
-from plotting.tables import table3_published
+from plotting.table3 import table3_published
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 # Errors are caught from the start; what the page came to is written into it at the end.

@@ -9,6 +9,7 @@ from test_plotting_reading import write_run
 
 from plotting.results import read_published, read_results
 from plotting.robust import (
+    STATISTICS,
     interquartile_mean,
     robust_table,
     stratified_bootstrap,
@@ -39,20 +40,50 @@ def test_no_trials_have_no_share():
         wilson_interval(0, 0)
 
 
-def test_bootstrap_of_one_task_is_scipys():
+@pytest.mark.parametrize("name", STATISTICS)
+def test_bootstrap_of_one_task_is_scipys(name):
     values = np.random.default_rng(3).normal(5.0, 2.0, 30)
     expected = stats.bootstrap(
-        (values,), interquartile_mean, method="percentile", n_resamples=5_000, rng=1
+        (values,), STATISTICS[name], method="percentile", n_resamples=5_000, rng=1
     ).confidence_interval
-    assert stratified_bootstrap([values]) == pytest.approx(tuple(expected), abs=0.06)
+    found = stratified_bootstrap([values], STATISTICS[name])
+    assert found == pytest.approx(tuple(expected), abs=0.1)
 
 
-def test_bootstrap_draws_within_tasks_alone():
-    """Tasks whose seeds agree vary nothing, however far the tasks are apart."""
-    assert stratified_bootstrap([np.full(3, 1.0), np.full(5, 9.0)]) == (7.0, 7.0)  # Of 1, 9, 9, 9.
-    assert stratified_bootstrap([np.array([1.0]), np.array([9.0])]) is None
-    scores = [np.array([1.0, 2.0]), np.array([9.0])]
-    assert stratified_bootstrap(scores) == stratified_bootstrap(scores)
+def test_bootstrap_of_several_tasks_is_scipys():
+    rng = np.random.default_rng(4)
+    strata = [rng.normal(place, 1.0, count) for place, count in ((0, 12), (3, 20), (9, 8))]
+    expected = stats.bootstrap(
+        strata,
+        lambda *drawn, axis: interquartile_mean(np.concatenate(drawn, axis=-1)),
+        method="percentile",
+        n_resamples=5_000,
+        rng=1,
+        vectorized=True,
+    ).confidence_interval
+    found = stratified_bootstrap(strata, interquartile_mean)
+    assert found == pytest.approx(tuple(expected), abs=0.05)
+
+
+def test_bootstrap_by_hand():
+    """Of two seeds, both, the one or the other is drawn twice: means 0, 1 and 2."""
+    low, high = stratified_bootstrap([np.array([0.0, 2.0])], STATISTICS["mean"])
+    assert (low, high) == (0.0, 2.0)
+    # Tasks whose seeds agree vary nothing, however far the tasks are apart: of 1, 9, 9, 9.
+    agreeing = [np.full(3, 1.0), np.full(5, 9.0)]
+    assert stratified_bootstrap(agreeing, interquartile_mean) == (7.0, 7.0)
+
+
+def test_the_same_seed_gives_the_same_interval_and_another_another():
+    strata = [np.random.default_rng(5).normal(size=5) for _ in range(6)]
+    found = stratified_bootstrap(strata, interquartile_mean)
+    assert found == stratified_bootstrap(strata, interquartile_mean)
+    assert found != stratified_bootstrap(strata, interquartile_mean, seed=1)
+
+
+def test_a_task_with_one_seed_leaves_no_interval():
+    for strata in ([[1.0], [9.0]], [[1.0, 2.0], [9.0]]):
+        assert stratified_bootstrap([np.array(s) for s in strata], interquartile_mean) is None
 
 
 def table(tmp_path):
@@ -60,22 +91,66 @@ def table(tmp_path):
     return robust_table(runs, runs, read_published())
 
 
+def record(table, metric, statistic):
+    """The numbers of LAMBDA's row."""
+    (found,) = [r for r in table.records if (r["metric"], r["statistic"]) == (metric, statistic)]
+    return found
+
+
 def test_table_by_hand(tmp_path):
-    """Returns of 1 to 4 times the published PPO's 17.476: the middle two have the mean 2.5."""
-    for seed in range(4):
-        score = (17.476 * (seed + 1), 20.0 + 4.0 * seed, 0.02)
-        write_run(tmp_path, seed=seed, score=score)
+    """Returns of 1, 2, 3 and 8 times the published PPO's 17.476."""
+    for seed, times in enumerate((1, 2, 3, 8)):
+        write_run(tmp_path, seed=seed, score=(17.476 * times, 20.0 + 4.0 * seed, 0.02))
     found = table(tmp_path)
-    records = {record["statistic"]: record for record in found.records}
-    assert records["return"]["value"] == pytest.approx(2.5)
-    assert 1.0 <= records["return"]["low"] < 2.5 < records["return"]["high"] <= 4.0
-    assert records["within_budget"]["value"] == 0.5  # Costs of 20, 24, 28 and 32.
+    for statistic, value in (("IQM", 2.5), ("median", 2.5), ("mean", 3.5)):
+        numbers = record(found, "return", statistic)
+        assert numbers["value"] == pytest.approx(value)
+        assert 1.0 <= numbers["low"] < value < numbers["high"] <= 8.0
+        assert numbers["runs"] == 4
+    assert record(found, "within_budget", "share")["value"] == 0.5  # Costs of 20, 24, 28, 32.
+    # Excess costs of 0, 0, 3 and 7 over the published PPO's 76.4389 − 25.
+    expected = 10.0 / (76.4389 - 25.0) / 4
+    assert record(found, "cost_return", "mean")["value"] == pytest.approx(expected)
     assert found.rows[0][-1] == "2 of 4 [0.15, 0.85]"
-    assert "LAMBDA: 1 of 6 tasks: PointGoal1." in found.notes
+    notes = "\n".join(found.notes)
+    assert "LAMBDA: 1 of 6 tasks: PointGoal1." in notes
+    assert "Normalised by the published PPO (short: 1M/2M env steps): PointGoal1." in notes
+    assert "LAMBDA: 4 seeds, 8,000 env steps." in notes
 
 
-def test_one_seed_has_no_interval(tmp_path):
+def test_a_cost_of_the_budget_itself_is_within_it(tmp_path):
+    write_run(tmp_path, score=(1.0, 25.0, 0.02))
+    write_run(tmp_path, seed=1, score=(1.0, 25.01, 0.02))
+    assert table(tmp_path).rows[0][-1].startswith("1 of 2 ")
+
+
+def test_one_seed_is_named_in_place_of_an_interval(tmp_path):
     write_run(tmp_path, score=(17.476, 20.0, 0.02))
+    write_run(tmp_path, task="CarGoal1", seed=0, score=(1.0, 20.0, 0.02))
+    write_run(tmp_path, task="CarGoal1", seed=1, score=(1.0, 20.0, 0.02))
     found = table(tmp_path)
-    assert found.rows[0][1] == "1.000"
-    assert any("One seed per task has no interval" in note for note in found.notes)
+    assert all(cell.endswith(" [n/a: one seed]") for cell in found.rows[0][1:4])
+    assert record(found, "return", "IQM")["low"] is None
+    assert (
+        sum(note.startswith("No interval where a task has one seed") for note in found.notes) == 1
+    )
+    assert "LAMBDA: 1 to 2 seeds per task; tasks with more weigh more." in found.notes
+
+
+def test_a_divisor_without_meaning_leaves_its_task_out_and_says_so(tmp_path):
+    for task, ppo in (("PointGoal1", 2.0), ("CarGoal1", -1.0)):
+        write_run(tmp_path, task=task, algorithm="ppo", preset="paper", score=(ppo, 45.0, 0.04))
+        for seed in range(2):
+            write_run(tmp_path, task=task, preset="paper", seed=seed, score=(3.0, 45.0, 0.04))
+    found = table(tmp_path)
+    assert found.rows[0][1:3] == ("1.500 [1.500, 1.500]", "1.000 [1.000, 1.000]")
+    assert record_runs(found, "LAMBDA") == {"return": 2, "cost_return": 4, "cost_regret": 4}
+    notes = "\n".join(found.notes)
+    assert "LAMBDA: J̄ leaves out n/a: CarGoal1." in notes
+    assert "CarGoal1: J̄ is n/a, as Ĵ of our own PPO (paper preset, 1 seed) is -1" in notes
+
+
+def record_runs(table, algorithm):
+    """How many runs each interquartile mean is over."""
+    found = [r for r in table.records if (r["algorithm"], r["statistic"]) == (algorithm, "IQM")]
+    return {r["metric"]: r["runs"] for r in found}

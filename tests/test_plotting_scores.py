@@ -106,7 +106,7 @@ def test_our_bars_name_what_lacks(tmp_path):
     assert values["return"] == pytest.approx(1.0)  # Divided by the published PPO's 17.476.
     assert values["cost_return"] == 0
     (missing,) = outcome.missing
-    assert missing.startswith("figures 1 and 4, quick preset: no runs of ")
+    assert missing.startswith("figures 1 and 4, quick preset: no finished runs of ")
     assert "--preset quick --algorithms trpo_lagrangian,ppo_lagrangian,cpo,lambda" in missing
 
 

@@ -2,27 +2,24 @@
 
 import csv
 import io
+import re
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.mathtext import MathTextParser
 from test_plotting_reading import write_run
 
 from la_mbda import config
 from la_mbda.presets import make_config
 from plotting.aggregate import mean, median_with_spread, normalise
+from plotting.all_tables import make_tables
 from plotting.results import Estimate, read_published, read_results
-from plotting.table import show
+from plotting.table import Table, show
 from plotting.table1 import table1
-from plotting.tables import (
-    find_divisor,
-    table2_ours,
-    table2_published,
-    table3_difference,
-    table3_ours,
-    table3_published,
-)
+from plotting.table3 import find_divisor, table3_difference, table3_ours, table3_published
+from plotting.tables import table2_ours, table2_published
 
 # Table 3 of the paper, digit by digit: TRPO-Lagrangian, PPO-Lagrangian, CPO, LAMBDA.
 PAPER_TABLE3 = """
@@ -71,16 +68,41 @@ def test_table3_without_doggo_by_hand():
     returns = [float(line.split("|")[4].split(",")[0]) for line in lines]
     assert cell(table, "without DoggoGoal1", "LAMBDA") == "0.751, 0.0, 0.405"
     assert sum(returns) / 5 == pytest.approx(0.751, abs=1e-3)
-    assert "DoggoGoal1 alone makes 59% of LAMBDA's average J̄." in table.notes
+    # 5.400 of 6 · 1.526; the published PPO's return there is 1.08649.
+    (note,) = [note for note in table.notes if note.startswith("DoggoGoal1")]
+    assert "alone makes 59% of LAMBDA's average J̄" in note
+    assert "only 1.09 there" in note
 
 
 def test_table3_as_latex_and_csv_hold_the_same_numbers():
     table = table3_published(read_published())
-    assert r"DoggoGoal1 & -1.257, 0.227, 0.624 & " in table.latex()
+    assert r"DoggoGoal1 & $-$1.257, 0.227, 0.624 & " in table.latex()
     records = list(csv.DictReader(io.StringIO(table.csv())))
     assert len(records) == 96
     found = [r for r in records if (r["task"], r["algorithm"]) == ("DoggoGoal1", "LAMBDA")]
     assert float(found[0]["value"]) == pytest.approx(5.86736 / 1.08649, rel=1e-12)
+
+
+def test_latex_holds_no_sign_that_it_does_not_know(tmp_path):
+    """Symbols become formulas (held to matplotlib's parser); all else is plain ASCII."""
+    write_run(tmp_path, preset="paper", algorithm="cpo", score=(-1.0, 75.0, 0.04))
+    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
+    plain, third, _ = make_tables(runs, read_published(), tmp_path)
+    parser = MathTextParser("agg")
+    for table in (*plain, *third):
+        lines = [line for line in table.latex().splitlines() if not line.startswith("%")]
+        assert all(line.isascii() for line in lines), table.name
+        for formula in set(re.findall(r"\$.+?\$", " ".join(lines))):
+            parser.parse(formula)
+    (row,) = [row for row in table1().latex().splitlines() if row.startswith("TD($\\lambda$), sa")]
+    assert row == r"TD($\lambda$), safety & $\lambda_c$ & 0.95 & 0.95 & yes \\"
+
+
+def test_latex_escapes_its_signs():
+    table = Table("t", "50 %", ("a_b & c",), [("{x}^~\\#$-2e-05",)], (), [])
+    assert r"a\_b \& c \\" in table.latex()
+    cell = r"\{x\}\textasciicircum{}\textasciitilde{}\textbackslash{}\#\$$-$2e-05 \\"
+    assert cell in table.latex()
 
 
 def test_table2_holds_the_unnormalised_scores():
@@ -96,6 +118,7 @@ def test_table2_holds_the_unnormalised_scores():
 def test_table1_matches_the_paper_and_shows_a_setting_that_does_not(monkeypatch):
     table = table1()
     assert {row[-1] for row in table.rows} == {"yes"}
+    assert f"{len(table.rows)} of {len(table.rows)} are equal." in table.notes
     assert ("Posterior samples", "N", "5", "5", "yes") in table.rows
     assert ("Initial penalty", "μ_0", "5e-09", "5e-09", "yes") in table.rows
     assert ("Env steps, DoggoGoal1", "", "2,000,000", "2,000,000", "yes") in table.rows
@@ -104,7 +127,9 @@ def test_table1_matches_the_paper_and_shows_a_setting_that_does_not(monkeypatch)
         "plotting.table1.make_config",
         lambda preset, task: make_config(preset, task, posterior_samples=4),
     )
-    assert ("Posterior samples", "N", "4", "5", "NO") in table1().rows
+    changed = table1()
+    assert ("Posterior samples", "N", "4", "5", "NO") in changed.rows
+    assert f"{len(table.rows) - 1} of {len(table.rows)} are equal." in changed.notes
 
 
 def test_normalisation_by_hand():
@@ -245,3 +270,107 @@ def test_no_difference_at_other_scales(tmp_path):
     for group in ("quick", "paper"):
         found = [run for run in runs if run.preset == group]
         assert table3_difference(found, runs, read_published()) is None
+
+
+def paper_runs(tmp_path, scores):
+    """Finished runs at the paper's scale: (algorithm, task) → score."""
+    for (algorithm, task), score in scores.items():
+        write_run(tmp_path, preset="paper", algorithm=algorithm, task=task, score=score)
+    return read_results(tmp_path, shipped=tmp_path / "none").runs
+
+
+def test_the_differences_average_is_that_of_its_cells_and_says_what_it_lacks(tmp_path):
+    runs = paper_runs(
+        tmp_path,
+        {
+            ("ppo", "PointGoal1"): (20.0, 125.0, 0.1),
+            ("cpo", "PointGoal1"): (10.0, 75.0, 0.04),
+            ("ppo", "DoggoGoal1"): (2.0, 125.0, 0.1),
+            ("cpo", "DoggoGoal1"): (1.0, 75.0, 0.04),
+        },
+    )
+    table = table3_difference(runs, runs, read_published())
+    # 0.5 − 0.898 and 0.5 + 0.723; published ρ̄_c of 0.599 and 0.769.
+    assert cell(table, "DoggoGoal1", "CPO").startswith("1.223, ")
+    assert cell(table, "average, incomplete", "CPO").startswith("0.413, ")
+    assert cell(table, "without DoggoGoal1, incomplete", "CPO").startswith("-0.398, ")
+    notes = "\n".join(table.notes)
+    assert "CPO: the average is over 2 of 6 tasks, without PointGoal2" in notes
+    assert "Normalised by our own PPO (paper preset, 1 seed): PointGoal1, DoggoGoal1." in notes
+    assert "The published ones are normalised by the published PPO" in notes
+
+
+def test_the_difference_has_no_number_where_our_ppo_failed(tmp_path):
+    scores = {("ppo", "CarGoal1"): (-2.0, 125.0, 0.1), ("lambda", "CarGoal1"): (1.0, 30.0, 0.04)}
+    runs = paper_runs(tmp_path, scores)
+    table = table3_difference(runs, runs, read_published())
+    assert cell(table, "CarGoal1", "LAMBDA").startswith("n/a, 0.050, ")
+    notes = "\n".join(table.notes)
+    assert "CarGoal1: J̄ is n/a, as Ĵ of our own PPO (paper preset, 1 seed) is -2" in notes
+    assert "LAMBDA: the average of J̄ leaves out n/a: CarGoal1." in notes
+
+
+def test_the_difference_names_runs_whose_settings_were_changed(tmp_path):
+    write_run(tmp_path, preset="paper", algorithm="cpo", score=(10.0, 75.0, 0.04))
+    place = {"preset": "paper", "algorithm": "cpo", "task": "CarGoal1"}
+    write_run(tmp_path, **place, seed=2, env_steps=60_000)
+    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
+    table = table3_difference(runs, runs, read_published())
+    assert [row[0] for row in table.rows] == ["PointGoal1", "average, incomplete"]
+    left_out = "Left out, with other settings than the preset's: CPO on CarGoal1 (seed 2)."
+    assert left_out in table.notes
+    assert "not comparable" not in table.title
+
+
+def test_ppo_alone_has_no_difference(tmp_path):
+    runs = paper_runs(tmp_path, {("ppo", "PointGoal1"): (20.0, 125.0, 0.1)})
+    assert table3_difference(runs, runs, read_published()) is None
+
+
+def test_doggo_is_named_where_it_outweighs_the_other_tasks(tmp_path):
+    """With PPO's published returns of 17.476 and 1.08649: 1 and 3 make 75 %, 1 and 0.5 a third."""
+    for seed, doggo in enumerate((3.0, 0.5)):
+        results = tmp_path / str(seed)
+        write_run(results, score=(17.476, 20.0, 0.02))
+        write_run(results, task="DoggoGoal1", score=(doggo * 1.08649, 20.0, 0.02))
+    (note,) = [note for note in ours(tmp_path / "0").notes if note.startswith("DoggoGoal1 alone")]
+    assert "makes 75% of LAMBDA's average J̄" in note
+    assert not any(note.startswith("DoggoGoal1 alone") for note in ours(tmp_path / "1").notes)
+
+
+def test_what_table3_lacks_is_one_line_with_a_command_that_makes_it(tmp_path):
+    for task in config.SG6_TASKS:
+        write_run(tmp_path, preset="paper", task=task)
+        write_run(tmp_path, preset="paper", task=task, algorithm="ppo")
+        write_run(tmp_path, preset="paper", task=task, algorithm="cpo")
+    write_run(tmp_path, algorithm="ppo", preset="paper_long")
+    (tmp_path / "paper/cpo/CarGoal1/seed_0/score.json").unlink()
+    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
+    paper, long = make_tables(runs, read_published(), tmp_path)[2].missing
+    assert paper == (
+        "Table 3, ours, paper preset: no finished runs of TRPO-Lagrangian and PPO-Lagrangian on any SG6 "
+        f"task; CPO on CarGoal1. To make them: bash experiments/run_sg6.sh --results {tmp_path} "
+        "--preset paper --algorithms trpo_lagrangian,ppo_lagrangian,cpo"
+    )
+    assert "--preset paper_long --algorithms trpo_lagrangian,ppo_lagrangian,cpo" in long
+    assert "lambda" not in long  # It has no such preset.
+
+
+def test_shipped_runs_alone_leave_table3_to_be_made(tmp_path):
+    write_run(tmp_path / "shipped", preset="paper")
+    (tmp_path / "own").mkdir()
+    runs = read_results(tmp_path / "own", shipped=tmp_path / "shipped").runs
+    (missing,) = make_tables(runs, read_published(), tmp_path)[2].missing
+    assert missing.startswith("Table 3, ours: no finished runs of ")
+    assert " --preset" not in missing
+
+
+def test_why_there_is_no_difference_is_said(tmp_path):
+    write_run(tmp_path)
+    write_run(tmp_path, preset="paper", task="CarGoal1", env_steps=8_000)
+    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
+    _, third, outcome = make_tables(runs, read_published(), tmp_path)
+    assert not any("difference" in table.title for table in third)
+    changed, quick = [note for note in outcome.notes if "no difference" in note]
+    assert changed.startswith("ours: paper preset, settings changed (reduced scale")
+    assert quick.startswith("ours: quick preset (reduced scale")

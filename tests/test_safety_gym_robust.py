@@ -85,8 +85,9 @@ def test_hundreds_of_environments_share_a_renderer_and_leave_nothing():
     """Resident memory, in a process of its own, once the allocator has what it keeps.
 
     What a round leaves behind for good shows in every one that follows, so the most of the last
-    rounds is compared with the most before them: a renderer or an environment left behind each time
-    would be 100 MB or more between them, and what the allocator hands back for a while does not count.
+    rounds is compared with the most before them: a renderer or an environment left behind each
+    time would be 100 MB or more between them, and what the allocator hands back for a while does
+    not count.
     """
     command = [sys.executable, "-c", OPEN_200_AND_CLOSE]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout

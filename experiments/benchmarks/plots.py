@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from la_mbda import config
 from la_mbda.presets import make_config
 from la_mbda.run_folder import run_path
 
+STEPS = 1_000_000
 FIGURES = Path(__file__).resolve().parents[2] / "plotting" / "figures.py"
 
 
@@ -63,19 +65,30 @@ def make_runs(results: Path, arguments: Plots) -> int:
         path = run_path(results, settings)
         path.mkdir(parents=True)
         (path / "config.json").write_text(json.dumps(config.to_dict(settings)))
-        for stream, count in (
-            ("episodes", arguments.episodes),
-            ("evaluations", arguments.evaluations),
-        ):
-            steps = np.linspace(0, 1_000_000, count + 1)[1:]
-            returns, costs = rng.normal(10.0, 3.0, count), rng.gamma(2.0, 15.0, count)
-            lines = [
-                json.dumps({"env_steps": float(s), "return": r, "cost_return": c})
-                for s, r, c in zip(steps, returns, costs, strict=True)
-            ]
-            (path / f"{stream}.jsonl").write_text("\n".join(lines) + "\n")
+        write_lines(path / "episodes.jsonl", arguments.episodes, episode_of, rng)
+        write_lines(path / "evaluations.jsonl", arguments.evaluations, evaluation_of, rng)
         score = {"task": task, "algorithm": algorithm, "seed": seed, "preset": "cpu"}
-        score |= {"env_steps": 1_000_000, "return": returns[-1], "cost_return": costs[-1]}
-        score["cost_regret"] = 0.03
+        score |= {"env_steps": STEPS, "return": rng.normal(10.0, 3.0), "cost_regret": 0.03}
+        score["cost_return"] = rng.gamma(2.0, 15.0)
         (path / "score.json").write_text(json.dumps(score))
     return len(cells)
+
+
+def write_lines(path: Path, count: int, values: Callable, rng: np.random.Generator) -> None:
+    """Lines with what a run's would have, evenly spread over its env steps."""
+    steps = np.linspace(0, STEPS, count + 1)[1:].astype(int).tolist()
+    path.write_text("".join(json.dumps({"env_steps": s} | values(rng)) + "\n" for s in steps))
+
+
+def episode_of(rng: np.random.Generator) -> dict:
+    """A training episode's figures."""
+    cost = rng.gamma(2.0, 15.0)
+    values = {"return": rng.normal(10.0, 3.0), "cost_return": cost}
+    return values | {"length": 1_000, "cost_regret": cost / 1_000}
+
+
+def evaluation_of(rng: np.random.Generator) -> dict:
+    """An evaluation's means, and the values of its ten episodes."""
+    returns, costs = rng.normal(10.0, 3.0, 10), rng.gamma(2.0, 15.0, 10)
+    means = {"return": returns.mean(), "cost_return": costs.mean()}
+    return means | {"returns": returns.tolist(), "cost_returns": costs.tolist()}
