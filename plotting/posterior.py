@@ -25,7 +25,7 @@ FOLDER = "imagined"
 POLICY = "policy.csv"
 # Those that follow a policy in imagination, the one with both bounds first.
 WITH_POLICY = ("lambda", "unsafe_lambda", "greedy_lambda")
-CHOSEN = "chosen by the bound: largest $\\Sigma V_\\lambda$\n(task: optimistic, cost: pessimistic)"
+CHOSEN = "upper bound: the draw of the largest $\\Sigma V_\\lambda$"
 
 
 class Futures(NamedTuple):
