@@ -80,6 +80,11 @@ def _draw(
             records.append(names | {"mujoco": record.get("mujoco", "")})
     for ax, task in zip(grid[0], tasks, strict=True):
         ax.set_title(task.replace("Observable", "Observable\n"), fontsize=8)
+    _legend(figure, objects)
+    return figure, records
+
+
+def _legend(figure: Figure, objects: Sequence[str]) -> None:
     look = {"edgecolor": "#333333", "linewidth": 0.4}
     handles = [Patch(facecolor=OBJECTS[name], label=name, **look) for name in objects]
     figure.legend(
@@ -91,7 +96,6 @@ def _draw(
         handletextpad=0.4,
         columnspacing=1.2,
     )
-    return figure, records
 
 
 def _read_picture(path: Path) -> np.ndarray:

@@ -13,6 +13,7 @@ from la_mbda.environments import make_environment
 from la_mbda.episodes import play_evaluating
 from la_mbda.futures import imagine_futures, save_futures
 from plotting.futures import draw_futures
+from plotting.posterior import read_futures
 
 
 def futures_of(agent, starts=(3, 10), steps=4):
@@ -72,6 +73,23 @@ def test_saves_what_it_found(tmp_path):
     assert summary["posterior_active"]
     assert summary["starts"][0]["chosen"] == futures[0].policy.chosen
     assert [path.name for path in draw_futures(tmp_path)] == ["future_3.png", "future_10.png"]
+
+
+@pytest.mark.parametrize("algorithm", ["lambda", "greedy_lambda", "unsafe_lambda"])
+def test_figure_3_reads_what_was_saved(tmp_path, algorithm):
+    agent = active_agent(Agent, algorithm)
+    futures = futures_of(agent)
+    save_futures(tmp_path, agent, futures)
+    read = read_futures(tmp_path)
+    assert read.active
+    assert read.chosen == {future.start: future.policy.chosen for future in futures}
+    for future in futures:
+        expected, policy = read.expected[future.start], future.policy
+        sums = {"return": policy.rewards.cumsum(1), "cost_0": policy.costs[..., 0].cumsum(1)}
+        values = {f"value_{name}": value for name, value in policy.values.items()}
+        assert expected.keys() == (sums | values).keys()
+        for name, table in (sums | values).items():
+            np.testing.assert_allclose(expected[name], table, rtol=1e-5, atol=1e-6)
 
 
 def test_a_planner_has_no_policy_to_follow(tmp_path):

@@ -3,6 +3,7 @@
 import csv
 import json
 
+import matplotlib.figure
 import pytest
 from test_plotting_reading import write_run
 
@@ -11,35 +12,88 @@ from plotting.results import read_results
 
 HEADER = "start,step,draw,reward,cost_0,value_task,value_cost_0"
 # Two draws for two decisions; the last has no V_λ.
-ROWS = ["7,1,0,0.1,0.2,3.0,9.0", "7,2,0,0.1,0.2,,", "7,1,1,0.1,0.2,4.0,8.0", "7,2,1,0.1,0.2,,"]
+ROWS = [
+    "7,1,0,0.1,0.2,3.0,9.0",
+    "7,2,0,0.5,0.0,,",
+    "7,1,1,0.1,0.2,4.0,8.0",
+    "7,2,1,-0.5,0.3,,",
+]
 
 
-def write_futures(run, header=HEADER, rows=ROWS, starts=None):
+def write_futures(run, header=HEADER, rows=ROWS, **summary):
     folder = run / "imagined"
     folder.mkdir()
     (folder / "policy.csv").write_text("\n".join([header, *rows]) + "\n")
-    if starts is None:
-        starts = [{"start": 7, "chosen": {"task": 1, "cost_0": 0}}]
-    (folder / "futures.json").write_text(json.dumps({"starts": starts}))
+    starts = [{"start": 7, "chosen": {"task": 1, "cost_0": 0}}]
+    whole = {"draws": 2, "posterior_active": True, "starts": starts}
+    (folder / "futures.json").write_text(json.dumps(whole | summary))
 
 
 def drawn(tmp_path):
-    return draw_posteriors(read_results(tmp_path, shipped=tmp_path / "none").runs, tmp_path)
+    figures = tmp_path / "figures"
+    figures.mkdir(exist_ok=True)
+    return draw_posteriors(read_results(tmp_path, shipped=tmp_path / "shipped").runs, figures)
 
 
-def test_the_numbers_drawn_are_those_that_were_saved(tmp_path):
+@pytest.fixture
+def titles(monkeypatch):
+    """The titles of all figures drawn."""
+    found = []
+    write = matplotlib.figure.Figure.suptitle
+
+    def remember(figure, text, **how):
+        found.append(text)
+        return write(figure, text, **how)
+
+    monkeypatch.setattr(matplotlib.figure.Figure, "suptitle", remember)
+    return found
+
+
+def test_the_numbers_drawn_are_those_that_were_saved(tmp_path, titles):
     write_futures(write_run(tmp_path))
     outcome = drawn(tmp_path)
     assert [path.name for path in outcome.files] == ["figure_3_quick.png"]
     assert outcome.missing == []
-    rows = list(csv.DictReader((tmp_path / "figure_3_quick.csv").open()))
-    assert [row["value_task"] for row in rows] == ["3.0", "nan", "4.0", "nan"]
+    lines = {}
+    for row in csv.DictReader((tmp_path / "figures" / "figure_3_quick.csv").open()):
+        key = row["quantity"], row["line"], row["chosen"]
+        lines.setdefault(key, []).append(float(row["value"]))
+    assert lines == {
+        ("return", "draw 0", "False"): [0.1, 0.6],
+        ("return", "draw 1", "True"): [0.1, -0.4],
+        ("value_task", "draw 0", "False"): [3.0],
+        ("value_task", "draw 1", "True"): [4.0],
+        ("cost_0", "draw 0", "True"): [0.2, 0.2],
+        ("cost_0", "draw 1", "False"): [0.2, 0.5],
+        ("value_cost_0", "draw 0", "True"): [9.0],
+        ("value_cost_0", "draw 1", "False"): [8.0],
+        ("value_cost_0", "budget", ""): [25.0],
+    }
+    assert titles == [
+        "What each of 2 posterior draws expects of the policy: LAMBDA on PointGoal1, seed 0\n"
+        "ours: quick preset (reduced scale, not comparable with the paper)"
+    ]
+
+
+def test_what_a_reader_could_misread_is_in_the_title(tmp_path, titles):
+    run = write_run(tmp_path, algorithm="greedy_lambda")
+    write_futures(run, posterior_active=False, starts=[{"start": 7, "chosen": {}}])
+    drawn(tmp_path)
+    assert titles[0].splitlines()[2:] == [
+        "no draw is chosen: the policy learns from the average over draws",
+        "posterior not active yet: all draws are the current model",
+    ]
 
 
 def test_without_futures_the_command_is_named(tmp_path):
-    run = write_run(tmp_path)
+    write_run(tmp_path, algorithm="cem_mpc")
+    write_run(tmp_path / "shipped")
     (missing,) = drawn(tmp_path).missing
-    assert missing.endswith(f"experiments/evaluate.py {run} --imagine {run / 'imagined'}")
+    train = f"bash experiments/run_sg6.sh --results {tmp_path} --algorithms lambda"
+    assert missing == f"figure 3: no runs of LAMBDA on any SG6 task. To make them: {train}"
+    unsafe = write_run(tmp_path, algorithm="unsafe_lambda")
+    (missing,) = drawn(tmp_path).missing
+    assert missing.endswith(f"experiments/evaluate.py {unsafe} --imagine {unsafe / 'imagined'}")
 
 
 @pytest.mark.parametrize(
@@ -47,9 +101,16 @@ def test_without_futures_the_command_is_named(tmp_path):
     [
         {"rows": []},
         {"rows": ["7,1,zero,0.1,0.2,3.0,9.0"]},
+        {"rows": [*ROWS[:3], "7,2,1,-0."]},
+        {"rows": ROWS[:3]},
+        {"rows": ["7,1,0,0.1,0.2,nan,9.0", *ROWS[1:]]},
         {"header": "begin,step,draw,reward,cost_0,value_task,value_cost_0"},
         {"starts": [{"chosen": {}}]},
+        {"starts": [{"start": 7, "chosen": [1]}]},
+        {"starts": [{"start": 8, "chosen": {}}]},
+        {"starts": []},
         {"starts": 3},
+        {"draws": 0},
     ],
 )
 def test_damaged_futures_are_named(tmp_path, broken):

@@ -348,9 +348,9 @@ def test_what_table3_lacks_is_one_line_with_a_command_that_makes_it(tmp_path):
     runs = read_results(tmp_path, shipped=tmp_path / "none").runs
     paper, long = make_tables(runs, read_published(), tmp_path)[2].missing
     assert paper == (
-        "Table 3, ours, paper preset: no finished runs of TRPO-Lagrangian and PPO-Lagrangian on any SG6 "
-        f"task; CPO on CarGoal1. To make them: bash experiments/run_sg6.sh --results {tmp_path} "
-        "--preset paper --algorithms trpo_lagrangian,ppo_lagrangian,cpo"
+        "Table 3, ours, paper preset: no finished runs of TRPO-Lagrangian and PPO-Lagrangian on "
+        "any SG6 task; CPO on CarGoal1. To make them: bash experiments/run_sg6.sh --results "
+        f"{tmp_path} --preset paper --algorithms trpo_lagrangian,ppo_lagrangian,cpo"
     )
     assert "--preset paper_long --algorithms trpo_lagrangian,ppo_lagrangian,cpo" in long
     assert "lambda" not in long  # It has no such preset.
