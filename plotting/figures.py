@@ -99,7 +99,7 @@ def make_all(folder: Path, results: Results, published: dict[str, Scores]) -> li
         drawn.add(draw(results.runs, published, folder / "figures"))
     for table in third:
         print(f"\n{table.markdown()}", end="")
-    page = write_report(folder, results.runs, third, drawn)
+    page = write_report(folder, results, published, third, drawn)
     print_end(folder, results.runs, drawn, [*tables, *third])
     print(f"report: {page}")
     return [*results.warnings, *drawn.missing]
