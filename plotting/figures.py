@@ -1,8 +1,9 @@
 """Draws every figure and table of a results folder: `python plotting/figures.py results/`.
 
-Reads the runs below the folder, the shipped runs and the paper's scores; writes RESULTS/figures
-and RESULTS/tables; prints Table 3. What cannot be read or drawn is named and the rest is still
-drawn; the exit status is then 2, and 0 with `--partial`. It is 1 where nothing could be done.
+Reads the runs below the folder, the shipped runs and the paper's scores; writes RESULTS/figures,
+RESULTS/tables and RESULTS/report; prints Table 3. What cannot be read or drawn is named and the
+rest is still drawn; the exit status is then 2, and 0 with `--partial`. It is 1 where nothing could
+be done.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from la_mbda.config import SG6_TASKS
 from plotting.bars import draw_bars
 from plotting.comparison import comparison
 from plotting.curve_figures import draw_curve_figures
-from plotting.drawing import Outcome
+from plotting.drawing import HOW_TO_TRAIN, Outcome
 from plotting.efficiency import draw_efficiency
 from plotting.graph import draw_graph
 from plotting.pictures import draw_pictures
@@ -33,8 +34,6 @@ from plotting.tables import (
     table3_ours,
     table3_published,
 )
-
-HOW_TO_TRAIN = "bash experiments/run_sg6.sh"
 
 
 def main(argv: Sequence[str]) -> int:

@@ -31,7 +31,7 @@ def find_films(runs: Sequence[Run]) -> tuple[list[Film], list[str]]:
     for run in runs:
         path = run.path / VIDEO
         key = run.preset, run.algorithm, run.task
-        if key in films or not path.exists():
+        if key in films or not path.is_file():
             continue
         try:
             counters = _read_counters(path.with_suffix(".json"))

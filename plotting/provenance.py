@@ -1,5 +1,7 @@
 """What a run's `run.json` says of how it was made: versions, commit, machine, dates."""
 
+import math
+
 from la_mbda import config
 from plotting.records import read_object
 from plotting.results import Run
@@ -45,7 +47,7 @@ def _text(values: dict, name: str) -> str:
 def _duration(seconds: dict) -> str:
     """Hours and minutes of all stages together."""
     known = [value for value in seconds.values() if isinstance(value, int | float)]
-    if not known:
+    if not known or not math.isfinite(sum(known)):
         return UNKNOWN
     minutes = round(sum(known) / 60)
     if minutes == 0:

@@ -17,14 +17,13 @@ from plotly.offline import get_plotlyjs
 
 from la_mbda import config
 from plotting import films, interactive
-from plotting.drawing import BUDGET_COLOUR, Outcome
+from plotting.drawing import BUDGET_COLOUR, HOW_TO_TRAIN, Outcome
 from plotting.provenance import made_by
 from plotting.results import COMPARABLE, Results, Run, Scores
 from plotting.table import Table
 from plotting.tables import scale_of
 
 PAGE = Path(__file__).with_name("page")
-HOW_TO_TRAIN = "bash experiments/run_sg6.sh"
 # A larger video is linked, so that the page stays quick to open.
 MOST_VIDEO_BYTES = 4_000_000
 CAPTIONS = {
@@ -65,22 +64,14 @@ def write_report(
     path.parent.mkdir(exist_ok=True)
     page = path.parent.resolve()
     found, problems = films.find_films(results.runs)
-    script = (PAGE / "page.js").read_text(encoding="utf-8")
     panels = interactive.panels(results.runs, published)
-    plotly = get_plotlyjs() if panels else ""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(PAGE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # Tasks keep their order.
-    text = environment.get_template("index.html").render(
+    scripts = [get_plotlyjs()] if panels else []
+    scripts.append((PAGE / "page.js").read_text(encoding="utf-8"))
+    text = _template().render(
         style=(PAGE / "style.css").read_text(encoding="utf-8"),
         budget_colour=BUDGET_COLOUR,
-        scripts=[text for text in (plotly, script) if text],
-        hashes=[_hash(text) for text in (plotly, script) if text],
+        scripts=scripts,
+        hashes=[_hash(script) for script in scripts],
         groups=list(_groups(results.runs, page)),
         how_to_train=f"{HOW_TO_TRAIN} --results {folder}",
         tables=tables,
@@ -95,8 +86,20 @@ def write_report(
         missing=[*results.warnings, *problems, *drawn.missing],
         runs=[made_by(run) | {"links": _links(run, page)} for run in results.runs],
     )
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8", errors="replace")
     return path
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(PAGE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # Tasks keep their order.
+    return environment.get_template("index.html")
 
 
 def _groups(runs: Sequence[Run], page: Path) -> Iterator[dict]:

@@ -87,9 +87,19 @@ def test_what_is_missing_or_unreadable_is_said(tmp_path):
         assert said in shown(page)
 
 
-def test_run_json_may_hold_anything(tmp_path):
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"commit": null, "versions": [1], "machine": 3, "seconds": ""}',
+        '{"started": {}, "versions": {"numpy": null}, "seconds": {"acting": NaN, "updating": "1"}}',
+        '{"commit": "\\ud800", "machine": {"cores": [2]}}',
+        "[]",
+        "",
+    ],
+)
+def test_run_json_may_hold_anything(tmp_path, text):
     run = write_run(tmp_path)
-    (run / "run.json").write_text('{"commit": null, "versions": [1], "machine": 3, "seconds": ""}')
+    (run / "run.json").write_text(text)
     _, page = report(tmp_path)
     assert "<td>–</td>" in page
 

@@ -108,7 +108,7 @@ function draw(title, task, panel) {
       ...(panel.top ? { range: [0, 1.08 * Math.max(...heights)] } : { autorange: true }) },
     // Zoom stays while lines are switched on and off, not from one plot to the next.
     uirevision: [title, task, chosen.metric].join(),
-  }, { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"],
+  }, { responsive: true, displaylogo: false, displayModeBar: true, modeBarButtonsToRemove: ["select2d", "lasso2d"],
     showSendToCloud: false }); // Else Plotly offers to upload the numbers.
   document.getElementById("plot-title").textContent = `${title}: ${task}, ${chosen.metric}`;
   tabulate(shown, panel.unit);
