@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from la_mbda import command_line
+from la_mbda import command_line, film
 from la_mbda.config import BASELINES
 
 
@@ -25,7 +25,7 @@ class EvaluateArguments:
     seed: int = 0
     """Seed of the episodes' layouts."""
     video: Path | None = None
-    """Where to write a video of the first episode (.mp4 or .gif)."""
+    """Where to write a video of the first episode (.mp4 or .gif), with its costs so far (.json)."""
     imagine: Path | None = None
     """Folder for figures and data of futures imagined beside one episode, in place of scores."""
     imagine_at: tuple[int, ...] = ()
@@ -39,8 +39,8 @@ def main(argv: Sequence[str]) -> int:
     arguments = tyro.cli(EvaluateArguments, args=list(argv))
     if arguments.episodes < 1:
         raise ValueError(f"episodes is {arguments.episodes}: choose 1 or more")
-    if arguments.video is not None and arguments.video.suffix not in (".mp4", ".gif"):
-        raise ValueError(f"video {arguments.video} must end in .mp4 or .gif")
+    if arguments.video is not None:
+        film.check_path(arguments.video)
     if arguments.imagine is None:
         evaluate_run(arguments)
     else:
@@ -60,21 +60,16 @@ def evaluate_run(arguments: EvaluateArguments) -> None:
     modes = ["rgb_array" if arguments.video else None] + [None] * (arguments.episodes - 1)
     environments = [make_environment(agent.config, render_mode=mode) for mode in modes]
     seeds = [derive_seed(arguments.seed, "evaluate", i) for i in range(arguments.episodes)]
-    frames: list[np.ndarray] = []
-
-    def film(returns: np.ndarray, costs: np.ndarray) -> None:
-        text = f"return {returns[0]:.2f}   cost {', '.join(f'{cost:g}' for cost in costs[0])}"
-        frames.append(captioned(environments[0].render(), text))
-
-    played = evaluate(environments, agent, seeds, on_step=film if arguments.video else None)
+    first = film.Film(environments[0]) if arguments.video else None
+    played = evaluate(environments, agent, seeds, on_step=first.on_step if first else None)
     for env in environments:
         env.close()
     for i, (value, costs) in enumerate(zip(played.returns, played.cost_returns, strict=True)):
         print(f"episode {i}: return {value:.3f}, cost return {listed(costs)}")
     mean_costs = played.cost_returns.mean(0)
     print(f"mean: return {played.returns.mean():.3f}, cost return {listed(mean_costs)}")
-    if arguments.video:
-        write_video(arguments.video, frames)
+    if first:
+        first.write(arguments.video, agent.config)
         print(f"video: {arguments.video}")
 
 
@@ -114,28 +109,6 @@ def imagine_run(arguments: EvaluateArguments) -> None:
 def listed(costs: np.ndarray) -> str:
     """One number per constraint."""
     return ", ".join(f"{cost:.2f}" for cost in costs)
-
-
-def captioned(frame: np.ndarray, text: str) -> np.ndarray:
-    """A picture `[height, width, 3]` with a line of text below it."""
-    from PIL import Image, ImageDraw
-
-    height, width, _ = frame.shape
-    canvas = Image.new("RGB", (width, height + 24 + height % 2), "white")
-    canvas.paste(Image.fromarray(frame), (0, 0))
-    ImageDraw.Draw(canvas).text((8, height + 6), text, fill="black")
-    return np.asarray(canvas)
-
-
-def write_video(path: Path, frames: list[np.ndarray]) -> None:
-    """Writes pictures as a video at 25 decisions per second."""
-    import imageio.v3 as imageio
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".gif":
-        imageio.imwrite(path, frames, duration=40, loop=0)
-    else:
-        imageio.imwrite(path, frames, fps=25)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def draw_grid(
     Returns:
         The figure, and the numbers drawn, one record per point.
     """
-    rows = list(_rows(runs))
+    rows = list(rows_of(runs))
     figure = Figure(figsize=(7.4, 1.45 + 1.3 * len(rows)), layout="constrained")
     grid = figure.subplots(len(rows), len(METRICS), squeeze=False)
     records: list[dict] = []
@@ -81,12 +81,12 @@ def draw_grid(
         ax.set_title(TITLES[metric])
     for ax in grid[-1]:
         ax.set_xlabel("environment steps")
-    figure.suptitle(_title(title, runs), fontsize=9.5)
+    figure.suptitle(scaled_title(title, runs), fontsize=9.5)
     figure.legend(entries.values(), entries, loc="outside lower center", ncols=4)
     return figure, records
 
 
-def _rows(runs: list[Run]) -> Iterator[tuple[str, int]]:
+def rows_of(runs: Sequence[Run]) -> Iterator[tuple[str, int]]:
     """Tasks in order, those with several constraints once for each."""
     order = {task: i for i, task in enumerate(config.TASKS)}
     for task in sorted({run.task for run in runs}, key=lambda t: (order.get(t, len(order)), t)):
@@ -107,6 +107,55 @@ def seed_groups(runs: list[Run]) -> Iterator[list[Run]]:
     """Seeds that belong together: one algorithm, trained here or shipped."""
     for key in dict.fromkeys((run.shipped, run.algorithm) for run in runs):
         yield [run for run in runs if (run.shipped, run.algorithm) == key]
+
+
+def group_name(run: Run) -> str:
+    """What a legend calls the seeds that a run belongs to."""
+    return config.ALGORITHMS[run.algorithm] + (" (shipped)" if run.shipped else "")
+
+
+def budget_levels(runs: Sequence[Run], metric: str, constraint: int) -> list[tuple[Run, float]]:
+    """Each budget d that runs had, per step for the regret, with a run that had it."""
+    if metric == "return":
+        return []
+    known = [run for run in runs if constraint < len(run.cost_budgets)]
+    levels = []
+    for run in {r.cost_budgets[constraint] / r.episode_steps: r for r in known}.values():
+        level = run.cost_budgets[constraint]
+        levels.append((run, level / run.episode_steps if metric == "cost_regret" else level))
+    return levels
+
+
+def published_levels(
+    runs: Sequence[Run], metric: str, published: dict[str, Scores]
+) -> dict[str, Estimate]:
+    """The paper's scores on the task of runs at its scale, by algorithm.
+
+    Of its model-based algorithms, those that the runs are of; none where a run is at another scale.
+    """
+    if not all(run.comparable for run in runs):
+        return {}
+    budget = COMPARABLE[runs[0].preset]
+    scores = published[budget] | (published["paper"] if budget == "short" else {})
+    drawn = {run.algorithm for run in runs}
+    return {
+        algorithm: scores[runs[0].task, algorithm][metric]
+        for algorithm in config.ALGORITHMS
+        if (runs[0].task, algorithm) in scores
+        and (algorithm in drawn or algorithm not in ("lambda", "cem_mpc"))
+    }
+
+
+def settled_top(lines: Sequence[np.ndarray], end: float) -> float | None:
+    """The highest value of cost regrets, each `[n, 2]` of environment steps and values.
+
+    That of the first few episodes is chance, and may be far above: it does not count.
+
+    Returns:
+        None where there are no values.
+    """
+    settled = [line[line[:, 0] > 0.03 * end, 1] if len(line) > 2 else line[:, 1] for line in lines]
+    return max(map(np.max, filter(len, settled)), default=None)
 
 
 def _draw_group(
@@ -134,8 +183,7 @@ def _draw_group(
         notes.append(f"{_where(first)}, {metric}: seeds have no steps in common: no median drawn")
         return records
     _note_lengths(seeds, metric, notes)
-    name = config.ALGORITHMS[first.algorithm] + (" (shipped)" if first.shipped else "")
-    entries[name] = Line2D([], [], linewidth=1.3, **look)
+    entries[group_name(first)] = Line2D([], [], linewidth=1.3, **look)
     marker = {"marker": "o", "markersize": 2.2} if len(middle.env_steps) <= 20 else {}
     ax.plot(middle.env_steps, middle.median, linewidth=1.3, **look, **marker)
     if len(seeds) > 1:
@@ -151,14 +199,8 @@ def _draw_budget(
     ax: Axes, runs: list[Run], metric: str, constraint: int, entries: dict
 ) -> list[dict]:
     """A red dashed line at each budget d that the runs had, and at d per step for the regret."""
-    if metric == "return":
-        return []
-    known = [run for run in runs if constraint < len(run.cost_budgets)]
     records = []
-    for run in {r.cost_budgets[constraint] / r.episode_steps: r for r in known}.values():
-        level = run.cost_budgets[constraint]
-        if metric == "cost_regret":
-            level /= run.episode_steps
+    for run, level in budget_levels(runs, metric, constraint):
         ax.axhline(level, color=BUDGET_COLOUR, linestyle="--", linewidth=1.0)
         entries["cost budget"] = Line2D([], [], color=BUDGET_COLOUR, linestyle="--", linewidth=1.0)
         records += _records(run, metric, constraint, "budget", [np.nan], [level])
@@ -169,22 +211,13 @@ def _draw_published(
     ax: Axes, runs: list[Run], metric: str, published: dict[str, Scores], entries: dict
 ) -> list[dict]:
     """Dashed lines at the paper's scores: the baselines, and the algorithms drawn here."""
-    if not all(run.comparable for run in runs):
-        return []
-    budget = COMPARABLE[runs[0].preset]
-    scores = published[budget] | (published["paper"] if budget == "short" else {})
-    drawn = {run.algorithm for run in runs}
     records = []
-    for algorithm in config.ALGORITHMS:
-        found = scores.get((runs[0].task, algorithm))
-        if found is None or (algorithm not in drawn and (algorithm in ("lambda", "cem_mpc"))):
-            continue
-        estimate: Estimate = found[metric]
+    for algorithm, estimate in published_levels(runs, metric, published).items():
         look = {"color": COLOURS[algorithm], "linestyle": (0, (3, 2)), "linewidth": 0.9}
         ax.axhline(estimate.value, zorder=1, **look)
         entries[f"{config.ALGORITHMS[algorithm]} (paper)"] = Line2D([], [], **look)
         single = ([np.nan], [estimate.value], [estimate.low], [estimate.high])
-        extra = {"algorithm": algorithm, "source": f"published, {budget}"}
+        extra = {"algorithm": algorithm, "source": f"published, {COMPARABLE[runs[0].preset]}"}
         records += [r | extra for r in _records(runs[0], metric, 0, "published", *single)]
     return records
 
@@ -246,15 +279,16 @@ def _dress(ax: Axes, runs: list[Run], metric: str) -> None:
     ax.grid(alpha=0.25, linewidth=0.5)
     ax.margins(y=0.08)
     highest = ax.dataLim.y1
-    if metric == "cost_regret":  # That of the first few episodes is chance, and may be far above.
-        points = [np.array(line.get_xydata()) for line in ax.lines]
-        settled = [p[p[:, 0] > 0.03 * max(ends), 1] if len(p) > 2 else p[:, 1] for p in points]
-        highest = max(map(np.max, filter(len, settled)), default=highest)
+    if metric == "cost_regret":
+        lines = [np.array(line.get_xydata()) for line in ax.lines]
+        top = settled_top(lines, max(ends))
+        highest = highest if top is None else top
     if metric != "return" and np.isfinite(highest) and highest > 0:
         ax.set_ylim(-0.03 * highest, 1.08 * highest)
 
 
-def _title(title: str, runs: list[Run]) -> str:
+def scaled_title(title: str, runs: Sequence[Run]) -> str:
+    """A title that says the preset of the runs, and whether that is the paper's scale."""
     preset = runs[0].preset
     if all(run.comparable for run in runs):
         return f"{title}, {preset} preset"

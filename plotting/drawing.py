@@ -22,6 +22,7 @@ COLOURS = {
     "cpo": "#DDCC77",
 }
 BUDGET_COLOUR = "#D00000"
+HOW_TO_TRAIN = "bash experiments/run_sg6.sh"
 STYLE = {
     "font.size": 8,
     "axes.titlesize": 9,
@@ -99,7 +100,7 @@ def _how_to_train(
         for tasks, found in groups.items()
     ]
     tasks = [task for task in config.TASKS if any(task == cell[1] for cell in lacking)]
-    command = f"bash experiments/run_sg6.sh --results {results}"
+    command = f"{HOW_TO_TRAIN} --results {results}"
     command += f" --preset {preset}" if preset else ""
     command += f" --algorithms {','.join(algorithms)}"
     command += f" --tasks {','.join(tasks)}" if tuple(tasks) != config.SG6_TASKS else ""

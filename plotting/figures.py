@@ -1,8 +1,9 @@
 """Draws every figure and table of a results folder: `python plotting/figures.py results/`.
 
-Reads the runs below the folder, the shipped runs and the paper's scores; writes RESULTS/figures
-and RESULTS/tables; prints the tables. What cannot be read or drawn is named and the rest is still
-drawn; the exit status is then 2, and 0 with `--partial`. It is 1 where nothing could be done.
+Reads the runs below the folder, the shipped runs and the paper's scores; writes RESULTS/figures,
+RESULTS/tables and RESULTS/report; prints the tables. What cannot be read or drawn is named and the
+rest is still drawn; the exit status is then 2, and 0 with `--partial`. It is 1 where nothing could
+be done.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from pathlib import Path
 from plotting.all_tables import make_tables
 from plotting.bars import draw_bars
 from plotting.curve_figures import draw_curve_figures
-from plotting.drawing import Outcome
+from plotting.drawing import HOW_TO_TRAIN, Outcome
 from plotting.efficiency import draw_efficiency
 from plotting.graph import draw_graph
 from plotting.pictures import draw_pictures
@@ -21,8 +22,6 @@ from plotting.posterior import draw_posteriors
 from plotting.report import write_report
 from plotting.results import COMPARABLE, Results, Run, Scores, read_published, read_results
 from plotting.table import Table
-
-HOW_TO_TRAIN = "bash experiments/run_sg6.sh"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -72,7 +71,7 @@ def make_all(folder: Path, results: Results, published: dict[str, Scores]) -> li
         drawn.add(draw(results.runs, published, folder / "figures"))
     for table in (*tables, *third):
         print(f"\n{table.markdown()}", end="")
-    page = write_report(folder, results.runs, third, drawn)
+    page = write_report(folder, results, published, third, drawn)
     print_end(folder, results.runs, drawn, [*tables, *third])
     print(f"report: {page}")
     return [*results.warnings, *drawn.missing]

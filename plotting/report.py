@@ -1,164 +1,192 @@
 """The report: RESULTS/report/index.html, one page that needs no network.
 
 It holds the tables and figures that were drawn, interactive learning curves, videos of evaluation
-episodes that lie in run folders, and what ran with which versions.
+episodes beside their costs so far, and what ran with which settings and versions.
 """
 
 import base64
+import hashlib
 import os
-from collections.abc import Sequence
+import struct
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 import jinja2
-import numpy as np
 from plotly.offline import get_plotlyjs
 
 from la_mbda import config
-from plotting.aggregate import band
-from plotting.curves import curve, seed_groups
-from plotting.drawing import COLOURS, Outcome
-from plotting.records import read_object
-from plotting.results import METRICS, Run
+from plotting import films, interactive
+from plotting.drawing import BUDGET_COLOUR, HOW_TO_TRAIN, Outcome
+from plotting.provenance import made_by
+from plotting.results import COMPARABLE, Results, Run, Scores
 from plotting.table import Table
-from plotting.tables import finished_groups, scale_of
+from plotting.tables import scale_of
 
-TEMPLATE = Path(__file__).with_name("report.html")
-VIDEO = "video.mp4"
+PAGE = Path(__file__).with_name("page")
 # A larger video is linked, so that the page stays quick to open.
 MOST_VIDEO_BYTES = 4_000_000
-NAMES = dict(
-    zip(METRICS, ("return per episode", "cost return per episode", "cost regret"), strict=True)
-)
+CAPTIONS = {
+    1: "SG6 averages, scaled so that the best algorithm has 1 and the worst 0",
+    2: "The six tasks",
+    3: "What each posterior draw expects of the policy, and the draws that the bounds choose",
+    4: "Normalised scores of each task",
+    5: "LAMBDA and Unsafe LAMBDA on PointGoal2",
+    6: "Learning curves",
+    7: "Environment steps to LAMBDA's final return",
+    8: "The solid and the transparent box",
+    9: "PointPush1 with the solid and with the transparent box",
+    10: "LAMBDA and Unsafe LAMBDA",
+    11: "LAMBDA and CEM-MPC",
+    12: "LAMBDA and Greedy LAMBDA",
+    13: "The computation graph, and where its gradients are cut",
+}
 
 
 def write_report(
-    results: Path, runs: Sequence[Run], tables: Sequence[Table], drawn: Outcome
+    folder: Path,
+    results: Results,
+    published: dict[str, Scores],
+    tables: Sequence[Table],
+    drawn: Outcome,
 ) -> Path:
     """Writes the page; returns its path.
 
     Args:
-        results: the folder of results, below which the page and its links lie.
+        folder: of results, below which the page lies.
         tables: to be shown, in their order.
-        drawn: the figures to be shown, and what is missing.
+        drawn: the figures to be shown, what a reader could misread, and what is missing.
 
     Raises:
         OSError: the folder cannot be written to.
     """
-    path = results / "report" / "index.html"
+    path = folder / "report" / "index.html"
     path.parent.mkdir(exist_ok=True)
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # Tasks keep their order.
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    curves = _curves(runs)
-    film_run = runs[0].path if runs else "RUN"
-    page = template.render(
-        count=len(runs),
-        finished=sum(run.score is not None for run in runs),
-        scales=[f"Scores, {scale_of(group)}." for group in finished_groups(runs)],
-        missing=drawn.missing,
+    page = path.parent.resolve()
+    found, problems = films.find_films(results.runs)
+    panels = interactive.panels(results.runs, published)
+    scripts = [get_plotlyjs()] if panels else []
+    scripts.append((PAGE / "page.js").read_text(encoding="utf-8"))
+    text = _template().render(
+        style=(PAGE / "style.css").read_text(encoding="utf-8"),
+        budget_colour=BUDGET_COLOUR,
+        scripts=scripts,
+        hashes=[_hash(script) for script in scripts],
+        groups=list(_groups(results.runs, page)),
+        how_to_train=f"{HOW_TO_TRAIN} --results {folder}",
         tables=tables,
-        curves=curves,
-        films=_films(runs, path.parent),
-        film_command=f"python experiments/evaluate.py {film_run} --video {film_run}/{VIDEO}",
-        figures=[_picture(file) for file in drawn.files],
-        runs=[_run(run, path.parent) for run in runs],
-        plotly=get_plotlyjs() if curves else "",
+        panels=panels,
+        films=[_film(film, page) for film in found],
+        counters=[film.counters for film in found],
+        unfilmed=films.unfilmed(results.runs, found),
+        film_command=films.command,
+        film_title=films.title,
+        figures=sorted((_figure(file, page) for file in drawn.files), key=lambda f: f["number"]),
+        notes=drawn.notes,
+        missing=[*results.warnings, *problems, *drawn.missing],
+        runs=[made_by(run) | {"links": _links(run, page)} for run in results.runs],
     )
-    path.write_text(page, encoding="utf-8")
+    path.write_text(text, encoding="utf-8", errors="replace")
     return path
 
 
-def _curves(runs: Sequence[Run]) -> dict:
-    """Preset → task → metric → lines and budgets: the numbers of the learning-curve figures."""
-    found: dict = {}
-    for preset, task in dict.fromkeys((run.preset, run.task) for run in runs):
-        own = [run for run in runs if (run.preset, run.task) == (preset, task)]
-        metrics = {}
-        for metric, name in NAMES.items():
-            lines = [line for group in seed_groups(own) if (line := _line(group, metric))]
-            if lines:
-                metrics[name] = {"lines": lines, "budgets": _budgets(own, metric)}
-        if metrics:
-            scale = "" if all(run.comparable for run in own) else " (reduced scale)"
-            found.setdefault(f"{preset} preset{scale}", {})[task] = metrics
-    return found
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(PAGE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # Tasks keep their order.
+    return environment.get_template("index.html")
 
 
-def _line(group: list[Run], metric: str) -> dict | None:
-    """One algorithm's median, its spread and its seeds; None where they share no steps."""
-    seeds = [points for run in group if (points := curve(run, metric, 0)) is not None]
-    middle = band(seeds) if seeds else None
-    if middle is None:
-        return None
-    several = len(seeds) > 1
-    source = " (shipped)" if group[0].shipped else ""
+def _groups(runs: Sequence[Run], page: Path) -> Iterator[dict]:
+    """Runs of one preset, trained here or shipped: their scale, and seeds by task and algorithm."""
+    for key in dict.fromkeys((run.preset, run.shipped) for run in runs):
+        own = [run for run in runs if (run.preset, run.shipped) == key]
+        algorithms = [a for a in config.ALGORITHMS if any(a == run.algorithm for run in own)]
+        rows = []
+        for task in dict.fromkeys(run.task for run in own):
+            cells = [[r for r in own if (r.task, r.algorithm) == (task, a)] for a in algorithms]
+            rows.append((task, [[_seed(run, page) for run in cell] for cell in cells]))
+        yield {
+            "scale": scale_of(own),
+            "reduced": not all(run.comparable for run in own),
+            "runs": len(own),
+            "finished": sum(run.score is not None for run in own),
+            "algorithms": [config.ALGORITHMS[algorithm] for algorithm in algorithms],
+            "rows": rows,
+        }
+
+
+def _seed(run: Run, page: Path) -> dict:
+    name = f"{run.seed}{'' if run.score else ' (not finished)'}"
+    link = _links(run, page).get("config.json")
+    return {"name": name, "link": link, "label": f"settings of {films.title(run)}"}
+
+
+def _links(run: Run, page: Path) -> dict[str, str]:
+    """What of a run's settings and versions there is to read."""
+    paths = [run.path / name for name in ("config.json", "run.json", "score.json")]
+    return {path.name: _link(path, page) for path in paths if path.exists()}
+
+
+def _film(film: films.Film, page: Path) -> dict:
+    small = film.path.stat().st_size <= MOST_VIDEO_BYTES
     return {
-        "name": config.ALGORITHMS[group[0].algorithm] + source,
-        "colour": COLOURS[group[0].algorithm],
-        "dash": "dashdot" if group[0].shipped else "solid",
-        "x": _plain(middle.env_steps),
-        "y": _plain(middle.median),
-        "low": _plain(middle.low) if several else None,
-        "high": _plain(middle.high) if several else None,
-        "seeds": [{"x": _plain(x), "y": _plain(y)} for x, y in seeds] if several else [],
+        "title": films.title(film.run),
+        "reduced": not film.run.comparable,
+        "source": _inline(film.path.read_bytes(), "video/mp4") if small else _link(film.path, page),
+        "end": _end(film.counters) if film.counters else "",
     }
 
 
-def _budgets(runs: Sequence[Run], metric: str) -> list[float]:
-    if metric == "return":
-        return []
-    regret = metric == "cost_regret"
-    known = [run for run in runs if run.cost_budgets]
-    return sorted({run.cost_budgets[0] / (run.episode_steps if regret else 1) for run in known})
+def _end(counters: dict) -> str:
+    """What a filmed episode came to."""
+    pairs = zip(counters["cost_return"][-1], counters["cost_budget"], strict=True)
+    costs = (f"cost {cost:g} of a budget of {budget:g}" for cost, budget in pairs)
+    return ", ".join((f"return {counters['return'][-1]:z.2f}", *costs))
 
 
-def _plain(values: np.ndarray) -> list[float]:
-    return [float(f"{value:.6g}") for value in values]
-
-
-def _run(run: Run, page: Path) -> dict:
-    """A row of what ran; dashes where run.json does not say."""
-    try:
-        made = read_object(run.path / "run.json")
-    except ValueError:
-        made = {}
-    versions, machine = made.get("versions"), made.get("machine")
+def _figure(path: Path, page: Path) -> dict:
+    """A figure as `save` wrote it: `figure_<number>.png` or `figure_<number>_<of what>.png`."""
+    number, *words = path.stem.removeprefix("figure_").split("_")
+    data = path.read_bytes()
     return {
-        "scale": f"{run.preset}{' (shipped)' if run.shipped else ''}",
-        "algorithm": config.ALGORITHMS[run.algorithm],
-        "task": run.task,
-        "seed": run.seed,
-        "env_steps": f"{run.score.env_steps:,.0f}" if run.score else "not finished",
-        "commit": made.get("commit") or "–",
-        "started": made.get("started", "–"),
-        "tensorflow": versions.get("tensorflow", "–") if isinstance(versions, dict) else "–",
-        "machine": machine.get("processor", "–") if isinstance(machine, dict) else "–",
-        "config": _link(run.path / "config.json", page),
+        "number": int(number),
+        "title": f"Figure {number}{_of_what('_'.join(words))}",
+        "caption": CAPTIONS[int(number)],
+        "source": _inline(data, "image/png"),
+        # A PNG's header has its width and height here, in pixels.
+        "size": struct.unpack(">II", data[16:24]),
+        "links": {
+            suffix.upper(): _link(path.with_suffix(f".{suffix}"), page)
+            for suffix in ("png", "pdf", "csv")
+        },
     }
 
 
-def _films(runs: Sequence[Run], page: Path) -> list[dict[str, str]]:
-    """The first video of each preset, algorithm and task."""
-    films: dict[tuple, dict[str, str]] = {}
-    for run in runs:
-        path = run.path / VIDEO
-        key = run.preset, run.algorithm, run.task
-        if key not in films and path.exists():
-            name = f"{config.ALGORITHMS[run.algorithm]} on {run.task}, {run.preset} preset"
-            small = path.stat().st_size <= MOST_VIDEO_BYTES
-            source = _inline(path, "video/mp4") if small else _link(path, page)
-            films[key] = {"name": f"{name}, seed {run.seed}", "source": source}
-    return list(films.values())
+def _of_what(name: str) -> str:
+    """The scale in a figure's name as people read it."""
+    owner = next((owner for owner in ("ours", "shipped") if name.startswith(f"{owner}_")), "")
+    preset = name.removeprefix(f"{owner}_")
+    if preset not in config.PRESETS:
+        return f", {name}" if name else ""
+    scale = f"{preset} preset" + ("" if preset in COMPARABLE else " (reduced scale)")
+    return f", {owner}: {scale}" if owner else f", {scale}"
 
 
-def _picture(path: Path) -> dict[str, str]:
-    return {"name": path.stem.replace("_", " "), "source": _inline(path, "image/png")}
-
-
-def _inline(path: Path, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+def _inline(data: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def _link(path: Path, page: Path) -> str:
     """Relative, so that the folder of results can be moved."""
-    return Path(os.path.relpath(path.resolve(), page.resolve())).as_posix()
+    return quote(Path(os.path.relpath(path.resolve(), page)).as_posix())
+
+
+def _hash(script: str) -> str:
+    """By which the page's policy knows a script: no other one may run."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

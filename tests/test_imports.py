@@ -27,6 +27,7 @@ ALLOWED = {
     "la_mbda.actor_critic": {"config", "networks"},
     "la_mbda.world_model": {"config", "randomness"} | MODEL_PARTS,
     "la_mbda.imagination": {"randomness", "rssm", "world_model"},
+    "la_mbda.film": {"config", "run_folder"},
     "la_mbda.stopping": set(),
     "la_mbda.run_lock": set(),
     "la_mbda.with_parent": set(),

@@ -226,6 +226,8 @@ def test_the_command_draws_what_it_can_and_names_the_rest(tmp_path):
     assert "results/quick/lambda/PointGoal1/seed_1/score.json" in warnings[0]
     assert "7 runs read, 6 finished" in done.stdout
     assert (results / "figures/figure_6_quick.png").stat().st_size > 10_000
+    assert "report: results/report/index.html" in done.stdout
+    assert (results / "report/index.html").stat().st_size > 1_000_000
     names = {path.stem for path in (results / "tables").glob("*.md")}
     tables = {"table1", "table2_published", "table2_published_long", "table3_published"}
     assert tables | {"table2_ours_quick", "table3_ours_quick"} <= names

@@ -1,113 +1,311 @@
-"""The report page: what it says, that it is safe and whole, and how it does in a real browser."""
+"""The report: what it says, that it is safe, and how it does in a real browser."""
 
+import html
 import json
 import re
-import shutil
-import subprocess
+from urllib.parse import unquote
 
+import numpy as np
 import pytest
-from test_plotting_reading import write_run
+from browser import CHROMIUM, Browser
+from PIL import Image
+from test_film import filmed
+from test_plotting_reading import STEPS, write_lines, write_run
 
 from plotting.drawing import Outcome
-from plotting.report import MOST_VIDEO_BYTES, write_report
+from plotting.interactive import panels
+from plotting.report import CAPTIONS, MOST_VIDEO_BYTES, write_report
 from plotting.results import read_published, read_results
 from plotting.table3 import table3_published
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-# Errors are caught from the start; what the page came to is written into it at the end.
-WATCH = "<script>window.failures = []; addEventListener('error', e => failures.push(e.message));"
-WATCH += "</script>"
-PROBE = """<pre id="probe"></pre><script>
-const read = () => document.getElementById("plot").data.filter(t => t.name).map(t => t.name);
-const first = read();
-const metric = document.getElementById("metric");
-metric.value = "cost return per episode";
-metric.dispatchEvent(new Event("change"));
-const second = document.getElementById("plot");
-document.getElementById("probe").textContent = JSON.stringify({
-  names: first,
-  traces: second.data.length,
-  last: second.data.filter(t => t.name).map(t => Array.from(t.y)),
-  budgets: second.layout.shapes.map(s => s.y0),
-  failures: window.failures,
-  fetched: performance.getEntriesByType("resource").map(r => r.name)
-    .filter(name => !name.startsWith("data:")),
-  buttons: Array.from(document.querySelectorAll(".modebar-btn")).map(b => b.dataset.title),
-  wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
-});
-</script>"""
+
+def read(folder):
+    return read_results(folder, shipped=folder / "none")
 
 
-def report(tmp_path, drawn=None):
-    results = read_results(tmp_path, shipped=tmp_path / "none")
-    tables = [table3_published(read_published())]
-    return write_report(tmp_path, results.runs, tables, drawn or Outcome())
+def report(folder, drawn=None):
+    """The page's path and text."""
+    published = read_published()
+    tables = [table3_published(published)]
+    path = write_report(folder, read(folder), published, tables, drawn or Outcome())
+    return path, path.read_text(encoding="utf-8")
+
+
+def shown(page):
+    """Its text, without markup."""
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
+
+
+def links_to(name, page):
+    return re.findall(rf'href="([^"]*{re.escape(name)})"', page)
 
 
 def test_it_says_what_ran_at_what_scale_and_links_its_settings(tmp_path):
-    run = write_run(tmp_path)
-    made = {"commit": "abc123", "versions": {"tensorflow": "2.21.0"}, "started": "2026-11-20"}
+    folder = tmp_path / "my results #1"
+    run = write_run(folder, batch_size=3)
+    write_run(folder, seed=1, score=None)
+    made = {
+        "commit": "abc123",
+        "started": "2026-11-20T10:11:12+00:00",
+        "python": "3.11.7",
+        "versions": {"tensorflow": "2.21.0"},
+        "machine": {"processor": "Fast One", "cores": 2},
+        "seconds": {"acting": 3_000, "updating": 4_000},
+    }
     (run / "run.json").write_text(json.dumps(made))
-    path = report(tmp_path)
-    page = path.read_text()
-    assert path == tmp_path / "report" / "index.html"
-    assert "quick preset (reduced scale, not comparable with the paper)" in page
-    for text in ("abc123", "2.21.0", "2026-11-20", "1.526, 0.0, 0.466"):
-        assert text in page
-    (link,) = re.findall(r'href="([^"]*config\.json)"', page)
-    assert (path.parent / link).resolve() == (run / "config.json").resolve()
+    path, page = report(folder)
+    assert path == folder / "report" / "index.html"
+    text = shown(page)
+    assert "Ours: quick preset, settings changed (reduced scale, not comparable" in text
+    assert "2 runs, 1 finished" in text
+    assert "0 , 1 (not finished)" in text
+    for said in ("abc123", "2026-11-20 10:11:12 UTC", "python 3.11.7, tensorflow 2.21.0"):
+        assert said in text
+    assert "Fast One, 2 cores" in text
+    assert "1 h 57 min" in text
+    assert "batch_size=3" in text
+    assert "1.526, 0.0, 0.466" in text
+    for name in ("config.json", "run.json", "score.json"):
+        link = links_to(name, page)[0]
+        assert (path.parent / unquote(link)).resolve() == (run / name).resolve()
+        assert "#" not in link
 
 
 def test_without_runs_it_names_the_command(tmp_path):
-    page = report(tmp_path).read_text()
-    assert "0 runs read" in page
-    assert "bash experiments/run_sg6.sh" in page
+    _, page = report(tmp_path)
+    assert f"bash experiments/run_sg6.sh --results {tmp_path}" in shown(page)
     assert "1.526, 0.0, 0.466" in page
+    assert len(page) < 100_000  # Nothing to plot: no plotting library either.
 
 
-def test_what_files_say_cannot_run(tmp_path):
-    evil = "<script>alert(1)</script>"
+def test_what_is_missing_or_unreadable_is_said(tmp_path):
     run = write_run(tmp_path)
-    (run / "run.json").write_text(json.dumps({"commit": evil, "machine": {"processor": evil}}))
-    write_run(tmp_path, task=f"gymnasium:{evil}-v0", score=None)
-    page = report(tmp_path, Outcome(missing=[evil])).read_text()
-    assert evil not in page
-    assert page.count("&lt;script&gt;alert(1)") >= 3
+    (run / "score.json").write_text("{")
+    _, page = report(tmp_path, Outcome(missing=["figure 3: no data"], notes=["mind the gap"]))
+    assert "2 things missing or unreadable" in shown(page)
+    for said in ("score.json: no valid JSON", "figure 3: no data", "mind the gap"):
+        assert said in shown(page)
 
 
-def test_small_videos_are_inside_and_large_ones_linked(tmp_path):
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"commit": null, "versions": [1], "machine": 3, "seconds": ""}',
+        '{"started": {}, "versions": {"numpy": null}, "seconds": {"acting": NaN, "updating": "1"}}',
+        '{"commit": "\\ud800", "machine": {"cores": [2]}}',
+        "[]",
+        "",
+    ],
+)
+def test_run_json_may_hold_anything(tmp_path, text):
+    run = write_run(tmp_path)
+    (run / "run.json").write_text(text)
+    _, page = report(tmp_path)
+    assert "<td>–</td>" in page
+
+
+def test_figures_are_inside_with_caption_scale_and_size(tmp_path):
+    names = ("figure_6_paper", "figure_1_ours_quick", "figure_13", "figure_1_published")
+    for name in names:
+        Image.new("RGB", (30, 20)).save(tmp_path / f"{name}.png")
+    _, page = report(tmp_path, Outcome(files=[tmp_path / f"{name}.png" for name in names]))
+    titles = re.findall(r"<figcaption><b>(.*?)</b>", page)
+    assert titles == [
+        "Figure 1, ours: quick preset (reduced scale).",
+        "Figure 1, published.",
+        "Figure 6, paper preset.",
+        "Figure 13.",
+    ]
+    assert 'alt="Figure 13. The computation graph, and where its gradients are cut"' in page
+    assert page.count('width="30" height="20"') == 4
+    assert page.count("data:image/png;base64,") == 4
+    assert CAPTIONS.keys() == set(range(1, 14))
+
+
+def test_videos_of_one_run_each_small_ones_inside_and_large_ones_linked(tmp_path):
     small, large = write_run(tmp_path), write_run(tmp_path, task="CarGoal1")
-    (small / "video.mp4").write_bytes(b"film")
+    second = write_run(tmp_path, seed=1)
+    for run in (small, second):
+        (run / "video.mp4").write_bytes(b"film")
     (large / "video.mp4").write_bytes(bytes(MOST_VIDEO_BYTES + 1))
-    page = report(tmp_path).read_text()
-    assert 'src="data:video/mp4;base64,ZmlsbQ=="' in page
+    _, page = report(tmp_path)
+    assert page.count('src="data:video/mp4;base64,ZmlsbQ=="') == 1
     assert 'src="../quick/lambda/CarGoal1/seed_0/video.mp4"' in page
+    assert page.count("<video") == 2
     assert "LAMBDA on PointGoal1, quick preset, seed 0" in page
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
-@pytest.mark.parametrize("width", [375, 1280])
-def test_in_a_browser(tmp_path, width):
-    """Curves are drawn with the runs' numbers; nothing fails, is fetched or sticks out."""
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"return": [1.0]}, "cost_return has 2 frames, return 1"),
+        ({"cost_return": [[1.0], [1.0, 2.0]]}, "cost_return is not of 1 costs"),
+        ({"cost_return": [[1.0], ["no"]]}, "cost_return is 'no', not a number"),
+        ({"cost_return": 3}, "cost_return is no list"),
+        ({"frames_per_second": 0}, "frames_per_second is not positive"),
+    ],
+)
+def test_numbers_that_do_not_fit_a_video_are_named_and_left_out(tmp_path, change, problem):
+    run = write_run(tmp_path)
+    filmed(run / "video.mp4", [1.0, 2.0], [0.0, 1.0])
+    path = run / "video.json"
+    assert "In all: return 2.00, cost 1 of a budget of 25." in report(tmp_path)[1]
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    _, page = report(tmp_path)
+    assert f"{path}: {problem}" in shown(page)
+    assert page.count("<video") == 1
+    assert "In all" not in page
+
+
+def test_runs_without_a_video_are_named_with_the_command(tmp_path):
+    _, page = report(tmp_path)
+    assert "python experiments/evaluate.py RUN --video RUN/video.mp4" in page
+    run = write_run(tmp_path)
+    (run / "checkpoint").mkdir()
+    write_run(tmp_path, task="CarGoal1")  # It has no checkpoint to play from.
+    _, page = report(tmp_path)
+    assert f"python experiments/evaluate.py {run} --video {run / 'video.mp4'}" in shown(page)
+    assert "1 without a video" in shown(page)
+
+
+def test_the_curves_are_those_of_the_figures(tmp_path):
+    for seed in range(3):
+        write_run(tmp_path, seed=seed)
+    found = panels(read(tmp_path).runs, read_published())
+    assert "reduced scale" in found["quick"]["title"]
+    metrics = found["quick"]["tasks"]["PointGoal1"]
+    (line,) = metrics["Return Ĵ"]["lines"]
+    assert (line["name"], line["colour"]) == ("LAMBDA", "#0072B2")
+    assert (line["x"], line["y"]) == (list(STEPS), [1.0, 2.0, 3.0, 4.0])
+    np.testing.assert_allclose(line["low"], [0.1, 1.1, 2.1, 3.1])
+    np.testing.assert_allclose(line["high"], [1.9, 2.9, 3.9, 4.9])
+    assert [(s["seed"], s["x"], s["y"][0]) for s in line["seeds"]] == [
+        (0, None, 0.0),
+        (1, None, 1.0),
+        (2, None, 2.0),
+    ]
+    regret = metrics["Cost regret ρ_c"]
+    assert regret["lines"][0]["y"] == [0.02] * 4
+    assert (regret["budgets"], regret["top"]) == ([0.025], 0.02)
+    assert metrics["Cost return Ĵ_c"]["budgets"] == [25.0]
+
+
+def test_published_scores_are_levels_at_the_papers_scale_only(tmp_path):
+    write_run(tmp_path, preset="paper")
+    write_run(tmp_path, preset="cpu")
+    found = panels(read(tmp_path).runs, read_published())
+    levels = {}
+    for preset, scale in found.items():
+        lines = scale["tasks"]["PointGoal1"]["Return Ĵ"]["lines"]
+        levels[preset] = {line["name"]: line["y"] for line in lines if line["published"]}
+    assert levels["cpu"] == {}
+    assert levels["paper"]["LAMBDA (paper)"] == 18.8228
+    assert len(levels["paper"]) == 5
+
+
+def test_seeds_without_common_steps_are_still_lines(tmp_path):
+    write_run(tmp_path, seed=0, steps=STEPS[:2], score=None)
+    write_run(tmp_path, seed=1, steps=STEPS[2:], score=None)
+    found = panels(read(tmp_path).runs, read_published())
+    (line,) = found["quick"]["tasks"]["PointGoal1"]["Return Ĵ"]["lines"]
+    assert line["x"] is line["y"] is line["low"] is None
+    assert [seed["x"] for seed in line["seeds"]] == [list(STEPS[:2]), list(STEPS[2:])]
+
+
+def test_each_constraint_has_its_own_curves(tmp_path):
+    path = write_run(tmp_path, task="gymnasium:My-v0", cost_budget=(25.0, 3.0), score=None)
+    for name in ("episodes", "evaluations"):
+        values = {"env_steps": 1_000, "return": 1.0, "cost_return": [5.0, 7.0]}
+        write_lines(path / f"{name}.jsonl", [values])
+    metrics = panels(read(tmp_path).runs, {})["quick"]["tasks"]["gymnasium:My-v0"]
+    assert list(metrics)[3:] == ["Cost return Ĵ_c, cost 2", "Cost regret ρ_c, cost 2"]
+    second = metrics["Cost return Ĵ_c, cost 2"]
+    assert (second["lines"][0]["y"], second["budgets"]) == ([7.0], [3.0])
+
+
+# ---- In a browser
+
+NAMES = "document.getElementById('plot').data.map(trace => trace.name)"
+COUNTER = "document.querySelector('.counter dl').innerText.split('\\n').filter((_, i) => i % 2)"
+SEEK = """new Promise((done, fail) => {
+  const video = document.querySelector("video");
+  video.addEventListener("error", () => fail(video.error.message));
+  video.addEventListener("seeked", () => done());
+  const seek = () => { video.currentTime = 0.09; };
+  if (video.readyState > 0) seek(); else video.addEventListener("loadedmetadata", seek);
+})"""
+
+
+def click(browser, value):
+    browser.run(f"document.querySelector('input[value=\"{value}\"]').click()")
+
+
+@pytest.fixture(params=[375, 1280])
+def browser(request, tmp_path):
+    if CHROMIUM is None:
+        pytest.skip("needs a browser: apt-get install chromium")
+    with Browser(tmp_path / "profile", request.param) as opened:
+        yield opened
+        assert opened.problems == []
+        assert [url for url in opened.requests[1:] if not url.startswith("data:")] == []
+        wide = opened.run("[innerWidth, document.documentElement.scrollWidth]")
+        assert wide == [request.param, request.param]
+
+
+def test_algorithms_and_metrics_can_be_chosen(tmp_path, browser):
     for seed in range(2):
         write_run(tmp_path, seed=seed)
         write_run(tmp_path, algorithm="unsafe_lambda", seed=seed)
-    page = report(tmp_path).read_text()
-    page = page.replace("<head>", f"<head>{WATCH}").replace("</body>", f"{PROBE}</body>")
-    (tmp_path / "report" / "index.html").write_text(page)
-    command = [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--dump-dom"]
-    command += [f"--window-size={width},900", "--virtual-time-budget=10000"]
-    command += [f"--user-data-dir={tmp_path / 'profile'}"]
-    url = (tmp_path / "report" / "index.html").as_uri()
-    done = subprocess.run([*command, url], capture_output=True, text=True, check=True, timeout=90)
-    probe = re.search(r'<pre id="probe">(.*?)</pre>', done.stdout).group(1)
-    found = json.loads(probe)
-    assert found["failures"] == []
-    assert found["fetched"] == []
-    assert found["names"] == ["LAMBDA", "Unsafe LAMBDA"]
-    assert found["traces"] == 2 * (2 + 1 + 1)  # Of each: two seeds, their spread, the median.
-    assert found["last"] == [[30.0] * 4] * 2
-    assert found["budgets"] == [25.0]
-    assert found["wide"] <= 0
-    assert any("Zoom" in title for title in found["buttons"])
-    assert not [t for t in found["buttons"] if re.search("share|cloud|edit", t.lower())]
+    browser.open(report(tmp_path)[0])
+    seeds = ["LAMBDA, seed 0", "LAMBDA, seed 1", "LAMBDA, 5–95 %", "LAMBDA"]
+    unsafe = [name.replace("LAMBDA", "Unsafe LAMBDA") for name in seeds]
+    assert browser.run(NAMES) == seeds + unsafe
+    click(browser, "Unsafe LAMBDA")
+    assert browser.run(NAMES) == seeds
+    rows = "Array.from(document.querySelectorAll('#ends tbody tr'), row => row.innerText)"
+    assert browser.run(rows) == ["LAMBDA\t2\t8,000\t3.5\t3.05 to 3.95"]
+    click(browser, "Cost return Ĵ_c")
+    assert browser.run(NAMES) == seeds
+    plot = "document.getElementById('plot')"
+    assert browser.run(f"Array.from({plot}.data.at(-1).y)") == [30.0] * 4
+    assert browser.run(f"{plot}.data.at(-1).line.color") == "#0072B2"
+    assert browser.run(f"{plot}.layout.shapes.map(shape => shape.y0)") == [25.0]
+    title = browser.run("document.getElementById('plot-title').textContent")
+    assert title.endswith("not comparable with the paper): PointGoal1, Cost return Ĵ_c")
+    click(browser, "Unsafe LAMBDA")
+    assert browser.run(NAMES) == seeds + unsafe
+    buttons = f"Array.from({plot}.querySelectorAll('.modebar-btn'), b => b.dataset.title)"
+    assert browser.run(buttons) == [  # None that uploads what is plotted, as Plotly has by itself.
+        "Download plot as a PNG",
+        "Zoom",
+        "Pan",
+        "Zoom in",
+        "Zoom out",
+        "Autoscale",
+        "Reset axes",
+    ]
+
+
+def test_the_counter_keeps_step_with_the_video(tmp_path, browser):
+    run = write_run(tmp_path)
+    filmed(run / "video.mp4", [1.0, 2.0, -0.001, 4.0], [0.0, 10.0, 26.0, 30.0])
+    browser.open(report(tmp_path)[0])
+    assert browser.run(COUNTER) == ["2 of 8", "1.00", "0 of 25: within budget"]
+    browser.run(SEEK)
+    assert browser.run(COUNTER) == ["6 of 8", "0.00", "26 of 25: over budget"]
+
+
+def test_what_files_say_is_text_and_never_runs(tmp_path, browser):
+    evil = "<img src=x onerror=alert(1)></script><script>window.evil = true</script>"
+    run = write_run(tmp_path, task=f"gymnasium:{evil}-v0", score=None)
+    (run / "run.json").write_text(json.dumps({"commit": evil, "machine": {"processor": evil}}))
+    path, page = report(tmp_path, Outcome(missing=[evil], notes=[evil]))
+    browser.open(path)
+    assert browser.run("window.evil ?? null") is None
+    assert evil not in page
+    assert browser.run("document.body.textContent").count(evil) >= 5
+
+
+def test_the_page_without_runs_has_no_errors(tmp_path, browser):
+    browser.open(report(tmp_path)[0])
+    assert "No run has curves yet" in browser.run("document.body.innerText")

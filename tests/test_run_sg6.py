@@ -153,6 +153,10 @@ def test_evaluates_a_run_and_films_it(job, tmp_path):
     assert done.stdout.count("episode ") == 2
     assert "mean: return" in done.stdout
     assert (tmp_path / "film.mp4").stat().st_size > 10_000
+    numbers = json.loads((tmp_path / "film.json").read_text())
+    end = f"return {numbers['return'][-1]:.3f}, cost return {numbers['cost_return'][-1][0]:.2f}"
+    assert f"episode 0: {end}" in done.stdout
+    assert len(numbers["return"]) == len(numbers["cost_return"]) == 100
 
 
 def test_imagines_futures_beside_an_episode_of_a_run(job, tmp_path):

@@ -1,0 +1,88 @@
+"""A video of an evaluation episode and, beside it, the episode's return and costs so far as JSON.
+
+The JSON lies under the video's name with the suffix .json, so that what shows the video can show
+the numbers in step with it. Its lists have a value per frame: frame i is after decision i + 1.
+"""
+
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+
+from la_mbda.config import Config
+from la_mbda.run_folder import write_json
+
+SUFFIXES = (".mp4", ".gif")
+FRAMES_PER_SECOND = 25
+CAPTION_HEIGHT = 24
+BLOCK = 16  # Many players show only videos whose sides are multiples of this, in pixels.
+
+
+def check_path(path: Path) -> None:
+    """Makes sure that a video can be written to a path.
+
+    Raises:
+        ValueError: its suffix is of no video, or a JSON of its name is there and not of a video.
+    """
+    if path.suffix not in SUFFIXES:
+        raise ValueError(f"video {path} must end in {' or '.join(SUFFIXES)}")
+    numbers = path.with_suffix(".json")
+    if numbers.exists() and not any(path.with_suffix(suffix).exists() for suffix in SUFFIXES):
+        raise ValueError(f"{numbers} is there and of no video: choose another name than {path}")
+
+
+class Film:
+    """Records the first of several episodes that `evaluate` plays; `on_step` is its callback.
+
+    Args:
+        env: the first episode's, with `render_mode="rgb_array"`.
+    """
+
+    def __init__(self, env: gymnasium.Env):
+        self._env = env
+        self._frames: list[np.ndarray] = []
+        self._returns: list[float] = []
+        self._cost_returns: list[list[float]] = []
+
+    def on_step(self, returns: np.ndarray, cost_returns: np.ndarray) -> None:
+        """Adds a frame: returns `[episodes]` and cost returns `[episodes, constraints]` so far."""
+        self._returns.append(float(returns[0]))
+        self._cost_returns.append(cost_returns[0].tolist())
+        costs = ", ".join(f"{cost:g}" for cost in cost_returns[0])
+        text = f"return {returns[0]:.2f}   cost {costs}"
+        self._frames.append(_captioned(self._env.render(), text))
+
+    def write(self, path: Path, config: Config) -> None:
+        """Writes the video and its JSON."""
+        import imageio.v3 as imageio
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".gif":
+            imageio.imwrite(path, self._frames, duration=1_000 / FRAMES_PER_SECOND, loop=0)
+        else:
+            imageio.imwrite(path, self._frames, fps=FRAMES_PER_SECOND)
+        write_json(path.with_suffix(".json"), self._numbers(config))
+
+    def _numbers(self, config: Config) -> dict:
+        return {
+            "task": config.task,
+            "algorithm": config.algorithm,
+            "preset": config.preset,
+            "frames_per_second": FRAMES_PER_SECOND,
+            "env_steps_per_frame": config.training.action_repeat,
+            "cost_budget": list(config.lagrangian.cost_budget),
+            "return": self._returns,
+            "cost_return": self._cost_returns,
+        }
+
+
+def _captioned(frame: np.ndarray, text: str) -> np.ndarray:
+    """A picture `[height, width, 3]` with a line of text below it, in a size that codecs take."""
+    from PIL import Image, ImageDraw
+
+    height, width, _ = frame.shape
+    size = [-(-length // BLOCK) * BLOCK for length in (width, height + CAPTION_HEIGHT)]
+    canvas = Image.new("RGB", size, "white")
+    canvas.paste(Image.fromarray(frame), (0, 0))
+    ImageDraw.Draw(canvas).text((8, height + 6), text, fill="black")
+    return np.asarray(canvas)
