@@ -64,7 +64,9 @@ def cost_regret(env_steps: np.ndarray, costs: np.ndarray) -> np.ndarray:
 def epoch_means(
     env_steps: np.ndarray, values: np.ndarray, epoch_steps: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The mean over the episodes that ended in each epoch, and the last of their steps.
+    """The mean over the episodes that ended in each epoch and the one before it (each alike).
+
+    So is a baseline's score read at its budget (the protocol of Ray et al. 2019).
 
     Args:
         env_steps: at the end of each episode, increasing `[n]`.
@@ -72,11 +74,18 @@ def epoch_means(
         epoch_steps: environment steps of an epoch.
 
     Returns:
-        Both `[epochs]`; epochs in which no episode ended are left out.
+        The last step of each epoch's episodes, and the means, both `[epochs]`; epochs in which no
+        episode ended are left out.
     """
-    epochs = np.ceil(env_steps / epoch_steps)
-    _, starts, counts = np.unique(epochs, return_index=True, return_counts=True)
-    return env_steps[starts + counts - 1], np.add.reduceat(values, starts) / counts
+    epochs, starts, counts = np.unique(
+        np.ceil(env_steps / epoch_steps), return_index=True, return_counts=True
+    )
+    sums = np.add.reduceat(values, starts)
+    follows = np.diff(epochs) == 1
+    earlier_sums = np.concatenate([[0.0], np.where(follows, sums[:-1], 0.0)])
+    earlier_counts = np.concatenate([[0], np.where(follows, counts[:-1], 0)])
+    means = (sums + earlier_sums) / (counts + earlier_counts)
+    return env_steps[starts + counts - 1], means
 
 
 def score_estimates(runs: Sequence[Run], constraint: int = 0) -> Scores:

@@ -13,7 +13,13 @@ from la_mbda import config
 from plotting.aggregate import mean, normalise_spread, score_estimates
 from plotting.drawing import COLOURS, STYLE, Outcome, save
 from plotting.results import METRICS, Estimate, Run, Scores
-from plotting.table3 import TABLE3_ALGORITHMS, Divisor, find_divisor, published_divisor
+from plotting.table3 import (
+    TABLE3_ALGORITHMS,
+    Divisor,
+    find_divisor,
+    lacking_cells,
+    published_divisor,
+)
 from plotting.tables import finished_groups, scale_of, slug_of
 
 Spreads = dict[str, Estimate | None]
@@ -41,7 +47,7 @@ def draw_bars(runs: Sequence[Run], published: dict[str, Scores], folder: Path) -
         for group in finished_groups(runs):
             _draw_group(group, runs, published, folder, outcome)
     if all(run.shipped or run.score is None for run in runs):
-        outcome.lacks(FIGURES, folder.parent, None, _lacking({}), "finished ")
+        outcome.lacks(FIGURES, folder.parent, None, lacking_cells(runs, None), "finished ")
     return outcome
 
 
@@ -60,7 +66,7 @@ def _draw_group(
     cells = _normalised(scores, divisors, tuple(config.ALGORITHMS))
     sources = " or ".join(dict.fromkeys(divisor.source for divisor in divisors.values()))
     _draw(cells, f"{scale_of(group)}\nnormalised by {sources}", slug_of(group), folder, outcome)
-    lacking = _lacking(cells)
+    lacking = lacking_cells(runs, group[0].preset)
     if lacking and not group[0].shipped:
         outcome.lacks(FIGURES, folder.parent, group[0].preset, lacking, "finished ")
 
@@ -73,16 +79,20 @@ def _draw(cells: Cells, title: str, name: str, folder: Path, outcome: Outcome) -
     outcome.files.append(save(figure, folder, f"figure_4_{name}", records))
 
 
-def scaled(values: Sequence[float], higher_is_better: bool) -> list[float]:
+def scaled(values: Sequence[float | None], higher_is_better: bool) -> list[float | None]:
     """Values moved and stretched so that the best is 1 and the worst 0 (Figure 1).
 
-    All are 1 where all are equal.
+    All are 1 where all are equal. What is None stays None and does not count.
     """
-    low, high = min(values), max(values)
-    if low == high:
-        return [1.0] * len(values)
-    shares = [(value - low) / (high - low) for value in values]
-    return shares if higher_is_better else [1.0 - share for share in shares]
+    known = [value for value in values if value is not None]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+
+    def share(value: float) -> float:
+        if low == high:
+            return 1.0
+        return (value - low if higher_is_better else high - value) / (high - low)
+
+    return [None if value is None else share(value) for value in values]
 
 
 def _normalised(scores: Scores, divisors: dict[str, Divisor], algorithms: Sequence[str]) -> Cells:
@@ -100,12 +110,6 @@ def _complete(cells: Cells) -> list[str]:
     return [a for a in algorithms if all((task, a) in cells for task in config.SG6_TASKS)]
 
 
-def _lacking(cells: Cells) -> list[tuple[str, str]]:
-    """Algorithms of Table 3 and tasks without a score."""
-    needed = [(a, task) for a in TABLE3_ALGORITHMS for task in config.SG6_TASKS]
-    return [(a, task) for a, task in needed if (task, a) not in cells]
-
-
 def _summary(cells: Cells, title: str) -> tuple[Figure, list[dict]]:
     """Figure 1: averages over SG6, scaled over the algorithms that ran on all of it."""
     algorithms = _complete(cells)
@@ -118,8 +122,9 @@ def _summary(cells: Cells, title: str) -> tuple[Figure, list[dict]]:
         for place, (algorithm, average, share) in enumerate(
             zip(algorithms, averages, shares, strict=True)
         ):
-            ax.bar(place, share, color=COLOURS[algorithm])
-            ax.text(place, share + 0.02, f"{average:.3f}", ha="center", fontsize=6.5)
+            ax.bar(place, share or 0.0, color=COLOURS[algorithm])
+            label = "n/a" if average is None else f"{average:.3f}"
+            ax.text(place, (share or 0.0) + 0.02, label, ha="center", fontsize=6.5)
             record = {"algorithm": algorithm, "metric": metric}
             records.append(record | {"average": average, "scaled": share})
         ax.set_title(NAMES[metric])
@@ -129,9 +134,9 @@ def _summary(cells: Cells, title: str) -> tuple[Figure, list[dict]]:
     return figure, records
 
 
-def _average(cells: Cells, algorithm: str, metric: str) -> float:
+def _average(cells: Cells, algorithm: str, metric: str) -> float | None:
     found = [cells[task, algorithm][metric] for task in config.SG6_TASKS]
-    return mean([estimate.value if estimate else None for estimate in found]) or 0.0
+    return mean([estimate.value if estimate else None for estimate in found])
 
 
 def _tasks(cells: Cells, title: str) -> tuple[Figure, list[dict]]:

@@ -31,7 +31,7 @@ SHIPPED_DASHES = (0, (4, 1, 1, 1))
 def curve(run: Run, metric: str, constraint: int) -> tuple[np.ndarray, np.ndarray] | None:
     """Environment steps `[n]` and values `[n]` of a run, at most `MOST_POINTS` evenly chosen.
 
-    Ĵ and Ĵ_c are those of evaluations, for a baseline the means over each epoch's training episodes
+    Ĵ and Ĵ_c are those of evaluations, for a baseline the means over two epochs' training episodes
     (the protocol of Ray et al. 2019); ρ_c counts every training episode.
     """
     by_epoch = run.epoch_steps is not None and metric != "cost_regret"

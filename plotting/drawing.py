@@ -1,6 +1,7 @@
 """What all figures share: colours, style, and how a figure and its numbers are saved."""
 
 import csv
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,6 @@ COLOURS = {
     "cpo": "#DDCC77",
 }
 BUDGET_COLOUR = "#D00000"
-HOW_TO_TRAIN = "bash experiments/run_sg6.sh"
 STYLE = {
     "font.size": 8,
     "axes.titlesize": 9,
@@ -88,6 +88,11 @@ def save(figure: Figure, folder: Path, name: str, records: Sequence[dict]) -> Pa
     return path
 
 
+def train_command(results: Path) -> str:
+    """The command that trains into a folder of results."""
+    return f"bash experiments/run_sg6.sh --results {shlex.quote(str(results))}"
+
+
 def _how_to_train(
     results: Path, preset: str | None, lacking: Sequence[tuple[str, str]], state: str
 ) -> str:
@@ -100,7 +105,7 @@ def _how_to_train(
         for tasks, found in groups.items()
     ]
     tasks = [task for task in config.TASKS if any(task == cell[1] for cell in lacking)]
-    command = f"{HOW_TO_TRAIN} --results {results}"
+    command = train_command(results)
     command += f" --preset {preset}" if preset else ""
     command += f" --algorithms {','.join(algorithms)}"
     command += f" --tasks {','.join(tasks)}" if tuple(tasks) != config.SG6_TASKS else ""

@@ -14,7 +14,7 @@ from pathlib import Path
 from plotting.all_tables import make_tables
 from plotting.bars import draw_bars
 from plotting.curve_figures import draw_curve_figures
-from plotting.drawing import HOW_TO_TRAIN, Outcome
+from plotting.drawing import Outcome, train_command
 from plotting.efficiency import draw_efficiency
 from plotting.graph import draw_graph
 from plotting.pictures import draw_pictures
@@ -87,9 +87,9 @@ def print_end(folder: Path, runs: Sequence[Run], drawn: Outcome, tables: list[Ta
     own = [run for run in runs if not run.shipped]
     finished = sum(run.score is not None for run in own)
     if not own:
-        print(f"{folder} holds no runs; to make them: {HOW_TO_TRAIN} --results {folder}")
+        print(f"{folder} holds no runs; to make them: {train_command(folder)}")
     elif not any(run.preset in COMPARABLE for run in own):
-        print(f"no runs at the paper's scale; to make them: {HOW_TO_TRAIN} --preset paper")
+        print(f"no runs at the paper's scale; to make them: {train_command(folder)} --preset paper")
     print(f"{len(own)} runs read, {finished} finished; {len(runs) - len(own)} shipped runs beside")
     for path in drawn.files:
         print(f"figure: {path}")

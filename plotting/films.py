@@ -3,6 +3,7 @@
 `python experiments/evaluate.py RUN --video RUN/video.mp4` makes both files of a run.
 """
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -55,7 +56,8 @@ def unfilmed(runs: Sequence[Run], films: Sequence[Film]) -> list[Run]:
 
 def command(run: Run) -> str:
     """What makes a run's video."""
-    return f"To make it: python experiments/evaluate.py {run.path} --video {run.path / VIDEO}"
+    path, video = shlex.quote(str(run.path)), shlex.quote(str(run.path / VIDEO))
+    return f"To make it: python experiments/evaluate.py {path} --video {video}"
 
 
 def title(run: Run) -> str:

@@ -5,6 +5,7 @@ one belief, the same policy under each draw.
 """
 
 import csv
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -71,8 +72,8 @@ def _note_missing(outcome: Outcome, runs: Sequence[Run], results: Path) -> None:
 
 
 def _how_to(run: Run) -> str:
-    folder = run.path / FOLDER
-    return f"To make them: python experiments/evaluate.py {run.path} --imagine {folder}"
+    path, folder = shlex.quote(str(run.path)), shlex.quote(str(run.path / FOLDER))
+    return f"To make them: python experiments/evaluate.py {path} --imagine {folder}"
 
 
 def read_futures(folder: Path) -> Futures:

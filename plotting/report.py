@@ -17,7 +17,7 @@ from plotly.offline import get_plotlyjs
 
 from la_mbda import config
 from plotting import films, interactive
-from plotting.drawing import BUDGET_COLOUR, HOW_TO_TRAIN, Outcome
+from plotting.drawing import BUDGET_COLOUR, Outcome, train_command
 from plotting.provenance import made_by
 from plotting.results import COMPARABLE, Results, Run, Scores
 from plotting.table import Table
@@ -73,7 +73,7 @@ def write_report(
         scripts=scripts,
         hashes=[_hash(script) for script in scripts],
         groups=list(_groups(results.runs, page)),
-        how_to_train=f"{HOW_TO_TRAIN} --results {folder}",
+        how_to_train=train_command(folder),
         tables=tables,
         panels=panels,
         films=[_film(film, page) for film in found],

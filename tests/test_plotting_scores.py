@@ -37,7 +37,7 @@ def test_epochs_by_hand():
     steps = np.array([1_000.0, 2_000.0, 3_000.0, 7_000.0])
     ends, means = epoch_means(steps, np.array([1.0, 3.0, 8.0, 5.0]), epoch_steps=2_000)
     np.testing.assert_array_equal(ends, [2_000, 3_000, 7_000])
-    np.testing.assert_array_equal(means, [2, 8, 5])
+    np.testing.assert_array_equal(means, [2, 4, 5])  # None ended in the third epoch.
 
 
 def test_a_baselines_curve_is_of_its_training_epochs(tmp_path):
@@ -50,12 +50,24 @@ def test_a_baselines_curve_is_of_its_training_epochs(tmp_path):
     (run,) = read(tmp_path)
     steps, values = curve(run, "return", 0)
     np.testing.assert_array_equal(steps, [2_000, 4_000])
-    np.testing.assert_array_equal(values, [0.5, 2.5])
-    np.testing.assert_array_equal(curve(run, "cost_return", 0)[1], [5, 25])
+    np.testing.assert_array_equal(values, [0.5, 1.5])
+    np.testing.assert_array_equal(curve(run, "cost_return", 0)[1], [5, 15])
     np.testing.assert_allclose(curve(run, "cost_regret", 0)[1], [0, 0.005, 0.01, 0.015])
 
 
+def test_curves_of_the_shipped_baselines_end_at_their_scores(tmp_path):
+    runs = [run for run in read_results(tmp_path).runs if run.algorithm in config.BASELINES]
+    assert len(runs) >= 24
+    for run in runs:
+        score = run.score
+        assert curve(run, "return", 0)[1][-1] == pytest.approx(score.returns, rel=1e-5)
+        assert curve(run, "cost_return", 0)[1][-1] == pytest.approx(score.cost_returns[0], rel=1e-5)
+        assert curve(run, "cost_regret", 0)[1][-1] == pytest.approx(score.cost_regrets[0], rel=1e-5)
+
+
 def test_scaling_by_hand():
+    assert scaled([1.0, None, 5.0], higher_is_better=True) == [0, None, 1]
+    assert scaled([None], higher_is_better=True) == [None]
     assert scaled([1.0, 2.0, 5.0], higher_is_better=True) == [0, 0.25, 1]
     assert scaled([1.0, 2.0, 5.0], higher_is_better=False) == [1, 0.75, 0]
     assert scaled([3.0, 3.0], higher_is_better=False) == [1, 1]
