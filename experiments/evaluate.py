@@ -102,7 +102,7 @@ def imagine_run(arguments: EvaluateArguments) -> None:
     for path in draw_futures(arguments.imagine):
         print(f"figure: {path}")
     if not agent.posterior.active:
-        print("the posterior is not active yet: all draws are the current model")
+        print("the posterior is not active: all draws are the current model")
     print(f"data:   {arguments.imagine}")
 
 

@@ -1,7 +1,9 @@
 """Copies finished runs, thinned, into a folder that is small enough to keep under version control.
 
 `python experiments/ship.py results results/shipped` takes every finished run's configuration,
-provenance, score and metrics; not its replay, checkpoints, events and logs.
+provenance, score and metrics, its video and what Figure 3 is drawn from where it has them; not its
+replay, checkpoints, events and logs. `--weights cpu/lambda/PointGoal1/seed_0` adds the weights of
+that run's agent, with which `evaluate.py` plays.
 """
 
 import json
@@ -17,6 +19,7 @@ from la_mbda.config import PRESETS
 from la_mbda.run_folder import STREAMS, read_score
 
 WHOLE = ("config.json", "run.json", "score.json")
+WHERE_MADE = ("video.mp4", "video.json", "imagined/policy.csv", "imagined/futures.json")
 DIGITS = 6
 
 
@@ -28,6 +31,8 @@ class Ship:
     """Folder of results to copy from."""
     shipped: tyro.conf.Positional[Path]
     """Folder to copy to."""
+    weights: tuple[str, ...] = ()
+    """Runs, as paths below the folder of results, whose agents' weights go along."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -44,7 +49,30 @@ def main(argv: Sequence[str]) -> int:
             copy(run, target)
             size = sum(path.stat().st_size for path in target.iterdir())
             print(f"{target}: {size / 1e3:.0f} kB")
+        for name in WHERE_MADE:
+            if (run / name).exists() and not (target / name).exists():
+                (target / name).parent.mkdir(exist_ok=True)
+                shutil.copyfile(run / name, target / name)
+                print(f"{target / name}: {(target / name).stat().st_size / 1e3:.0f} kB")
+    for name in arguments.weights:
+        ship_weights(arguments.results / name, arguments.shipped / name)
     return 0
+
+
+def ship_weights(run: Path, target: Path) -> None:
+    """Saves the weights of a finished run beside its copy.
+
+    Raises:
+        ValueError: the run is not finished, or has no usable checkpoint.
+    """
+    with command_line.without_native_messages():
+        from la_mbda.runs import WEIGHTS, save_weights
+
+    if not (run / "score.json").exists():
+        raise ValueError(f"weights of {run} cannot be shipped: it is no finished run")
+    save_weights(run, target)
+    size = sum(path.stat().st_size for path in (target / WEIGHTS).glob("*/*"))
+    print(f"{target / WEIGHTS}: {size / 1e3:.0f} kB")
 
 
 def copy(run: Path, target: Path) -> None:

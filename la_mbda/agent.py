@@ -82,6 +82,14 @@ class Agent(ModelBasedAgent):
     def _safe(self) -> bool:
         return self.config.algorithm != "unsafe_lambda"
 
+    @property
+    def learnt(self) -> tf.Module:
+        """The weights that acting and imagining use: no optimiser, no posterior, no memory."""
+        learnt = super().learnt
+        learnt.actor = self.actor.weights
+        learnt.critics = [critic.weights for critic in (self.task_critic, *self.safety_critics)]
+        return learnt
+
     def _decide(self, belief: rssm.Belief, noise: Noise, explore: bool) -> tf.Tensor:
         """Samples the policy (training) or takes its mode (evaluation)."""
         if not explore:

@@ -51,6 +51,14 @@ class ModelBasedAgent(tf.Module):
     def _seed(self, name: str) -> int:
         return derive_seed(self.config.seed, name)
 
+    @property
+    def learnt(self) -> tf.Module:
+        """The weights that acting and imagining use: no optimiser, no posterior, no memory."""
+        learnt = tf.Module(name="learnt")
+        learnt.model = self.model.weights
+        learnt.statistics = [self.model.normalizer, self.model.cost_scale]
+        return learnt
+
     # Acting
 
     def initial_state(self, environments: int) -> PolicyState:

@@ -9,9 +9,11 @@ from la_mbda.config import BASELINES, Config, from_dict
 from la_mbda.environments import check_rendering, make_environment
 from la_mbda.memory import check_memory
 from la_mbda.model_based import ModelBasedAgent
-from la_mbda.run_folder import RunFolder, read_json, run_path
+from la_mbda.run_folder import RunFolder, read_json, read_score, run_path
 from la_mbda.run_lock import locked
 from la_mbda.training import Trainer, make_agent
+
+WEIGHTS = "weights"
 
 
 def train(config: Config, results: Path) -> dict:
@@ -40,10 +42,13 @@ def train(config: Config, results: Path) -> dict:
 
 
 def load_agent(path: Path) -> ModelBasedAgent | BaselineAgent:
-    """The agent of a run folder, as of its last checkpoint.
+    """The agent of a run folder, as of its last checkpoint, or with the weights that it ships.
+
+    Shipped weights come without a posterior and optimisers: such an agent acts and imagines, but
+    does not go on learning where its run ended.
 
     Raises:
-        ValueError: the folder is no run, or has no usable checkpoint.
+        ValueError: the folder is no run, or has neither a usable checkpoint nor weights.
     """
     if not (path / "config.json").exists():
         raise ValueError(f"{path} is no run folder: give one that holds a config.json")
@@ -54,6 +59,23 @@ def load_agent(path: Path) -> ModelBasedAgent | BaselineAgent:
     else:
         agent = make_agent(config, env)
     env.close()
-    if checkpoint.restore(path / "checkpoint", agent) is None:
-        raise ValueError(f"{path} has no checkpoint yet: let its training go on for a while")
+    if (
+        checkpoint.restore(path / "checkpoint", agent) is None
+        and checkpoint.restore(path / WEIGHTS, agent.learnt) is None
+    ):
+        raise ValueError(
+            f"{path} has no checkpoint and no weights: let its training go on for a while, or "
+            "choose another run, as most shipped ones come without"
+        )
     return agent
+
+
+def save_weights(run: Path, target: Path) -> None:
+    """Saves what a run's agent has learnt, so that `load_agent` can load it from another folder.
+
+    Raises:
+        ValueError: the run has no usable checkpoint.
+    """
+    agent = load_agent(run)
+    step = read_score(run / "score.json")["env_steps"]
+    checkpoint.save(target / WEIGHTS, agent.learnt, {}, step)

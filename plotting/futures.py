@@ -46,7 +46,7 @@ def _draw(summary: dict, start: int, rows: list[dict], pictures: dict) -> Figure
     figure = Figure(figsize=(7.2, strip + 2.9), layout="constrained")
     title = f"{summary['task']}, {summary['algorithm']}: imagined from decision {start}"
     if not summary["posterior_active"]:
-        title += "\n(posterior not active yet: all draws are the current model)"
+        title += "\n(posterior not active: all draws are the current model)"
     figure.suptitle(title, fontsize=9)
     below = figure
     if imagined is not None:

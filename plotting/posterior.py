@@ -176,7 +176,7 @@ def _title(run: Run, futures: Futures) -> str:
     if not any(futures.chosen.values()):
         lines.append("no draw is chosen: the policy learns from the average over draws")
     if not futures.active:
-        lines.append("posterior not active yet: all draws are the current model")
+        lines.append("posterior not active: all draws are the current model")
     return "\n".join(lines)
 
 

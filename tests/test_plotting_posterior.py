@@ -81,7 +81,7 @@ def test_what_a_reader_could_misread_is_in_the_title(tmp_path, titles):
     drawn(tmp_path)
     assert titles[0].splitlines()[2:] == [
         "no draw is chosen: the policy learns from the average over draws",
-        "posterior not active yet: all draws are the current model",
+        "posterior not active: all draws are the current model",
     ]
 
 

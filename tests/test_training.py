@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from toy import tiny_config
 
+from experiments.ship import ship_weights
 from la_mbda import checkpoint
 from la_mbda.agent import Agent
 from la_mbda.environments import make_environment
-from la_mbda.episodes import play_random
+from la_mbda.episodes import evaluate, play_random
 from la_mbda.randomness import derive_seed
 from la_mbda.run_folder import RunFolder, run_path
-from la_mbda.runs import load_agent, train
+from la_mbda.runs import load_agent, save_weights, train
 from la_mbda.scores import collect_scores
 from la_mbda.training import Trainer
 
@@ -210,5 +211,38 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path, finished):
         load_agent(tmp_path)
     config, results, _ = finished
     shutil.copy(run_path(results, config) / "config.json", tmp_path)
-    with pytest.raises(ValueError, match="has no checkpoint yet"):
+    with pytest.raises(ValueError, match="has no checkpoint and no weights"):
         load_agent(tmp_path)
+
+
+def test_saved_weights_are_the_runs_without_what_only_training_needs(tmp_path, finished):
+    config, results, _ = finished
+    run = run_path(results, config)
+    shutil.copy(run / "config.json", tmp_path)
+    save_weights(run, tmp_path)
+    ours, theirs = load_agent(run), load_agent(tmp_path)
+    assert len(ours.learnt.variables) == len(theirs.learnt.variables) > 20
+    for old, new in zip(ours.learnt.variables, theirs.learnt.variables, strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert np.any(ours.model.normalizer.mean != 0)
+    env = make_environment(config)
+    seeds = [derive_seed(0, "evaluate", 0)]
+    for agent in (ours, theirs):
+        agent.evaluation_noise.draws.assign(0)
+    before, after = (evaluate([env], agent, seeds).returns for agent in (ours, theirs))
+    np.testing.assert_array_equal(before, after)
+    sizes = [
+        sum(path.stat().st_size for path in folder.glob("*/variables.data*"))
+        for folder in (tmp_path / "weights", run / "checkpoint")
+    ]
+    assert sizes[0] < 0.2 * sizes[1]  # Of two checkpoints.
+
+
+def test_an_unfinished_run_ships_no_weights(tmp_path, finished):
+    config, results, _ = finished
+    results = shutil.copytree(results, tmp_path / "results")
+    other = shutil.copytree(run_path(results, config), tmp_path / "results" / "unfinished")
+    (other / "score.json").unlink()
+    with pytest.raises(ValueError, match="is no finished run"):
+        ship_weights(other, tmp_path / "shipped")
+    assert not (tmp_path / "shipped").exists()

@@ -29,6 +29,11 @@ class BaselineAgent(tf.Module):
         self.values = Values(settings, observations, seed)
         self.learner = _make_learner(config, self.policy)
 
+    @property
+    def learnt(self) -> tf.Module:
+        """The weights that acting uses."""
+        return self.policy
+
     def initial_state(self, environments: int) -> None:
         """There is nothing to carry from one decision to the next."""
 
