@@ -41,6 +41,9 @@ def main(argv: Sequence[str]) -> int:
     scores = [p for preset in PRESETS for p in arguments.results.glob(f"{preset}/*/*/*/score.json")]
     if not scores:
         raise ValueError(f"{arguments.results} holds no finished run: give a folder of results")
+    for name in arguments.weights:
+        if arguments.results / name / "score.json" not in scores:
+            raise ValueError(f"weights {name} is no finished run below {arguments.results}")
     for score in sorted(scores):
         read_score(score)
         run = score.parent
@@ -51,9 +54,7 @@ def main(argv: Sequence[str]) -> int:
             print(f"{target}: {size / 1e3:.0f} kB")
         for name in WHERE_MADE:
             if (run / name).exists() and not (target / name).exists():
-                (target / name).parent.mkdir(exist_ok=True)
-                shutil.copyfile(run / name, target / name)
-                print(f"{target / name}: {(target / name).stat().st_size / 1e3:.0f} kB")
+                copy_whole(run / name, target / name)
     for name in arguments.weights:
         ship_weights(arguments.results / name, arguments.shipped / name)
     return 0
@@ -63,16 +64,23 @@ def ship_weights(run: Path, target: Path) -> None:
     """Saves the weights of a finished run beside its copy.
 
     Raises:
-        ValueError: the run is not finished, or has no usable checkpoint.
+        ValueError: the run has no usable checkpoint.
     """
     with command_line.without_native_messages():
         from la_mbda.runs import WEIGHTS, save_weights
 
-    if not (run / "score.json").exists():
-        raise ValueError(f"weights of {run} cannot be shipped: it is no finished run")
     save_weights(run, target)
     size = sum(path.stat().st_size for path in (target / WEIGHTS).glob("*/*"))
     print(f"{target / WEIGHTS}: {size / 1e3:.0f} kB")
+
+
+def copy_whole(path: Path, target: Path) -> None:
+    """Copies a file so that a copy that is broken off leaves none of its name."""
+    target.parent.mkdir(exist_ok=True)
+    partial = target.with_name(f"{target.name}.partial")
+    shutil.copyfile(path, partial)
+    partial.replace(target)
+    print(f"{target}: {target.stat().st_size / 1e3:.0f} kB")
 
 
 def copy(run: Path, target: Path) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from la_mbda import config
 from plotting.comparison import comparison
 from plotting.drawing import Outcome
 from plotting.results import Run, Scores
@@ -11,7 +10,13 @@ from plotting.robust import robust_table
 from plotting.table import Table
 from plotting.table1 import table1
 from plotting.table3 import lacking_cells, table3_difference, table3_ours, table3_published
-from plotting.tables import finished_groups, scale_of, table2_ours, table2_published
+from plotting.tables import (
+    benchmark_runs,
+    finished_groups,
+    scale_of,
+    table2_ours,
+    table2_published,
+)
 
 
 def make_tables(
@@ -46,7 +51,7 @@ def _normalised(
     group: list[Run], runs: Sequence[Run], published: dict[str, Scores], outcome: Outcome
 ) -> list[Table]:
     """What PPO divides, of finished runs of one preset and one source."""
-    if not any(run.task in config.SG6_TASKS for run in group):
+    if not benchmark_runs(group):
         outcome.notes.append(f"{scale_of(group)}: no SG6 task is finished, hence no Table 3 of it")
         return []
     tables = [table3_ours(group, runs, published)]

@@ -16,7 +16,7 @@ from plotting.results import METRICS, Estimate, Run, Scores
 from plotting.table3 import (
     TABLE3_ALGORITHMS,
     Divisor,
-    find_divisor,
+    find_divisors,
     lacking_cells,
     published_divisor,
 )
@@ -59,10 +59,9 @@ def _draw_group(
     outcome: Outcome,
 ) -> None:
     scores = score_estimates(group)
-    tasks = [task for task in config.SG6_TASKS if any(task == key[0] for key in scores)]
-    if not tasks:
+    divisors = find_divisors(group, runs, published)
+    if not divisors:
         return
-    divisors = {task: find_divisor(task, runs, published) for task in tasks}
     cells = _normalised(scores, divisors, tuple(config.ALGORITHMS))
     sources = " or ".join(dict.fromkeys(divisor.source for divisor in divisors.values()))
     _draw(cells, f"{scale_of(group)}\nnormalised by {sources}", slug_of(group), folder, outcome)

@@ -61,7 +61,7 @@ def draw_posteriors(runs: Sequence[Run], folder: Path) -> Outcome:
 
 
 def _note_missing(outcome: Outcome, runs: Sequence[Run], results: Path) -> None:
-    """The command that brings the figure nearer; shipped runs have no model to imagine with."""
+    """The command that brings the figure nearer; shipped runs have no posterior to draw."""
     own = [run for run in runs if not run.shipped]
     for algorithm in WITH_POLICY:
         for run in own:

@@ -15,7 +15,7 @@ from plotting.aggregate import normalise
 from plotting.results import METRICS, Estimate, Run, Scores
 from plotting.table import Table, show
 from plotting.table3 import Divisor, divisor_notes, find_divisors
-from plotting.tables import count_seeds, scale_of, seed_notes, slug_of
+from plotting.tables import benchmark_runs, count_seeds, scale_of, seed_notes, slug_of
 
 LEVEL = 0.95
 RESAMPLES = 5_000
@@ -84,7 +84,7 @@ def robust_table(
     Args:
         all_runs: among which our own PPO at paper scale is looked for.
     """
-    runs = [run for run in runs if run.task in config.SG6_TASKS and run.score is not None]
+    runs = benchmark_runs(runs)
     divisors = find_divisors(runs, all_runs, published)
     rows, records, notes = [], [], []
     for algorithm, name in config.ALGORITHMS.items():

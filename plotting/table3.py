@@ -7,7 +7,7 @@ from la_mbda import config
 from plotting.aggregate import mean, normalise, score_estimates
 from plotting.results import METRICS, PAPER_COST_BUDGET, Estimate, Run, Scores
 from plotting.table import Table, show
-from plotting.tables import changed_note, count_seeds, scale_of, seed_notes, slug_of
+from plotting.tables import benchmark_runs, changed_note, count_seeds, scale_of, seed_notes, slug_of
 
 DOGGO = "DoggoGoal1"
 AVERAGE = "SG6 average"
@@ -47,7 +47,7 @@ def table3_ours(
     Args:
         all_runs: among which our own PPO at paper scale is looked for.
     """
-    benchmark = [run for run in runs if run.task in config.SG6_TASKS and run.score is not None]
+    benchmark = benchmark_runs(runs)
     scores = score_estimates(benchmark)
     found = {algorithm for _, algorithm in scores}
     divisors = find_divisors(benchmark, all_runs, published)

@@ -46,6 +46,11 @@ def finished_groups(runs: Sequence[Run]) -> Iterator[list[Run]]:
         yield [run for run in finished if (run.preset, run.shipped) == key]
 
 
+def benchmark_runs(runs: Sequence[Run]) -> list[Run]:
+    """The finished ones on SG6 tasks, over which averages are taken."""
+    return [run for run in runs if run.task in config.SG6_TASKS and run.score is not None]
+
+
 def scale_of(runs: Sequence[Run]) -> str:
     """Whose runs these are and at what scale, saying so where it is not the paper's."""
     owner = "shipped" if runs[0].shipped else "ours"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from toy import tiny_config
 
-from experiments.ship import ship_weights
+from experiments.ship import main as ship
 from la_mbda import checkpoint
 from la_mbda.agent import Agent
 from la_mbda.environments import make_environment
@@ -20,6 +20,7 @@ from la_mbda.run_folder import RunFolder, run_path
 from la_mbda.runs import load_agent, save_weights, train
 from la_mbda.scores import collect_scores
 from la_mbda.training import Trainer
+from plotting import films, posterior
 
 LOOP = {
     "env_steps": 260,
@@ -241,8 +242,28 @@ def test_saved_weights_are_the_runs_without_what_only_training_needs(tmp_path, f
 def test_an_unfinished_run_ships_no_weights(tmp_path, finished):
     config, results, _ = finished
     results = shutil.copytree(results, tmp_path / "results")
-    other = shutil.copytree(run_path(results, config), tmp_path / "results" / "unfinished")
+    run = run_path(results, config)
+    other = shutil.copytree(run, run.with_name("seed_7"))
     (other / "score.json").unlink()
+    name = str(other.relative_to(results))
     with pytest.raises(ValueError, match="is no finished run"):
-        ship_weights(other, tmp_path / "shipped")
-    assert not (tmp_path / "shipped").exists()
+        ship([str(results), str(tmp_path / "shipped"), "--weights", name])
+    assert not (tmp_path / "shipped").exists()  # Nothing of the finished one either.
+
+
+def test_shipped_weights_and_videos_lie_where_they_are_looked_for(tmp_path, finished):
+    config, results, _ = finished
+    results = shutil.copytree(results, tmp_path / "results")
+    run = run_path(results, config)
+    (run / "video.mp4").write_bytes(b"film")
+    (run / "imagined").mkdir()
+    (run / "imagined" / "policy.csv").write_text("start")
+    name = run.relative_to(results)
+    shipped = tmp_path / "shipped"
+    assert ship([str(results), str(shipped), "--weights", str(name)]) == 0
+    assert (shipped / name / films.VIDEO).read_bytes() == b"film"
+    assert (shipped / name / posterior.FOLDER / posterior.POLICY).read_text() == "start"
+    assert not list(shipped.rglob("*.partial"))
+    np.testing.assert_array_equal(
+        load_agent(shipped / name).learnt.variables[0], load_agent(run).learnt.variables[0]
+    )
