@@ -25,7 +25,8 @@ class EvaluateArguments:
     seed: int = 0
     """Seed of the episodes' layouts."""
     video: Path | None = None
-    """Where to write a video of the first episode (.mp4 or .gif), with its costs so far (.json)."""
+    """Where to write a video of the first episode (.mp4 or .gif); beside it, stills (.png) and the
+    costs so far (.json)."""
     imagine: Path | None = None
     """Folder for figures and data of futures imagined beside one episode, in place of scores."""
     imagine_at: tuple[int, ...] = ()

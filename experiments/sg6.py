@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from la_mbda import cluster, command_line
-from la_mbda.config import BASELINES, SG6_TASKS, Config
+from la_mbda.config import SG6_TASKS, Config
+from la_mbda.durations import estimated_seconds
 from la_mbda.environments import check_rendering
 from la_mbda.overview import Overview, duration
 from la_mbda.run_folder import check_config, run_path
@@ -138,35 +139,6 @@ def default_preset() -> str:
         import tensorflow as tf  # Takes seconds, and is needed for nothing else here.
 
     return "paper" if tf.config.list_physical_devices("GPU") else "quick"
-
-
-def estimated_seconds(config: Config, start: int, end: int) -> float:
-    """What a process takes to start a run and to go from some env steps to others.
-
-    From rates measured on two CPU cores; a GPU is far faster.
-    """
-    training = config.training
-    if config.algorithm in BASELINES:
-        return 10.0 + (end - start) / 1000.0
-    per_update = {"paper": 12.0, "cpu": 0.6, "quick": 0.1}[config.preset]
-    evaluated = training.evaluation_episodes * training.episode_steps
-    evaluated /= min(training.evaluate_every, training.env_steps)
-
-    def until(env_steps: int) -> float:
-        updates = 0.0
-        if env_steps > training.random_steps:
-            iterations = (env_steps - training.random_steps) / training.steps_per_iteration
-            updates = training.pretraining_updates + iterations * training.updates_per_iteration
-        return updates * per_update + env_steps * (1 + evaluated) * step_seconds(config)
-
-    return 30.0 + until(end) - until(start)
-
-
-def step_seconds(config: Config) -> float:
-    """What an environment step takes with its share of a decision; a planner's take longer."""
-    planning = {"paper": 0.8, "cpu": 0.15, "quick": 0.013}[config.preset]
-    decision = planning / config.training.action_repeat
-    return 1 / 400.0 + (decision if config.algorithm == "cem_mpc" else 0.0)
 
 
 def print_plan(plan: list[Run], results: Path) -> None:

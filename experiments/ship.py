@@ -19,7 +19,10 @@ from la_mbda.config import PRESETS
 from la_mbda.run_folder import STREAMS, read_score
 
 WHOLE = ("config.json", "run.json", "score.json")
-WHERE_MADE = ("video.mp4", "video.json", "imagined/policy.csv", "imagined/futures.json")
+WHERE_MADE = (
+    *(f"video.{suffix}" for suffix in ("mp4", "png", "json")),
+    *(f"imagined/{name}" for name in ("policy.csv", "futures.json")),
+)
 DIGITS = 6
 
 

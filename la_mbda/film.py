@@ -1,7 +1,7 @@
-"""A video of an evaluation episode and, beside it, the episode's return and costs so far as JSON.
+"""A video of an evaluation episode and, beside it, stills and its return and costs so far as JSON.
 
-The JSON lies under the video's name with the suffix .json, so that what shows the video can show
-the numbers in step with it. Its lists have a value per frame: frame i is after decision i + 1.
+They lie under the video's name with the suffixes .png and .json. Whoever shows the video can show
+the numbers in step with it: their lists have a value per frame, frame i after decision i + 1.
 """
 
 from pathlib import Path
@@ -15,6 +15,7 @@ from la_mbda.run_folder import write_json
 SUFFIXES = (".mp4", ".gif")
 FRAMES_PER_SECOND = 25
 CAPTION_HEIGHT = 24
+STILLS = 4
 BLOCK = 16  # Many players show only videos whose sides are multiples of this, in pixels.
 
 
@@ -53,7 +54,7 @@ class Film:
         self._frames.append(_captioned(self._env.render(), text))
 
     def write(self, path: Path, config: Config) -> None:
-        """Writes the video and its JSON."""
+        """Writes the video, its JSON and its stills."""
         import imageio.v3 as imageio
 
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +62,13 @@ class Film:
             imageio.imwrite(path, self._frames, duration=1_000 / FRAMES_PER_SECOND, loop=0)
         else:
             imageio.imwrite(path, self._frames, fps=FRAMES_PER_SECOND)
+        imageio.imwrite(path.with_suffix(".png"), self._stills())
         write_json(path.with_suffix(".json"), self._numbers(config))
+
+    def _stills(self) -> np.ndarray:
+        """Frames spread over the episode, the last one among them, side by side."""
+        last = np.linspace(0, len(self._frames), STILLS + 1).astype(int)[1:] - 1
+        return np.concatenate([self._frames[max(0, index)] for index in last], 1)
 
     def _numbers(self, config: Config) -> dict:
         return {

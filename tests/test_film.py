@@ -40,6 +40,22 @@ def test_the_numbers_have_a_value_per_frame_of_the_first_episode(tmp_path):
     assert frames[0, -8:].min() > 200
 
 
+def test_stills_are_spread_over_the_episode_up_to_its_end(tmp_path):
+    brightness = iter(range(10, 210, 20))
+
+    class Brighter:
+        def render(self):
+            return np.full((48, 64, 3), next(brightness), np.uint8)
+
+    film = Film(Brighter())
+    for _ in range(8):
+        film.on_step(np.zeros(1), np.zeros((1, 1)))
+    film.write(tmp_path / "video.mp4", make_config("quick", "PointGoal1"))
+    stills = imageio.imread(tmp_path / "video.png")
+    assert stills.shape == (80, 4 * 64, 3)
+    assert stills[0, ::64, 0].tolist() == [30, 70, 110, 150]
+
+
 def test_a_video_overwrites_only_numbers_of_a_video(tmp_path):
     (tmp_path / "run.json").write_text("{}")
     with pytest.raises(ValueError, match=r"run\.json is there and of no video"):

@@ -1,0 +1,66 @@
+"""How long a run takes: one formula, and what its rates were on two CPU cores."""
+
+from typing import NamedTuple
+
+from la_mbda.config import BASELINES, Config
+
+START_UP = 30.0
+"""Seconds until the first environment step: imports, and the compilation of an update."""
+
+
+class Rates(NamedTuple):
+    """Seconds of a run's parts, at one size on one machine."""
+
+    update: float
+    """A full update of an agent with a world model."""
+    model_update: float
+    """An update of the world model alone, as in pre-training."""
+    env_step: float
+    """A simulator step while training, with its share of a decision."""
+    evaluated_step: float
+    """A simulator step of an evaluation, where episodes are stepped as one batch."""
+
+
+# Measured by `experiments/benchmark.py cost` on two cores of 130 GFLOP/s together.
+CPU_RATES = {
+    "paper": Rates(14.0, 4.0, 1 / 300, 1 / 500),
+    "cpu": Rates(0.26, 0.13, 1 / 300, 1 / 500),
+    "quick": Rates(0.1, 0.05, 1 / 300, 1 / 500),
+}
+# Seconds of a decision of CEM-MPC.
+_PLANNING = {"paper": 0.8, "cpu": 0.15, "quick": 0.013}
+BASELINE_STEP = 1 / 1000
+"""Seconds of a simulator step of a model-free baseline, learning included."""
+
+
+def updates_until(config: Config, env_steps: int) -> float:
+    """Full updates that an agent with a world model has made when it is at some env steps."""
+    training = config.training
+    iterations = max(0.0, (env_steps - training.random_steps) / training.steps_per_iteration)
+    return iterations * training.updates_per_iteration
+
+
+def run_seconds(config: Config, rates: Rates, start: int, end: int) -> float:
+    """What a process takes to start a run and to go from some env steps to others.
+
+    Checkpoints, a few seconds in all, are left out.
+    """
+    training = config.training
+    if config.algorithm in BASELINES:
+        return START_UP / 3 + (end - start) * BASELINE_STEP
+    step = rates.env_step
+    if config.algorithm == "cem_mpc":
+        step += _PLANNING[config.preset] / training.action_repeat
+    evaluated = training.evaluation_episodes * training.episode_steps
+    evaluated /= min(training.evaluate_every, training.env_steps)
+    learnt = updates_until(config, end) - updates_until(config, start)
+    seconds = START_UP + learnt * rates.update
+    seconds += (end - start) * (step + evaluated * rates.evaluated_step)
+    if start < training.random_steps < end:
+        seconds += training.pretraining_updates * rates.model_update
+    return seconds
+
+
+def estimated_seconds(config: Config, start: int, end: int) -> float:
+    """`run_seconds` at the rates of two CPU cores; a GPU is far faster."""
+    return run_seconds(config, CPU_RATES[config.preset], start, end)
