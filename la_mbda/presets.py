@@ -31,6 +31,7 @@ _FIELDS: dict[str, dict[str, typing.Any]] = {
         "horizon": 12,
         "terminal_head": False,
         "cost_weight": 10.0,
+        "calibrate_cost": True,
         "model_learning_rate": 3e-4,
         "actor_learning_rate": 3e-4,
         "task_critic_learning_rate": 3e-4,
