@@ -29,8 +29,8 @@ CPU_RATES = {
 }
 # Seconds of a decision of CEM-MPC.
 _PLANNING = {"paper": 0.8, "cpu": 0.15, "quick": 0.013}
-BASELINE_STEP = 1 / 1000
-"""Seconds of a simulator step of a model-free baseline, learning included."""
+# Seconds of a simulator step of a model-free baseline, learning included.
+_BASELINE_STEP = 1 / 1000
 
 
 def updates_until(config: Config, env_steps: int) -> float:
@@ -41,13 +41,11 @@ def updates_until(config: Config, env_steps: int) -> float:
 
 
 def run_seconds(config: Config, rates: Rates, start: int, end: int) -> float:
-    """What a process takes to start a run and to go from some env steps to others.
+    """What a run with a world model takes to start and to go from some env steps to others.
 
     Checkpoints, a few seconds in all, are left out.
     """
     training = config.training
-    if config.algorithm in BASELINES:
-        return START_UP / 3 + (end - start) * BASELINE_STEP
     step = rates.env_step
     if config.algorithm == "cem_mpc":
         step += _PLANNING[config.preset] / training.action_repeat
@@ -56,11 +54,13 @@ def run_seconds(config: Config, rates: Rates, start: int, end: int) -> float:
     learnt = updates_until(config, end) - updates_until(config, start)
     seconds = START_UP + learnt * rates.update
     seconds += (end - start) * (step + evaluated * rates.evaluated_step)
-    if start < training.random_steps < end:
+    if start <= training.random_steps < end:
         seconds += training.pretraining_updates * rates.model_update
     return seconds
 
 
 def estimated_seconds(config: Config, start: int, end: int) -> float:
-    """`run_seconds` at the rates of two CPU cores; a GPU is far faster."""
+    """The same of any run at the rates of two CPU cores; a GPU is far faster."""
+    if config.algorithm in BASELINES:
+        return START_UP / 3 + (end - start) * _BASELINE_STEP
     return run_seconds(config, CPU_RATES[config.preset], start, end)

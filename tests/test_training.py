@@ -13,6 +13,7 @@ from toy import tiny_config
 from experiments.ship import main as ship
 from la_mbda import checkpoint
 from la_mbda.agent import Agent
+from la_mbda.durations import updates_until
 from la_mbda.environments import make_environment
 from la_mbda.episodes import evaluate, play_random
 from la_mbda.randomness import derive_seed
@@ -55,6 +56,7 @@ def test_a_run_follows_algorithm_2(finished):
         (100, 3),
         *((100 + 20 * i, 5 + 2 * i) for i in range(8)),
     ]
+    assert updates[-1]["updates"] == 3 + updates_until(config, 260)
     assert [e["env_steps"] for e in evaluations] == [160, 240, 260]
     assert all(len(e["returns"]) == 2 for e in evaluations)
     for stream in (episodes, evaluations, updates):
