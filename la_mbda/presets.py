@@ -91,10 +91,9 @@ _BASELINE_FIELDS: dict[str, dict[str, typing.Any]] = {
     "paper": {"evaluate_every": 250_000, "checkpoint_every": 30_000},
     "paper_long": {"evaluate_every": 1_000_000, "checkpoint_every": 120_000},
     "cpu": {
-        "env_steps": 100_000,
+        "env_steps": 200_000,
         "epoch_steps": 5_000,
-        "evaluate_every": 10_000,
-        "evaluation_episodes": 5,
+        "evaluate_every": 20_000,
         "checkpoint_every": 5_000,
     },
     "quick": {
