@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.measuring import machine, matmul_peak, print_figures, print_table, seconds_of
 from benchmarks.updates import busy_agent
@@ -12,7 +13,10 @@ from la_mbda.config import SG6_TASKS, Config
 from la_mbda.durations import Rates, run_seconds, updates_until
 from la_mbda.presets import make_config
 
-EPISODE_STEPS = 200
+if TYPE_CHECKING:
+    from la_mbda.model_based import ModelBasedAgent
+
+EPISODE_STEPS = 100
 SEEDS = {"paper": 5, "cpu": 1, "quick": 1}
 
 
@@ -60,10 +64,10 @@ def measure(size: str, arguments: Cost) -> dict[str, dict]:
 
     configs = [make_config(size, task) for task in SG6_TASKS]
     agent = busy_agent(configs[0])
-    rates, hours = {}, {}
     update, model_update = (median_after_first(f) for f in (agent.update, agent.pretrain))
+    agents, rates, hours = {agent.actions: agent}, {}, {}
     for config in configs:
-        here = Rates(update, model_update, *acting_seconds(config))
+        here = Rates(update, model_update, *acting_seconds(config, agents))
         parts = gflop.count(config, actions=2)
         giga = arguments.gpu_tflops * 1e3
         gpu = here._replace(
@@ -93,24 +97,31 @@ def benchmark_hours(hours: dict, seeds: int, slots: tuple[int, ...]) -> Iterator
                 free.sort()
                 free[0] += run[place]
             total[place] = max(free)
-        yield f"all, {count} at once", total
+        yield f"all, {count} at a time", total
 
 
-def median_after_first(function, repeats: int = 5) -> float:
+def median_after_first(function, repeats: int = 3) -> float:
     """Median seconds of a call, the tracing one left out."""
     function()
     return statistics.median(seconds_of(function) for _ in range(repeats))
 
 
-def acting_seconds(config: Config) -> tuple[float, float]:
-    """Seconds of a simulator step while training and while evaluating, by short episodes."""
+def acting_seconds(config: Config, agents: dict[int, "ModelBasedAgent"]) -> tuple[float, float]:
+    """Seconds of a simulator step while training and while evaluating, by short episodes.
+
+    Args:
+        agents: by their number of actions, whatever task they are of; one that lacks is added.
+    """
     from la_mbda.environments import make_environment
     from la_mbda.episodes import evaluate, play_exploring
     from la_mbda.training import make_agent
 
     short = make_config(config.preset, config.task, episode_steps=EPISODE_STEPS)
     environments = [make_environment(short) for _ in range(config.training.evaluation_episodes)]
-    agent, seeds = make_agent(short, environments[0]), list(range(len(environments)))
+    actions = environments[0].action_space.shape[0]
+    if actions not in agents:
+        agents[actions] = make_agent(config, environments[0])
+    agent, seeds = agents[actions], list(range(len(environments)))
     exploring = median_after_first(lambda: play_exploring(environments[0], agent, 0))
     evaluating = median_after_first(lambda: evaluate(environments, agent, seeds))
     for env in environments:
