@@ -42,7 +42,7 @@ _FIELDS: dict[str, dict[str, typing.Any]] = {
         "swag_burn_in": 200,
         "swag_period": 50,
         "initial_multiplier": 0.02,
-        "initial_penalty": 2e-7,
+        "initial_penalty": 4e-7,
         "planner_iterations": 5,
         "env_steps": 200_000,
         "pretraining_updates": 1_000,
