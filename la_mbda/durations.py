@@ -21,14 +21,14 @@ class Rates(NamedTuple):
     """A simulator step of an evaluation, where episodes are stepped as one batch."""
 
 
-# Measured by `experiments/benchmark.py cost` on two cores of 130 GFLOP/s together.
+# Measured by `experiments/benchmark.py cost` on two cores of 218 GFLOP/s together.
 CPU_RATES = {
-    "paper": Rates(14.0, 4.0, 1 / 300, 1 / 500),
-    "cpu": Rates(0.26, 0.13, 1 / 300, 1 / 500),
-    "quick": Rates(0.1, 0.05, 1 / 300, 1 / 500),
+    "paper": Rates(10.0, 2.8, 0.003, 0.0012),
+    "cpu": Rates(0.2, 0.085, 0.0025, 0.001),
+    "quick": Rates(0.065, 0.05, 0.002, 0.0016),
 }
-# Seconds of a decision of CEM-MPC.
-_PLANNING = {"paper": 0.8, "cpu": 0.15, "quick": 0.013}
+# Seconds of a decision of CEM-MPC, by `experiments/benchmark.py planner`.
+_PLANNING = {"paper": 0.69, "cpu": 0.088, "quick": 0.017}
 # Seconds of a simulator step of a model-free baseline, learning included.
 _BASELINE_STEP = 1 / 1000
 

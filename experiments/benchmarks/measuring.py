@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 
+from la_mbda import command_line
 from la_mbda.run_folder import processor
 
 MATMUL_SIZE = 4096
@@ -38,7 +39,8 @@ def machine() -> dict:
 
 def matmul_peak() -> float:
     """GFLOP/s of a large float32 product."""
-    import tensorflow as tf
+    with command_line.without_native_messages():
+        import tensorflow as tf
 
     square = tf.random.stateless_normal([MATMUL_SIZE, MATMUL_SIZE], [0, 0])
     product = min(seconds_of(lambda: tf.linalg.matmul(square, square).numpy()) for _ in range(9))
