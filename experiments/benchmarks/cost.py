@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from benchmarks.measuring import machine, matmul_peak, print_figures, print_table, seconds_of
 from benchmarks.updates import busy_agent
-from la_mbda import command_line
 from la_mbda.config import SG6_TASKS, Config
 from la_mbda.durations import Rates, run_seconds, updates_until
 from la_mbda.presets import make_config
@@ -59,8 +58,7 @@ def run(arguments: Cost) -> dict:
 
 def measure(size: str, arguments: Cost) -> dict[str, dict]:
     """Rates of each task, and hours of each task's run and of all, here and on a GPU."""
-    with command_line.without_native_messages():
-        from benchmarks import gflop
+    from benchmarks import gflop
 
     configs = [make_config(size, task) for task in SG6_TASKS]
     agent = busy_agent(configs[0])
