@@ -6,12 +6,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tyro
 
 from la_mbda import command_line, film
-from la_mbda.config import BASELINES
+from la_mbda.config import BASELINES, Config
+from la_mbda.run_folder import provenance, write_json
+
+if TYPE_CHECKING:
+    from la_mbda.episodes import Evaluation
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,9 @@ class EvaluateArguments:
     video: Path | None = None
     """Where to write a video of the first episode (.mp4 or .gif); beside it, stills (.png) and the
     costs so far (.json)."""
+    save: Path | None = None
+    """Where to write each episode's return and cost return, and what they were played with
+    (.json)."""
     imagine: Path | None = None
     """Folder for figures and data of futures imagined beside one episode, in place of scores."""
     imagine_at: tuple[int, ...] = ()
@@ -42,6 +50,8 @@ def main(argv: Sequence[str]) -> int:
         raise ValueError(f"episodes is {arguments.episodes}: choose 1 or more")
     if arguments.video is not None:
         film.check_path(arguments.video)
+    if arguments.save is not None:
+        check_save(arguments.save)
     if arguments.imagine is None:
         evaluate_run(arguments)
     else:
@@ -49,8 +59,22 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def check_save(path: Path) -> None:
+    """Makes sure that the episodes' values can be written to a path, and nothing lies there.
+
+    Raises:
+        ValueError: it is no new .json file in a folder that is there.
+    """
+    if path.suffix != ".json":
+        raise ValueError(f"save {path} must end in .json")
+    if path.exists():
+        raise ValueError(f"save {path} is there already: choose another name, or remove it")
+    if not path.parent.is_dir():
+        raise ValueError(f"save {path} is in no folder: make {path.parent} first")
+
+
 def evaluate_run(arguments: EvaluateArguments) -> None:
-    """Plays the episodes and prints their returns."""
+    """Plays the episodes, prints their returns and saves what is asked for."""
     with command_line.without_native_messages():
         from la_mbda.environments import make_environment
         from la_mbda.episodes import evaluate
@@ -67,21 +91,33 @@ def evaluate_run(arguments: EvaluateArguments) -> None:
         env.close()
     for i, (value, costs) in enumerate(zip(played.returns, played.cost_returns, strict=True)):
         print(f"episode {i}: return {value:.3f}, cost return {listed(costs)}")
-    mean_costs = played.cost_returns.mean(0)
-    print(f"mean: return {played.returns.mean():.3f}, cost return {listed(mean_costs)}")
+    costs = ", ".join(with_error(values, 2) for values in played.cost_returns.T)
+    print(f"mean ± its standard error: return {with_error(played.returns, 3)}, cost return {costs}")
+    if arguments.save:
+        write_json(arguments.save, numbers(arguments, agent.config, played))
+        print(f"numbers: {arguments.save}")
     if first:
         first.write(arguments.video, agent.config)
         print(f"video: {arguments.video}")
+
+
+def numbers(arguments: EvaluateArguments, config: Config, played: "Evaluation") -> dict:
+    """The episodes' values, of which run and layouts they are, and what they were played with."""
+    of_run = {name: getattr(config, name) for name in ("task", "algorithm", "preset", "seed")}
+    layouts = {"layouts_seed": arguments.seed, "episodes": arguments.episodes}
+    return of_run | layouts | played.summary() | {"played_with": provenance(config)}
 
 
 def imagine_run(arguments: EvaluateArguments) -> None:
     """Imagines along one episode, saves the data and draws it.
 
     Raises:
-        ValueError: a video is asked for too, the run has no model, or the episode is too short.
+        ValueError: a video or scores are asked for too, the run has no model, or the episode is
+            too short.
     """
-    if arguments.video:
-        raise ValueError(f"video {arguments.video} is not made with imagine: give one of the two")
+    for name, path in (("video", arguments.video), ("save", arguments.save)):
+        if path:
+            raise ValueError(f"{name} {path} is not made with imagine: give one of the two")
     with command_line.without_native_messages():
         from la_mbda.environments import make_environment
         from la_mbda.futures import imagine_futures, save_futures
@@ -105,6 +141,14 @@ def imagine_run(arguments: EvaluateArguments) -> None:
     if not agent.posterior.active:
         print("the posterior is not active: all draws are the current model")
     print(f"data:   {arguments.imagine}")
+
+
+def with_error(values: np.ndarray, digits: int) -> str:
+    """The mean over episodes, with its standard error where there are two or more."""
+    mean = f"{values.mean():.{digits}f}"
+    if len(values) == 1:
+        return mean
+    return f"{mean} ± {values.std(ddof=1) / len(values) ** 0.5:.{digits}f}"
 
 
 def listed(costs: np.ndarray) -> str:

@@ -1,9 +1,10 @@
 """Copies finished runs, thinned, into a folder that is small enough to keep under version control.
 
 `python experiments/ship.py results results/shipped` takes every finished run's configuration,
-provenance, score and metrics, its video and what Figure 3 is drawn from where it has them; not its
-replay, checkpoints, events and logs. `--weights cpu/lambda/PointGoal1/seed_0` adds the weights of
-that run's agent, with which `evaluate.py` plays.
+provenance, score and metrics, and where it has them its video, what Figure 3 is drawn from and what
+`evaluate.py RUN --save RUN/other_layouts.json` wrote; not its replay, checkpoints, events and logs.
+`--weights cpu/lambda/PointGoal1/seed_0` adds the weights of that run's agent, with which
+`evaluate.py` plays.
 """
 
 import json
@@ -20,6 +21,7 @@ from la_mbda.run_folder import STREAMS, read_score
 
 WHOLE = ("config.json", "run.json", "score.json")
 WHERE_MADE = (
+    "other_layouts.json",
     *(f"video.{suffix}" for suffix in ("mp4", "png", "json")),
     *(f"imagined/{name}" for name in ("policy.csv", "futures.json")),
 )

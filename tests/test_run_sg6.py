@@ -148,15 +148,32 @@ def test_a_second_time_trains_nothing(job):
 def test_evaluates_a_run_and_films_it(job, tmp_path):
     results, _ = job
     path = results / "quick" / "lambda" / "PointGoal1" / "seed_0"
-    done = run("evaluate.py", path, "--episodes", 2, "--video", tmp_path / "film.mp4")
+    saved = tmp_path / "evaluation.json"
+    options = ["--episodes", 2, "--video", tmp_path / "film.mp4", "--save", saved]
+    done = run("evaluate.py", path, *options)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("episode ") == 2
-    assert "mean: return" in done.stdout
+    evaluation = json.loads(saved.read_text())
+    returns = evaluation["returns"]
+    error = abs(returns[0] - returns[1]) / 2
+    assert f"return {sum(returns) / 2:.3f} ± {error:.3f}, cost return " in done.stdout
+    assert (evaluation["task"], evaluation["layouts_seed"]) == ("PointGoal1", 0)
+    assert evaluation["played_with"]["scale"].startswith("quick preset")
     assert (tmp_path / "film.mp4").stat().st_size > 10_000
     numbers = json.loads((tmp_path / "film.json").read_text())
     end = f"return {numbers['return'][-1]:.3f}, cost return {numbers['cost_return'][-1][0]:.2f}"
     assert f"episode 0: {end}" in done.stdout
     assert len(numbers["return"]) == len(numbers["cost_return"]) == 100
+
+
+def test_an_evaluation_replaces_no_file(job):
+    results, _ = job
+    path = results / "quick" / "lambda" / "PointGoal1" / "seed_0"
+    before = (path / "score.json").read_bytes()
+    done = run("evaluate.py", path, "--save", path / "score.json")
+    assert done.returncode == 1
+    assert "is there already: choose another name" in done.stderr
+    assert (path / "score.json").read_bytes() == before
 
 
 def test_imagines_futures_beside_an_episode_of_a_run(job, tmp_path):
