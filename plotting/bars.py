@@ -177,6 +177,8 @@ def _dress(ax: Axes, bars: int) -> None:
     ax.axhline(0, color="black", linewidth=0.6)
     ax.set_xlim(-0.7, bars - 0.3)
     ax.set_xticks([])
+    if ax.dataLim.height < 1e-9:
+        ax.set_ylim(0, 1)  # All bars are 0, around which the automatic scale would go below it.
     ax.yaxis.set_major_locator(MaxNLocator(4))
     ax.tick_params(labelsize=6.5)
 
