@@ -120,6 +120,7 @@ def draw_reaches(reaches: list[Reach], title: str) -> tuple[Figure, list[dict]]:
         ax.set_title(task, fontsize=8)
     for ax in axes[len(tasks) :]:
         ax.set_axis_off()
+        axes[len(tasks) - 2].tick_params(labelbottom=True)  # The panel above the empty place.
     figure.supxlabel(
         "environment steps (✓ keeps to the cost budget, ✗ does not; hatched: not reached)",
         fontsize=7.5,
