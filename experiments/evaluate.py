@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
     if arguments.video is not None:
         film.check_path(arguments.video)
     if arguments.save is not None:
-        check_save(arguments.save)
+        check_save(arguments.save, arguments.video)
     if arguments.imagine is None:
         evaluate_run(arguments)
     else:
@@ -59,12 +59,14 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def check_save(path: Path) -> None:
+def check_save(path: Path, video: Path | None) -> None:
     """Makes sure that the episodes' values can be written to a path, and nothing lies there.
 
     Raises:
-        ValueError: it is no new .json file in a folder that is there.
+        ValueError: it is no new .json file in a folder that is there, or it is the video's own.
     """
+    if video is not None and path.resolve() == video.with_suffix(".json").resolve():
+        raise ValueError(f"save {path} is where the video's costs so far go: choose another name")
     if path.suffix != ".json":
         raise ValueError(f"save {path} must end in .json")
     if path.exists():
@@ -82,6 +84,7 @@ def evaluate_run(arguments: EvaluateArguments) -> None:
         from la_mbda.runs import load_agent
 
     agent = load_agent(arguments.run)
+    played_with = provenance(agent.config)
     modes = ["rgb_array" if arguments.video else None] + [None] * (arguments.episodes - 1)
     environments = [make_environment(agent.config, render_mode=mode) for mode in modes]
     seeds = [derive_seed(arguments.seed, "evaluate", i) for i in range(arguments.episodes)]
@@ -94,7 +97,8 @@ def evaluate_run(arguments: EvaluateArguments) -> None:
     costs = ", ".join(with_error(values, 2) for values in played.cost_returns.T)
     print(f"mean ± its standard error: return {with_error(played.returns, 3)}, cost return {costs}")
     if arguments.save:
-        write_json(arguments.save, numbers(arguments, agent.config, played))
+        of_run = numbers(arguments, agent.config, played)
+        write_json(arguments.save, of_run | {"played_with": played_with})
         print(f"numbers: {arguments.save}")
     if first:
         first.write(arguments.video, agent.config)
@@ -102,10 +106,10 @@ def evaluate_run(arguments: EvaluateArguments) -> None:
 
 
 def numbers(arguments: EvaluateArguments, config: Config, played: "Evaluation") -> dict:
-    """The episodes' values, of which run and layouts they are, and what they were played with."""
+    """The episodes' values, and of which run and layouts they are."""
     of_run = {name: getattr(config, name) for name in ("task", "algorithm", "preset", "seed")}
     layouts = {"layouts_seed": arguments.seed, "episodes": arguments.episodes}
-    return of_run | layouts | played.summary() | {"played_with": provenance(config)}
+    return of_run | layouts | played.summary()
 
 
 def imagine_run(arguments: EvaluateArguments) -> None:

@@ -176,6 +176,16 @@ def test_an_evaluation_replaces_no_file(job):
     assert (path / "score.json").read_bytes() == before
 
 
+def test_an_evaluation_is_not_saved_where_its_video_writes(job, tmp_path):
+    results, _ = job
+    path = results / "quick" / "lambda" / "PointGoal1" / "seed_0"
+    video, saved = tmp_path / "film.mp4", tmp_path / "film.json"
+    done = run("evaluate.py", path, "--video", video, "--save", saved)
+    assert done.returncode == 1
+    assert "is where the video's costs so far go: choose another name" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_imagines_futures_beside_an_episode_of_a_run(job, tmp_path):
     results, _ = job
     path = results / "quick" / "lambda" / "PointGoal1" / "seed_0"
