@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tyro
 
-from la_mbda import command_line, film
+from la_mbda import budget, command_line, film
 from la_mbda.config import BASELINES, Config
 from la_mbda.run_folder import provenance, write_json
 
@@ -27,6 +27,8 @@ class EvaluateArguments:
     """Folder of the run: RESULTS/<preset>/<algorithm>/<task>/seed_<n>."""
     episodes: int = 10
     """Episodes, stepped as one batch."""
+    sampled: bool = False
+    """Act by samples of the policy, as training does, in place of its mode."""
     seed: int = 0
     """Seed of the episodes' layouts."""
     video: Path | None = None
@@ -44,7 +46,7 @@ class EvaluateArguments:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Parses, plays, prints every episode and the means."""
+    """Parses, plays, prints every episode, the means and whether the budget is kept."""
     arguments = tyro.cli(EvaluateArguments, args=list(argv))
     if arguments.episodes < 1:
         raise ValueError(f"episodes is {arguments.episodes}: choose 1 or more")
@@ -79,23 +81,26 @@ def evaluate_run(arguments: EvaluateArguments) -> None:
     """Plays the episodes, prints their returns and saves what is asked for."""
     with command_line.without_native_messages():
         from la_mbda.environments import make_environment
-        from la_mbda.episodes import evaluate
-        from la_mbda.randomness import derive_seed
+        from la_mbda.episodes import evaluate, layout_seed
         from la_mbda.runs import load_agent
 
     agent = load_agent(arguments.run)
     played_with = provenance(agent.config)
     modes = ["rgb_array" if arguments.video else None] + [None] * (arguments.episodes - 1)
     environments = [make_environment(agent.config, render_mode=mode) for mode in modes]
-    seeds = [derive_seed(arguments.seed, "evaluate", i) for i in range(arguments.episodes)]
+    task, count = agent.config.task, arguments.episodes
+    seeds = [layout_seed(task, arguments.seed, "evaluate", i) for i in range(count)]
     first = film.Film(environments[0]) if arguments.video else None
-    played = evaluate(environments, agent, seeds, on_step=first.on_step if first else None)
+    on_step = first.on_step if first else None
+    played = evaluate(environments, agent, seeds, on_step, arguments.sampled)
     for env in environments:
         env.close()
     for i, (value, costs) in enumerate(zip(played.returns, played.cost_returns, strict=True)):
         print(f"episode {i}: return {value:.3f}, cost return {listed(costs)}")
     costs = ", ".join(with_error(values, 2) for values in played.cost_returns.T)
     print(f"mean ± its standard error: return {with_error(played.returns, 3)}, cost return {costs}")
+    for line in verdicts(played.cost_returns, agent.config.lagrangian.cost_budget):
+        print(line)
     if arguments.save:
         of_run = numbers(arguments, agent.config, played)
         write_json(arguments.save, of_run | {"played_with": played_with})
@@ -108,8 +113,9 @@ def evaluate_run(arguments: EvaluateArguments) -> None:
 def numbers(arguments: EvaluateArguments, config: Config, played: "Evaluation") -> dict:
     """The episodes' values, and of which run and layouts they are."""
     of_run = {name: getattr(config, name) for name in ("task", "algorithm", "preset", "seed")}
+    actions = {"actions": "sampled" if arguments.sampled else "mode"}
     layouts = {"layouts_seed": arguments.seed, "episodes": arguments.episodes}
-    return of_run | layouts | played.summary()
+    return of_run | actions | layouts | played.summary()
 
 
 def imagine_run(arguments: EvaluateArguments) -> None:
@@ -119,13 +125,13 @@ def imagine_run(arguments: EvaluateArguments) -> None:
         ValueError: a video or scores are asked for too, the run has no model, or the episode is
             too short.
     """
-    for name, path in (("video", arguments.video), ("save", arguments.save)):
-        if path:
-            raise ValueError(f"{name} {path} is not made with imagine: give one of the two")
+    for name in ("video", "save", "sampled"):
+        if value := getattr(arguments, name):
+            raise ValueError(f"{name} ({value}) does not go with imagine: give one of the two")
     with command_line.without_native_messages():
         from la_mbda.environments import make_environment
+        from la_mbda.episodes import layout_seed
         from la_mbda.futures import imagine_futures, save_futures
-        from la_mbda.randomness import derive_seed
         from la_mbda.runs import load_agent
     from plotting.futures import draw_futures
 
@@ -136,7 +142,7 @@ def imagine_run(arguments: EvaluateArguments) -> None:
             "with: give a run of another algorithm"
         )
     env = make_environment(agent.config)
-    seed = derive_seed(arguments.seed, "evaluate", 0)
+    seed = layout_seed(agent.config.task, arguments.seed, "evaluate", 0)
     futures = imagine_futures(agent, env, seed, arguments.imagine_at, arguments.imagine_steps)
     env.close()
     save_futures(arguments.imagine, agent, futures)
@@ -147,12 +153,26 @@ def imagine_run(arguments: EvaluateArguments) -> None:
     print(f"data:   {arguments.imagine}")
 
 
+def verdicts(cost_returns: np.ndarray, budgets: tuple[float, ...]) -> list[str]:
+    """Whether each constraint's budget is kept, where there are enough episodes to say."""
+    if len(cost_returns) == 1:
+        return []
+    lines = []
+    for costs, limit in zip(cost_returns.T.tolist(), budgets, strict=True):
+        error = budget.standard_error(costs)
+        kept = budget.keeps_budget(float(np.mean(costs)), error, limit)
+        verdict = "keeps" if kept else "does not keep"
+        rule = f"mean + {budget.CONFIDENCE} standard errors"
+        lines.append(f"{verdict} the cost budget of {limit:g} ({rule})")
+    return lines
+
+
 def with_error(values: np.ndarray, digits: int) -> str:
     """The mean over episodes, with its standard error where there are two or more."""
     mean = f"{values.mean():.{digits}f}"
     if len(values) == 1:
         return mean
-    return f"{mean} ± {values.std(ddof=1) / len(values) ** 0.5:.{digits}f}"
+    return f"{mean} ± {budget.standard_error(values.tolist()):.{digits}f}"
 
 
 def listed(costs: np.ndarray) -> str:

@@ -1,8 +1,8 @@
 """Copies finished runs, thinned, into a folder that is small enough to keep under version control.
 
 `python experiments/ship.py results results/shipped` takes every finished run's configuration,
-provenance, score and metrics, and where it has them its video, what Figure 3 is drawn from and what
-`evaluate.py RUN --save RUN/other_layouts.json` wrote; not its replay, checkpoints, events and logs.
+provenance, score and metrics, confirmed episodes included, and where it has them its video and what
+Figure 3 is drawn from; not its replay, checkpoints, events and logs.
 `--weights cpu/lambda/PointGoal1/seed_0` adds the weights of that run's agent, with which
 `evaluate.py` plays.
 """
@@ -21,7 +21,6 @@ from la_mbda.run_folder import STREAMS, read_score
 
 WHOLE = ("config.json", "run.json", "score.json")
 WHERE_MADE = (
-    "other_layouts.json",
     *(f"video.{suffix}" for suffix in ("mp4", "png", "json")),
     *(f"imagined/{name}" for name in ("policy.csv", "futures.json")),
 )
@@ -92,6 +91,10 @@ def copy(run: Path, target: Path) -> None:
     """One run. Its score goes last, as it marks the copy as whole."""
     target.mkdir(parents=True, exist_ok=True)
     for stream in STREAMS:
+        if not (
+            run / f"{stream}.jsonl"
+        ).exists():  # Such as that of final episodes, if none are played.
+            continue
         lines = (run / f"{stream}.jsonl").read_text().splitlines()
         thinned = (json.dumps(shortened(json.loads(line))) + "\n" for line in lines)
         (target / f"{stream}.jsonl").write_text("".join(thinned))

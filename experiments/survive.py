@@ -1,8 +1,9 @@
 """Kills a small run again and again and checks that nothing of it is lost.
 
 `python experiments/survive.py --kills 6` trains one run undisturbed and one that SIGKILL ends in
-turn while it acts, updates, evaluates and writes a checkpoint, each time started again by the same
-command. All lines, the score and the weights must be the same bit for bit.
+turn while it acts, updates, evaluates and writes a checkpoint, and at last while it confirms its
+score, each time started again by the same command. All lines, the score and the weights must be the
+same bit for bit.
 """
 
 import itertools
@@ -31,9 +32,10 @@ OPTIONS = shlex.split("""
     --random-steps 400 --env-steps 1600 --steps-per-iteration 100 --updates-per-iteration 10
     --pretraining-updates 20 --evaluate-every 400 --checkpoint-every 200 --horizon 5
     --deterministic-size 16 --rssm-units 16 --vector-units 16 --head-units 16 --actor-units 16
-    --critic-units 16 --swag-burn-in 20 --swag-period 5 --swag-models 3
+    --critic-units 16 --swag-burn-in 20 --swag-period 5 --swag-models 3 --final-episodes 8
 """)
 MOMENTS = ("acting", "checkpointing", "evaluating", "updating")
+LAST_MOMENT = "confirming"
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ def main(argv: Sequence[str]) -> int:
         run = Path("quick", arguments.algorithm, "PointGoal1", "seed_3")
         finish(start(whole, arguments.algorithm))
         rng = random.Random(arguments.seed)
-        for moment in itertools.islice(itertools.cycle(MOMENTS), arguments.kills):
+        moments = itertools.islice(itertools.cycle(MOMENTS), arguments.kills - 1)
+        for moment in (*moments, LAST_MOMENT):
             process = start(killed, arguments.algorithm)
             print(f"killed while {moment}: {kill(process, killed / run, moment, rng)}")
         finish(start(killed, arguments.algorithm))
@@ -107,12 +110,14 @@ def kill(process: subprocess.Popen, run: Path, moment: str, rng: random.Random) 
 
 def arrived(run: Path, moment: str, begin: list[int]) -> bool:
     """Whether the run, since it was started, has come to the moment."""
-    episodes, evaluations, updates = (
+    episodes, evaluations, updates, confirmed = (
         size(run / f"{stream}.jsonl") - before
         for stream, before in zip(STREAMS, begin, strict=True)
     )
     if moment == "checkpointing":
         return (run / "checkpoint" / "partial").exists()
+    if moment == LAST_MOMENT:
+        return confirmed > 0
     if moment == "acting":  # Right after updates.
         return updates > 0
     if moment == "evaluating":  # Right after the episode that makes it due.

@@ -30,12 +30,19 @@ def main(argv: Sequence[str]) -> int:
         from la_mbda.runs import train
 
     score = train(config, arguments.results)
+    confirmed = score.get("confirmed")
     print(
         f"{config.task} {config.algorithm} seed {config.seed} ({config.preset} preset): "
         f"return {score['return']:.2f}, cost return {score['cost_return']}, "
-        f"cost regret {score['cost_regret']}, {score['env_steps']} env steps\n"
-        f"results: {run_path(arguments.results, config)}"
+        f"cost regret {score['cost_regret']}, {score['env_steps']} env steps"
     )
+    if confirmed:
+        print(
+            f"confirmed over {confirmed['episodes']} other layouts: return "
+            f"{confirmed['return']:.2f} ± {confirmed['return_se']:.2f}, cost return "
+            f"{confirmed['cost_return']} ± {confirmed['cost_return_se']}"
+        )
+    print(f"results: {run_path(arguments.results, config)}")
     return 0
 
 

@@ -33,6 +33,8 @@ ALGORITHMS = {
     "cpo": "CPO",
 }
 BASELINES = ("ppo", "ppo_lagrangian", "trpo_lagrangian", "cpo")
+SCORED_EPOCHS = 2
+"""A baseline's score is that of its last epochs, this many."""
 PRESETS = ("paper", "paper_long", "cpu", "quick")
 
 
@@ -244,6 +246,8 @@ class TrainingConfig:
     """Simulator steps between evaluations."""
     evaluation_episodes: int = 10
     """Episodes E of each evaluation, stepped as one batch."""
+    final_episodes: int = 100
+    """Episodes on layouts of their own that confirm the score of a finished run; 0 for none."""
     checkpoint_every: int = 10_000
     """Simulator steps between checkpoints."""
 
@@ -299,6 +303,9 @@ def to_dict(config: Config) -> dict:
 def from_dict(values: dict) -> Config:
     """The inverse of `to_dict`.
 
+    A file written before a field was introduced lacks it: it takes the field's default, which has
+    to be what runs did until then.
+
     Raises:
         ValueError: unknown, missing or mistyped fields, or values out of range.
     """
@@ -327,15 +334,15 @@ def _build(cls, values, where: str):
             raise ValueError(
                 f"unknown config field {name!r} in {where}{validation.suggest(name, known)}"
             )
-    missing = [name for name in known if name not in values]
-    if missing:
-        raise ValueError(f"{where} lacks the field {missing[0]!r}: add it")
     built = {}
     for name, f in known.items():
-        nested = dataclasses.is_dataclass(f.type)
-        built[name] = (
-            _build(f.type, values[name], name) if nested else _typed(name, values[name], f.type)
-        )
+        if name in values:
+            nested = dataclasses.is_dataclass(f.type)
+            built[name] = (
+                _build(f.type, values[name], name) if nested else _typed(name, values[name], f.type)
+            )
+        elif f.default is f.default_factory is dataclasses.MISSING:
+            raise ValueError(f"{where} lacks the field {name!r}: add it")
     return cls(**built)
 
 

@@ -27,10 +27,10 @@ CPU_RATES = {
     "cpu": Rates(0.2, 0.085, 0.0025, 0.001),
     "quick": Rates(0.065, 0.05, 0.002, 0.0016),
 }
-# Seconds of a decision of CEM-MPC, by `experiments/benchmark.py planner`.
-_PLANNING = {"paper": 0.69, "cpu": 0.088, "quick": 0.017}
-# Seconds of a simulator step of a model-free baseline, learning included.
-_BASELINE_STEP = 1 / 1000
+# Seconds of a decision of CEM-MPC, alone and as one of ten, by `experiments/benchmark.py planner`.
+_PLANNING = {"paper": (0.69, 0.63), "cpu": (0.088, 0.062), "quick": (0.017, 0.0053)}
+# Seconds of a simulator step of a model-free baseline, learning included, and of an evaluation.
+_BASELINE_STEP, _BASELINE_EVALUATED_STEP = 1 / 1000, 1 / 3000
 
 
 def updates_until(config: Config, env_steps: int) -> float:
@@ -46,21 +46,32 @@ def run_seconds(config: Config, rates: Rates, start: int, end: int) -> float:
     Checkpoints, a few seconds in all, are left out.
     """
     training = config.training
-    step = rates.env_step
+    step, evaluated_step = rates.env_step, rates.evaluated_step
     if config.algorithm == "cem_mpc":
-        step += _PLANNING[config.preset] / training.action_repeat
-    evaluated = training.evaluation_episodes * training.episode_steps
-    evaluated /= min(training.evaluate_every, training.env_steps)
+        alone, of_ten = _PLANNING[config.preset]
+        step += alone / training.action_repeat
+        evaluated_step += of_ten / training.action_repeat
     learnt = updates_until(config, end) - updates_until(config, start)
-    seconds = START_UP + learnt * rates.update
-    seconds += (end - start) * (step + evaluated * rates.evaluated_step)
+    seconds = START_UP + learnt * rates.update + (end - start) * step
+    seconds += _evaluated_steps(config, start, end) * evaluated_step
     if start <= training.random_steps < end:
         seconds += training.pretraining_updates * rates.model_update
     return seconds
 
 
+def _evaluated_steps(config: Config, start: int, end: int) -> float:
+    """Simulator steps of evaluations between some env steps, and of the final episodes."""
+    training = config.training
+    evaluations = (end - start) / min(training.evaluate_every, training.env_steps)
+    episodes = evaluations * training.evaluation_episodes
+    if end >= training.env_steps:
+        episodes += training.final_episodes
+    return episodes * training.episode_steps
+
+
 def estimated_seconds(config: Config, start: int, end: int) -> float:
     """The same of any run at the rates of two CPU cores; a GPU is far faster."""
     if config.algorithm in BASELINES:
-        return START_UP / 3 + (end - start) * _BASELINE_STEP
+        evaluated = _evaluated_steps(config, start, end) * _BASELINE_EVALUATED_STEP
+        return START_UP / 3 + (end - start) * _BASELINE_STEP + evaluated
     return run_seconds(config, CPU_RATES[config.preset], start, end)

@@ -1,4 +1,8 @@
-"""Playing episodes: one at a time to learn from, several as one batch to evaluate."""
+"""Playing episodes: one at a time to learn from, several as one batch to evaluate.
+
+Where things stand in them derives from the task, a seed and the episode's index (`layout_seed`), so
+that algorithms meet the same layouts and tasks do not.
+"""
 
 from typing import NamedTuple
 
@@ -9,6 +13,16 @@ from la_mbda.environments import cost_of
 from la_mbda.model_based import ModelBasedAgent, PolicyState
 from la_mbda.randomness import derive_seed
 from la_mbda.replay import Episode, EpisodeBuilder
+
+
+def layout_seed(task: str, seed: int, stream: str, *index: int) -> int:
+    """The seed of an episode's layout.
+
+    Args:
+        stream: what the episode is for; the layouts of one purpose are never another's.
+        index: the episode's place in it.
+    """
+    return derive_seed(seed, stream, task, *index)
 
 
 class Played(NamedTuple):
@@ -90,15 +104,20 @@ def _play(env: gymnasium.Env, decide, seed: int, constraints: int) -> Played:
 
 
 def evaluate(
-    environments: list[gymnasium.Env], agent: ModelBasedAgent, seeds: list[int], on_step=None
+    environments: list[gymnasium.Env],
+    agent: ModelBasedAgent,
+    seeds: list[int],
+    on_step=None,
+    sampled: bool = False,
 ) -> Evaluation:
-    """Episodes of the agent's mode actions, one per environment, stepped as one batch.
+    """Episodes of the agent, one per environment, stepped as one batch.
 
     The agent does not learn from them and each starts from the zero belief (the authors' code let
     the belief of one episode run on into the next).
 
     Args:
         on_step: called after each decision with the returns and cost returns so far.
+        sampled: act as in training, by samples of the policy, in place of its mode.
     """
     constraints = len(agent.config.lagrangian.cost_budget)
     count = len(environments)
@@ -107,7 +126,7 @@ def evaluate(
     state = agent.initial_state(count)
     running = np.ones(count, bool)
     while running.any():
-        actions, state = agent.act(np.stack(observations), state, explore=False)
+        actions, state = agent.act(np.stack(observations), state, explore=sampled)
         for i in np.flatnonzero(running):
             observations[i], reward, terminated, truncated, info = environments[i].step(actions[i])
             returns[i] += reward
@@ -116,13 +135,3 @@ def evaluate(
         if on_step is not None:
             on_step(returns, cost_returns)
     return Evaluation(returns, cost_returns)
-
-
-def evaluation_of_run(
-    environments: list[gymnasium.Env], agent: ModelBasedAgent, index: int
-) -> dict:
-    """A run's evaluation of this index, from seeds of its own: what `Evaluation.summary` gives."""
-    seeds = [
-        derive_seed(agent.config.seed, "evaluation", index, i) for i in range(len(environments))
-    ]
-    return evaluate(environments, agent, seeds).summary()

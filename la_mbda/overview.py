@@ -157,7 +157,7 @@ class Overview:
             if track.state in ("running", "waiting"):
                 seconds = self._estimate(config, steps, config.training.env_steps)
                 if track.state == "running" and self._measured(track):
-                    seconds -= self._estimate(config, steps, steps)  # It has started up.
+                    seconds -= self._estimate(config, 0, 0)  # It has started up.
                 left.append(seconds * self._slowness(config.algorithm, now))
         running = sum(track.state == "running" for track in self._tracks.values())
         # An estimate is of a run that has the machine alone; a measured one knows of the others.

@@ -15,7 +15,7 @@ from pathlib import Path
 from la_mbda import config as config_module
 from la_mbda.config import Config
 
-STREAMS = ("episodes", "evaluations", "updates")
+STREAMS = ("episodes", "evaluations", "updates", "confirmed")
 METRICS = ("return", "cost_return", "cost_regret")
 PACKAGES = ("tensorflow", "mujoco", "gymnasium", "numpy")
 
@@ -125,7 +125,7 @@ class RunFolder:
         return self.replay / f"episode_{index:06d}.npz"
 
     def append(self, stream: str, values: dict) -> None:
-        """Adds a line to `episodes`, `evaluations` or `updates`."""
+        """Adds a line to one of the `STREAMS`."""
         with self._stream(stream).open("a") as file:
             file.write(json.dumps(values) + "\n")
 
@@ -137,8 +137,8 @@ class RunFolder:
     def truncate(self, sizes: dict[str, int]) -> None:
         """Takes back lines written after a checkpoint that had these sizes."""
         for stream in STREAMS:
-            with self._stream(stream).open("a") as file:
-                file.truncate(sizes.get(stream, 0))
+            if self._stream(stream).exists():
+                os.truncate(self._stream(stream), sizes.get(stream, 0))
 
     @property
     def score(self) -> dict | None:

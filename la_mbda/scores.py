@@ -1,16 +1,18 @@
 """Collects the scores of finished runs into one file per algorithm.
 
-The schema is that of the scores the authors published: `{task: {"LAMBDA": [Ĵ, Ĵ_c, ρ_c]}}`, medians
-over seeds, and in a second file the 5 % and 95 % percentiles, `[[low, high], …]`. It has room for
-Safety Gym's tasks alone: scores of other environments stay in their runs' own folders.
+The schema is that of the scores the authors published: `{task: {"LAMBDA": [Ĵ, Ĵ_c, ρ_c]}}`, as the
+protocol reads them (ten episodes), and in a second file their spread, `[[low, high], …]`. Over
+seeds, LAMBDA and its variants have medians with the 5 % and 95 % percentiles, the baselines means
+with one standard error to each side. It has room for Safety Gym's tasks alone: scores of other
+environments stay in their runs' own folders.
 """
 
-import statistics
 from pathlib import Path
 
 import numpy as np
 
-from la_mbda.config import ALGORITHMS, TASKS
+from la_mbda.budget import standard_error
+from la_mbda.config import ALGORITHMS, BASELINES, TASKS
 from la_mbda.run_folder import METRICS, read_score, write_json
 
 
@@ -30,13 +32,28 @@ def collect_scores(results: Path, preset: str, algorithm: str) -> Path | None:
     if not scores:
         return None
     name = ALGORITHMS[algorithm]
-    medians, errors = {}, {}
+    over_seeds = _mean if algorithm in BASELINES else _median
+    values, errors = {}, {}
     for task, rows in scores.items():
-        medians[task] = {name: [statistics.median(column) for column in zip(*rows, strict=True)]}
-        errors[task] = {name: np.percentile(rows, [5, 95], axis=0).T.tolist()}
+        found = [over_seeds(column) for column in zip(*rows, strict=True)]
+        values[task] = {name: [value for value, *_ in found]}
+        errors[task] = {name: [ends for _, *ends in found]}
     folder = results / preset / "scores"
     folder.mkdir(exist_ok=True)
     path = folder / f"{algorithm}_results.json"
-    write_json(path, medians)
+    write_json(path, values)
     write_json(folder / f"{algorithm}_errors.json", errors)
     return path
+
+
+def _median(values: tuple[float, ...]) -> tuple[float, float, float]:
+    """With the 5 % and 95 % percentiles."""
+    low, median, high = np.percentile(values, [5, 50, 95]).tolist()
+    return median, low, high
+
+
+def _mean(values: tuple[float, ...]) -> tuple[float, float, float]:
+    """With the ends of one standard error to each side; of one seed, itself."""
+    mean = float(np.mean(values))
+    error = standard_error(values) if len(values) > 1 else 0.0
+    return mean, mean - error, mean + error

@@ -17,9 +17,9 @@ from la_mbda.agent import Agent
 from la_mbda.cem_mpc import CemMpcAgent
 from la_mbda.config import Config
 from la_mbda.environments import make_environment
-from la_mbda.episodes import Played, evaluation_of_run, plain, play_exploring, play_random
+from la_mbda.episodes import Played, layout_seed, plain, play_exploring, play_random
+from la_mbda.evaluator import Evaluator, RunProgress
 from la_mbda.model_based import ModelBasedAgent
-from la_mbda.randomness import derive_seed
 from la_mbda.recorder import Recorder
 from la_mbda.replay import Episode
 from la_mbda.run_folder import RunFolder
@@ -33,13 +33,11 @@ def make_agent(config: Config, env: gymnasium.Env) -> ModelBasedAgent:
 
 
 @dataclasses.dataclass
-class Progress:
-    """Where a run stands: what a checkpoint holds besides variables and remembered episodes."""
+class Progress(RunProgress):
+    """Where a run with a world model stands."""
 
-    env_steps: int = 0
     episodes: int = 0
     """Remembered episodes, those of an offline dataset included."""
-    evaluations: int = 0
     updates: int = 0
     started: bool = False
     """Whether the random start and the pre-training are over."""
@@ -51,10 +49,6 @@ class Progress:
     """What they add to the means that are logged after the last of them."""
     costs: list[float] = dataclasses.field(default_factory=list)
     """Sum of each constraint's costs met while training."""
-    evaluation: dict = dataclasses.field(default_factory=dict)
-    """The last evaluation."""
-    seconds: dict[str, float] = dataclasses.field(default_factory=dict)
-    sizes: dict[str, int] = dataclasses.field(default_factory=dict)
     replay_random_state: dict = dataclasses.field(default_factory=dict)
 
 
@@ -65,9 +59,7 @@ class Trainer:
         self._config, self._settings, self._folder = config, config.training, folder
         self._constraints = len(config.lagrangian.cost_budget)
         self._env = make_environment(config)
-        self._evaluation_envs = [
-            make_environment(config) for _ in range(self._settings.evaluation_episodes)
-        ]
+        self._evaluator = Evaluator(config, folder)
         self._agent = make_agent(config, self._env)
         self._stop = StopRequest()
         self._progress = self._restore()
@@ -75,7 +67,7 @@ class Trainer:
         self._recorder = Recorder(config, folder, progress.env_steps, progress.seconds)
 
     def run(self) -> dict:
-        """Trains to the budget, evaluates there, writes the score and returns it.
+        """Trains to the budget, evaluates there, confirms and writes the score, and returns it.
 
         Raises:
             KeyboardInterrupt: Ctrl-C or SIGTERM; what was going on is finished and saved.
@@ -87,9 +79,13 @@ class Trainer:
             budget = self._settings.env_steps
             while self._progress.iteration_start < budget or not self._progress.evaluation:
                 self._iterate()
+            while len(self._progress.confirmed) < self._settings.final_episodes:
+                self._evaluator.confirm(self._agent, self._progress, self._recorder)
+                self._checkpoint()
+                self._stop_if_asked()
         self._recorder.close()
-        for env in (self._env, *self._evaluation_envs):
-            env.close()
+        self._env.close()
+        self._evaluator.close()
         return self._score()
 
     @property
@@ -128,7 +124,7 @@ class Trainer:
         while progress.env_steps < min(end, settings.env_steps):
             self._play(lambda seed: play_exploring(self._env, self._agent, seed))
         if self._due(settings.evaluate_every):
-            self._evaluate()
+            self._evaluator.evaluate(self._agent, progress, self._recorder)
         checkpoint_due = self._due(settings.checkpoint_every)
         self._end_iteration()
         if checkpoint_due:
@@ -159,7 +155,8 @@ class Trainer:
         """Plays an episode, remembers it and logs it."""
         progress = self._progress
         with self._recorder.stage("acting"):
-            played = play(derive_seed(self._config.seed, "episode", progress.episodes))
+            task, seed = self._config.task, self._config.seed
+            played = play(layout_seed(task, seed, "episode", progress.episodes))
         episode = played.episode
         costs = episode.cost.sum(0)
         progress.env_steps += played.env_steps
@@ -181,16 +178,6 @@ class Trainer:
             self._agent.observe(episode)
         self._progress.episodes += 1
 
-    def _evaluate(self) -> None:
-        """Evaluates in environments of its own, from seeds of its own."""
-        progress = self._progress
-        with self._recorder.stage("evaluating"):
-            progress.evaluation = evaluation_of_run(
-                self._evaluation_envs, self._agent, progress.evaluations
-            )
-        progress.evaluations += 1
-        self._recorder.log("evaluations", progress.env_steps, progress.evaluation)
-
     def _score(self) -> dict:
         """Ĵ and Ĵ_c of the evaluation at the budget; ρ_c over every training step."""
         progress = self._progress
@@ -200,7 +187,7 @@ class Trainer:
             "cost_return": progress.evaluation["cost_return"],
             "cost_regret": plain(np.array(progress.costs) / max(progress.env_steps, 1)),
         }
-        return self._folder.finish(score, progress.seconds)
+        return self._folder.finish(score | progress.confirmation(), progress.seconds)
 
     def _checkpoint(self) -> None:
         progress = self._progress
@@ -208,7 +195,7 @@ class Trainer:
             progress.sizes = self._folder.sizes()
             progress.replay_random_state = self._agent.replay.random_state()
             state = dataclasses.asdict(progress)
-            checkpoint.save(self._folder.checkpoints, self._agent, state, progress.env_steps)
+            checkpoint.save(self._folder.checkpoints, self._agent, state, progress.moment)
 
     def _restore(self) -> Progress:
         """Goes back to the last checkpoint, or to the very start."""

@@ -43,7 +43,7 @@ _POSITIVE = _names(
 _NOT_NEGATIVE = _names(
     """
     free_nats swag_burn_in swag_scale initial_multiplier penalty_growth random_steps
-    pretraining_updates kl_margin damping planner_stop_std
+    pretraining_updates kl_margin damping planner_stop_std final_episodes
     """
 )
 _FRACTIONS = _names(
@@ -77,6 +77,10 @@ def check_ranges(values: dict) -> None:
         )
     if values["swag_models"] < 2:
         raise ValueError(f"swag_models is {values['swag_models']}: choose 2 or more")
+    if values["final_episodes"] == 1:
+        raise ValueError(
+            "final_episodes is 1: choose 0, or 2 or more (one alone has no standard error)"
+        )
     if values["elites"] > values["candidates"]:
         raise ValueError(
             f"elites is {values['elites']}: choose candidates ({values['candidates']}) or fewer"

@@ -20,10 +20,12 @@ def test_a_run_is_the_sum_of_its_parts():
         updates_per_iteration=5,
         evaluate_every=2_000,
         evaluation_episodes=3,
+        final_episodes=11,
     )
     assert updates_until(config, 4_000) == 0
     assert updates_until(config, 10_000) == 6 * 5
-    learning, playing, evaluating = 6 * 5 * 2.0 + 7 * 1.0, 10_000 * 0.01, 5 * 3 * 1_000 * 0.001
+    learning, playing = 6 * 5 * 2.0 + 7 * 1.0, 10_000 * 0.01
+    evaluating = (5 * 3 + 11) * 1_000 * 0.001
     total = run_seconds(config, RATES, 0, 10_000)
     assert total == pytest.approx(START_UP + learning + playing + evaluating)
     for middle in (2_000, 4_000, 7_000):

@@ -26,13 +26,13 @@ def test_copies_what_figures_are_drawn_from(tmp_path):
         (path / "run.json").write_text("{}")
         (path / "updates.jsonl").write_text(json.dumps({"env_steps": 5, "loss": 1.0 / 3.0}) + "\n")
         (path / "replay").mkdir()
-    (run / "other_layouts.json").write_text("{}")
+    (run / "confirmed.jsonl").write_text(json.dumps({"episode": 0, "return": 2.0 / 3.0}) + "\n")
     done = ship(results, shipped)
     assert done.returncode == 0, done.stderr
     copied = shipped / run.relative_to(results)
     assert not (shipped / unfinished.relative_to(results)).exists()
     assert not (copied / "replay").exists()
-    assert (copied / "other_layouts.json").read_text() == "{}"
+    assert json.loads((copied / "confirmed.jsonl").read_text())["return"] == 0.666667
     assert json.loads((copied / "updates.jsonl").read_text()) == {"env_steps": 5, "loss": 0.333333}
     (ours,) = [r for r in read_results(results, shipped=tmp_path / "none").runs if r.score]
     (theirs,) = read_results(tmp_path / "results", shipped=shipped).runs[-1:]

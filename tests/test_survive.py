@@ -67,6 +67,17 @@ def test_stopped_between_any_two_updates_or_episodes_it_goes_on(tmp_path):
     check_stops(Trainer, tiny_config(**LOOP), tmp_path, moments=(2, 5, 4, 1, 7))
 
 
+@pytest.mark.parametrize("left", [1, 2])
+def test_stopped_between_final_episodes_it_goes_on(tmp_path, left):
+    """Of three batches, one or two are left to play."""
+    config = tiny_config(**LOOP)
+    moments = 5 + 3 + 8 * (2 + 1) + 3 - left  # Random episodes, pre-training, iterations, batches.
+    check_stops(Trainer, config, tmp_path, moments=(moments - 1,))
+    stopped = run_path(tmp_path / "stopped", config) / "checkpoint"
+    names = sorted(path.name for path in stopped.iterdir())
+    assert names[-1] == f"step_{260 + 5:012d}"
+
+
 @pytest.mark.parametrize("script", ["train.py", "sg6.py"])
 def test_sigterm_saves_and_says_how_to_go_on(tmp_path, script):
     options = ["--results", str(tmp_path), "--preset", "quick", "--observation", "lidar"]

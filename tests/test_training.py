@@ -15,9 +15,11 @@ from la_mbda import checkpoint
 from la_mbda.agent import Agent
 from la_mbda.durations import updates_until
 from la_mbda.environments import make_environment
-from la_mbda.episodes import evaluate, play_random
-from la_mbda.randomness import derive_seed
-from la_mbda.run_folder import RunFolder, run_path
+from la_mbda.episodes import Evaluation, evaluate, layout_seed, play_random
+from la_mbda.evaluator import Evaluator, RunProgress
+from la_mbda.presets import make_config
+from la_mbda.recorder import Recorder
+from la_mbda.run_folder import STREAMS, RunFolder, run_path
 from la_mbda.runs import load_agent, save_weights, train
 from la_mbda.scores import collect_scores
 from la_mbda.training import Trainer
@@ -31,8 +33,8 @@ LOOP = {
     "steps_per_iteration": 20,
     "updates_per_iteration": 2,
     "pretraining_updates": 3,
+    "final_episodes": 5,
 }
-STREAMS = ("episodes", "evaluations", "updates")
 
 
 def lines(path, stream):
@@ -49,7 +51,7 @@ def finished(tmp_path_factory):
 def test_a_run_follows_algorithm_2(finished):
     config, results, _ = finished
     path = run_path(results, config)
-    episodes, evaluations, updates = (lines(path, stream) for stream in STREAMS)
+    episodes, evaluations, updates, confirmed = (lines(path, stream) for stream in STREAMS)
     assert [e["env_steps"] for e in episodes] == list(range(20, 261, 20))
     # 100 random steps and pre-training, then updates before each episode.
     assert [(u["env_steps"], u["updates"]) for u in updates] == [
@@ -59,7 +61,8 @@ def test_a_run_follows_algorithm_2(finished):
     assert updates[-1]["updates"] == 3 + updates_until(config, 260)
     assert [e["env_steps"] for e in evaluations] == [160, 240, 260]
     assert all(len(e["returns"]) == 2 for e in evaluations)
-    for stream in (episodes, evaluations, updates):
+    assert [line["episode"] for line in confirmed] == [0, 1, 2, 3, 4]
+    for stream in (episodes, evaluations, updates, confirmed):
         assert all(np.isfinite(v).all() for line in stream for v in line.values())
 
 
@@ -75,12 +78,30 @@ def test_score(finished):
     assert score["cost_regret"] == pytest.approx(episodes[-1]["cost_regret"])
 
 
+def test_the_final_episodes_confirm_the_score(finished):
+    config, results, score = finished
+    path = run_path(results, config)
+    values = lines(path, "confirmed")
+    for name in ("return", "cost_return"):
+        column = [line[name] for line in values]
+        assert score["confirmed"][name] == pytest.approx(np.mean(column))
+        error = np.std(column, ddof=1) / np.sqrt(5)
+        assert score["confirmed"][f"{name}_se"] == pytest.approx(error)
+    assert score["confirmed"]["episodes"] == 5
+
+
+def test_without_final_episodes_nothing_is_confirmed(tmp_path):
+    config = tiny_config(**LOOP | {"final_episodes": 0, "env_steps": 120})
+    assert "confirmed" not in train(config, tmp_path)
+    assert not (run_path(tmp_path, config) / "confirmed.jsonl").exists()
+
+
 def test_a_run_records_where_it_comes_from(finished):
     config, results, _ = finished
     run = json.loads((run_path(results, config) / "run.json").read_text())
     assert run["scale"] == "quick preset, 260 env steps"
     assert {"tensorflow", "mujoco"} <= set(run["versions"])
-    assert {"acting", "updating", "evaluating"} <= set(run["seconds"])
+    assert {"acting", "updating", "evaluating", "confirming"} <= set(run["seconds"])
     assert list((run_path(results, config) / "tensorboard").iterdir())
 
 
@@ -150,15 +171,43 @@ def test_seeds_have_weights_of_their_own():
     assert not any(np.array_equal(one, other) for one, other in zip(first, second, strict=True))
 
 
-def test_seeds_have_layouts_of_their_own():
-    def layout(seed, episode):
-        env = gymnasium.make("Safexp-PointGoal1-v0", observation="lidar")
-        env.reset(seed=derive_seed(seed, "episode", episode))
-        return env.unwrapped.data.qpos.tolist(), env.unwrapped.model.body_pos.tolist()
+def test_seeds_tasks_and_purposes_have_layouts_of_their_own():
+    def layout(task, seed, stream, episode):
+        env = gymnasium.make(f"Safexp-{task}-v0", observation="lidar").unwrapped
+        env.reset(seed=layout_seed(task, seed, stream, episode))
+        return env.data.body("goal").xpos[:2].tolist()
 
-    layouts = [layout(seed, episode) for seed in range(3) for episode in range(3)]
-    assert layout(2, 1) == layouts[7]
+    cells = list(
+        itertools.product(("PointGoal1", "CarGoal1"), (0, 1), ("episode", "evaluation"), (0, 1))
+    )
+    layouts = [layout(*cell) for cell in cells]
+    assert [layout(*cell) for cell in cells] == layouts
     assert all(one != other for one, other in itertools.combinations(layouts, 2))
+
+
+@pytest.mark.parametrize("algorithm", ["unsafe_lambda", "cpo"])
+def test_algorithms_are_judged_on_the_same_layouts(algorithm, tmp_path, monkeypatch):
+    """LAMBDA and another, of one seed, in evaluations and in the final episodes."""
+    seen = {}
+    for name in ("lambda", algorithm):
+        config = make_config("quick", "PointGoal1", name, final_episodes=3)
+        evaluator = Evaluator(config, RunFolder(tmp_path / name, config))
+        played = seen.setdefault(name, [])
+        monkeypatch.setattr(
+            "la_mbda.evaluator.evaluate",
+            lambda environments, agent, seeds, sampled=False, played=played: (
+                played.append(seeds) or Evaluation(np.zeros(len(seeds)), np.zeros((len(seeds), 1)))
+            ),
+        )
+        progress = RunProgress()
+        recorder = Recorder(config, RunFolder(tmp_path / name, config), 0, {})
+        evaluator.evaluate(None, progress, recorder)
+        while len(progress.confirmed) < 3:
+            evaluator.confirm(None, progress, recorder)
+        evaluator.close()
+    assert seen["lambda"] == seen[algorithm]
+    assert [len(seeds) for seeds in seen["lambda"]] == [2, 2, 1]
+    assert len({seed for seeds in seen["lambda"] for seed in seeds}) == 5
 
 
 def test_scores_are_collected_for_tasks_of_the_benchmark(finished, tmp_path):
@@ -176,6 +225,21 @@ def test_scores_are_collected_for_tasks_of_the_benchmark(finished, tmp_path):
     }
     errors = json.loads(path.with_name("lambda_errors.json").read_text())
     assert errors["PointGoal1"]["LAMBDA"][0] == pytest.approx([1.05, 1.95])
+
+
+def test_baselines_scores_are_means_with_their_standard_error(tmp_path):
+    """Of 1, 2 and 6: the mean is 3, the standard deviation √7."""
+    for seed, value in enumerate((1.0, 2.0, 6.0)):
+        folder = tmp_path / "quick" / "ppo" / "PointGoal1" / f"seed_{seed}"
+        folder.mkdir(parents=True)
+        score = {"return": value, "cost_return": 5.0, "cost_regret": 0.1}
+        (folder / "score.json").write_text(json.dumps(score))
+    path = collect_scores(tmp_path, "quick", "ppo")
+    assert json.loads(path.read_text())["PointGoal1"]["PPO"] == pytest.approx([3.0, 5.0, 0.1])
+    errors = json.loads(path.with_name("ppo_errors.json").read_text())["PointGoal1"]["PPO"]
+    half = np.sqrt(7 / 3)
+    assert errors[0] == pytest.approx([3 - half, 3 + half])
+    assert errors[1] == [5.0, 5.0]
 
 
 def test_starts_from_an_offline_dataset(tmp_path):
@@ -229,7 +293,7 @@ def test_saved_weights_are_the_runs_without_what_only_training_needs(tmp_path, f
         np.testing.assert_array_equal(old, new)
     assert np.any(ours.model.normalizer.mean != 0)
     env = make_environment(config)
-    seeds = [derive_seed(0, "evaluate", 0)]
+    seeds = [0]
     for agent in (ours, theirs):
         agent.evaluation_noise.draws.assign(0)
     before, after = (evaluate([env], agent, seeds).returns for agent in (ours, theirs))

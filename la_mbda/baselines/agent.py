@@ -13,7 +13,7 @@ from la_mbda.baselines.ppo import PPO
 from la_mbda.baselines.rollouts import Fragment
 from la_mbda.baselines.trpo import TRPO
 from la_mbda.config import Config
-from la_mbda.randomness import derive_seed
+from la_mbda.randomness import Noise, derive_seed
 
 
 class BaselineAgent(tf.Module):
@@ -28,6 +28,7 @@ class BaselineAgent(tf.Module):
         seed = derive_seed(config.seed, "value weights")
         self.values = Values(settings, observations, seed)
         self.learner = _make_learner(config, self.policy)
+        self.evaluation_noise = Noise(derive_seed(config.seed, "evaluation"), "evaluation_noise")
 
     @property
     def learnt(self) -> tf.Module:
@@ -38,14 +39,17 @@ class BaselineAgent(tf.Module):
         """There is nothing to carry from one decision to the next."""
 
     def act(self, observations: np.ndarray, state: None, explore: bool) -> tuple[np.ndarray, None]:
-        """The policy's means, clipped to [-1, 1], for observations `[environments, size]`.
+        """The policy's means or, to explore, samples of it, clipped to [-1, 1].
 
-        Raises:
-            ValueError: it is asked to explore, which `rollouts` does.
+        Training explores in other processes (`rollouts`), with noise of its own.
+
+        Args:
+            observations: `[environments, size]`.
         """
+        action = self.policy.mean(tf.constant(observations))
         if explore:
-            raise ValueError("explore is True: play_epoch explores")
-        return np.clip(self.policy.mean(tf.constant(observations)).numpy(), -1.0, 1.0), state
+            action += tf.exp(self.policy.log_std) * self.evaluation_noise.normal(*action.shape)
+        return np.clip(action.numpy(), -1.0, 1.0), state
 
     def update(self, fragments: Sequence[Fragment], constraint: Constraint) -> dict[str, float]:
         """Learns from an epoch: the policy first, then the values; returns metrics."""

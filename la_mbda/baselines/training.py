@@ -12,32 +12,27 @@ from la_mbda import checkpoint
 from la_mbda.baselines.agent import BaselineAgent
 from la_mbda.baselines.constraint import Constraint
 from la_mbda.baselines.rollouts import Fragment, play_epoch
-from la_mbda.config import Config
-from la_mbda.environments import make_environment
-from la_mbda.episodes import evaluation_of_run
-from la_mbda.randomness import derive_seed
+from la_mbda.config import SCORED_EPOCHS, Config
+from la_mbda.episodes import layout_seed
+from la_mbda.evaluator import Evaluator, RunProgress
 from la_mbda.recorder import Recorder
 from la_mbda.run_folder import RunFolder
 from la_mbda.stopping import StopRequest
 
-SCORED_EPOCHS = 2
-
 
 @dataclasses.dataclass
-class Progress:
-    """Where a run stands: what a checkpoint holds besides variables."""
+class Progress(RunProgress):
+    """Where a baseline's run stands."""
 
-    env_steps: int = 0
     epochs: int = 0
-    evaluations: int = 0
     cost: float = 0.0
     """Sum of the costs met while training."""
+    first: list[tuple[float, float]] = dataclasses.field(default_factory=list)
+    """Return and cost return of each episode of the first epoch, of the untrained policy."""
     recent: list[list[tuple[float, float]]] = dataclasses.field(default_factory=list)
-    """Return and cost return of each episode of the last epochs, which are scored."""
-    evaluation: dict = dataclasses.field(default_factory=dict)
-    """The last evaluation."""
-    seconds: dict[str, float] = dataclasses.field(default_factory=dict)
-    sizes: dict[str, int] = dataclasses.field(default_factory=dict)
+    """The same of the last epochs, which are scored."""
+    rates: list[float] = dataclasses.field(default_factory=list)
+    """All costs so far per env step, at the ends of these epochs."""
 
 
 class BaselineTrainer:
@@ -45,10 +40,8 @@ class BaselineTrainer:
 
     def __init__(self, config: Config, folder: RunFolder):
         self._config, self._settings, self._folder = config, config.training, folder
-        self._evaluation_envs = [
-            make_environment(config) for _ in range(self._settings.evaluation_episodes)
-        ]
-        env = self._evaluation_envs[0]
+        self._evaluator = Evaluator(config, folder)
+        env = self._evaluator.environments[0]
         shape, actions = env.observation_space.shape, env.action_space.shape[0]
         if len(shape) != 1:
             raise ValueError(
@@ -62,7 +55,10 @@ class BaselineTrainer:
         self._recorder = Recorder(config, folder, progress.env_steps, progress.seconds)
 
     def run(self) -> dict:
-        """Trains for as many whole epochs as the budget has; writes the score and returns it.
+        """Trains for as many whole epochs as the budget has; confirms and writes the score.
+
+        Returns:
+            The score.
 
         Raises:
             KeyboardInterrupt: Ctrl-C or SIGTERM; the epoch that was going on is finished and saved.
@@ -71,14 +67,21 @@ class BaselineTrainer:
         with self._stop:
             while self._progress.epochs < self._epochs:
                 self._run_epoch()
-                if self._stop.asked and self._progress.epochs < self._epochs:
-                    self._checkpoint()
-                    self._recorder.close()
-                    raise KeyboardInterrupt
+                self._stop_if_asked()
+            while len(self._progress.confirmed) < self._settings.final_episodes:
+                self._evaluator.confirm(self._agent, self._progress, self._recorder)
+                self._checkpoint()
+                self._stop_if_asked()
         self._recorder.close()
-        for env in self._evaluation_envs:
-            env.close()
+        self._evaluator.close()
         return self._score()
+
+    def _stop_if_asked(self) -> None:
+        """Called where a run can be left and gone on with."""
+        if self._stop.asked:
+            self._checkpoint()
+            self._recorder.close()
+            raise KeyboardInterrupt
 
     @property
     def _epochs(self) -> int:
@@ -99,14 +102,15 @@ class BaselineTrainer:
             return last or progress.env_steps // every > start // every
 
         if due(self._settings.evaluate_every):
-            self._evaluate()
+            self._evaluator.evaluate(self._agent, progress, self._recorder)
         if due(self._settings.checkpoint_every):
             self._checkpoint()
 
     def _play(self) -> list[Fragment]:
         slots = self._config.baseline.epoch_steps // self._settings.episode_steps
         first = self._progress.epochs * slots
-        seeds = [derive_seed(self._config.seed, "slot", first + i) for i in range(slots)]
+        task, seed = self._config.task, self._config.seed
+        seeds = [layout_seed(task, seed, "slot", first + i) for i in range(slots)]
         fragments = []
         with self._recorder.stage("acting"):
             for played in play_epoch(self._config, self._agent.policy.numpy(), seeds):
@@ -132,41 +136,40 @@ class BaselineTrainer:
                     "cost_regret": progress.cost / progress.env_steps,
                 }
                 self._recorder.log("episodes", progress.env_steps, values)
+        progress.first = progress.first or episodes
         progress.recent = [*progress.recent, episodes][-SCORED_EPOCHS:]
+        progress.rates = [*progress.rates, progress.cost / progress.env_steps][-SCORED_EPOCHS:]
         mean_cost = np.mean([cost for _, cost in episodes])
         (budget,) = self._config.lagrangian.cost_budget
         return Constraint(float(mean_cost - budget), float(np.mean(lengths)))
 
-    def _evaluate(self) -> None:
-        """Evaluates the policy's means, in environments of its own, from seeds of its own."""
-        progress = self._progress
-        with self._recorder.stage("evaluating"):
-            progress.evaluation = evaluation_of_run(
-                self._evaluation_envs, self._agent, progress.evaluations
-            )
-        progress.evaluations += 1
-        self._recorder.log("evaluations", progress.env_steps, progress.evaluation)
-
     def _score(self) -> dict:
-        """Ĵ and Ĵ_c of the last epochs' training episodes (Ray et al. 2019); ρ_c of all steps."""
+        """Ĵ and Ĵ_c of the last epochs' training episodes, ρ_c the mean of the rates at their ends.
+
+        So the published scores of the baselines are read (after Ray et al. 2019).
+        """
         progress = self._progress
         returned, cost = np.mean([pair for epoch in progress.recent for pair in epoch], 0)
+        first_return, first_cost = np.mean(progress.first, 0)
         score = {
             "env_steps": progress.env_steps,
             "return": float(returned),
             "cost_return": float(cost),
-            "cost_regret": progress.cost / progress.env_steps,
+            "cost_regret": float(np.mean(progress.rates)),
+            "scored_epochs": [progress.epochs - len(progress.rates) + 1, progress.epochs],
+            "first_epoch_return": float(first_return),
+            "first_epoch_cost_return": float(first_cost),
             "evaluation_return": progress.evaluation["return"],
             "evaluation_cost_return": progress.evaluation["cost_return"],
         }
-        return self._folder.finish(score, progress.seconds)
+        return self._folder.finish(score | progress.confirmation(), progress.seconds)
 
     def _checkpoint(self) -> None:
         progress = self._progress
         with self._recorder.stage("checkpointing"):
             progress.sizes = self._folder.sizes()
             state = dataclasses.asdict(progress)
-            checkpoint.save(self._folder.checkpoints, self._agent, state, progress.env_steps)
+            checkpoint.save(self._folder.checkpoints, self._agent, state, progress.moment)
 
     def _restore(self) -> Progress:
         """Goes back to the last checkpoint, or to the very start."""

@@ -1,0 +1,42 @@
+"""When a policy keeps its cost budget: what of costs over layouts says so.
+
+An episode's cost varies so much from layout to layout (its standard deviation is as large as the
+budget, or larger) that a mean over ten episodes says little.
+"""
+
+from collections.abc import Sequence
+from statistics import mean, stdev
+
+CONFIDENCE = 1.66
+"""Standard errors that a mean over 100 episodes has to stay below the budget: with 95 % confidence
+the policy keeps it (one-sided, Student's t)."""
+
+
+def standard_error(values: Sequence[float]) -> float:
+    """The standard error of the mean of two values or more."""
+    return stdev(values) / len(values) ** 0.5
+
+
+def keeps_budget(cost: float, error: float, budget: float) -> bool:
+    """Whether a mean cost with its standard error is surely within a budget."""
+    return cost + CONFIDENCE * error <= budget
+
+
+def confirmation(returns: Sequence[float], cost_returns: Sequence[float | list[float]]) -> dict:
+    """What `score.json` says of confirmed episodes: how many, means and standard errors.
+
+    Args:
+        cost_returns: of each episode, a number or, with several constraints, a list of them.
+    """
+    if isinstance(cost_returns[0], list):
+        columns = list(zip(*cost_returns, strict=True))
+        costs, errors = [mean(c) for c in columns], [standard_error(c) for c in columns]
+    else:
+        costs, errors = mean(cost_returns), standard_error(cost_returns)
+    return {
+        "episodes": len(returns),
+        "return": mean(returns),
+        "return_se": standard_error(returns),
+        "cost_return": costs,
+        "cost_return_se": errors,
+    }
