@@ -2,7 +2,8 @@
 
 `data/safety_gym_traces.npz` holds open-loop runs of that port: where everything started, the
 actions, and what came of them. `traces` are random actions, `events` drive the robot into hazards,
-vases, buttons, gremlins and goals.
+vases, buttons, gremlins and goals. The port ran on MuJoCo 2.3.3, in which Doggo's legs are heavier
+than in the paper's 2.0, so that Doggo is held to where the same actions bring it in 2.1.0.
 
 Two things part the two worlds in time. The servo that turns Point is unstable in discrete time, so
 that rounding grows to millimetres within a second; the worlds agree to 1e-13 one step ahead. And
@@ -25,8 +26,24 @@ NEAR = 1e-3  # m; further away from the recording the two worlds have come apart
 
 @pytest.fixture(scope="module")
 def recordings():
-    with np.load(Path(__file__).parent / "data" / "safety_gym_traces.npz") as file:
-        return dict(file)
+    data = Path(__file__).parent / "data"
+    with np.load(data / "safety_gym_traces.npz") as file:
+        recordings = dict(file)
+    with np.load(data / "doggo_mujoco210.npz") as file:
+        put_doggo_on_lighter_legs(recordings, file["trace_position"])
+    return recordings
+
+
+def put_doggo_on_lighter_legs(recordings, positions):
+    """Replaces Doggo's path by that in MuJoCo 2.1.0; on neither it enters a hazard or meets a goal.
+
+    So a step's reward is how much nearer to the goal it brings the robot.
+    """
+    starts, goals = recordings["traces/DoggoGoal1/layout"][:, :2, :2].swapaxes(0, 1)
+    path = np.concatenate([starts[:, None], positions[:, :, :2]], 1)
+    recordings["traces/DoggoGoal1/robot_position"] = positions
+    distances = np.linalg.norm(path - goals[:, None], axis=-1)
+    recordings["traces/DoggoGoal1/reward"] = -np.diff(distances)
 
 
 def start(env, recording, i):
@@ -63,10 +80,13 @@ def recording_of(recordings, kind, task):
 def test_random_actions(recordings, task):
     recording = recording_of(recordings, "traces", task)
     env = gymnasium.make(f"Safexp-{task}-v0", disable_env_checker=True).unwrapped
+    # In the air, what Doggo's accelerometer shows depends on how heavy its legs are.
+    compared = slice(3 if task == "DoggoGoal1" else 0, None)
     late = []
     for i in range(len(recording["action"])):
         observation = start(env, recording, i)
-        np.testing.assert_allclose(observation, recording["observation"][i], atol=1e-3)
+        expected = recording["observation"][i]
+        np.testing.assert_allclose(observation[compared], expected[compared], atol=1e-3)
         for step, reward, info, offset in replay(env, recording, i):
             if step < 10:
                 assert reward == pytest.approx(recording["reward"][i, step], abs=1e-4)
@@ -76,8 +96,7 @@ def test_random_actions(recordings, task):
                 late.append(offset)
             if offset < NEAR:
                 assert info["goal_met"] == recording["goal_met"][i, step]
-    if task != "DoggoGoal1":  # It is chaotic by then.
-        assert np.median(late) < 0.02
+    assert np.median(late) < 0.02
 
 
 def objects_offset(env, recording, i, step):

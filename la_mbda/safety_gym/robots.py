@@ -188,21 +188,39 @@ def _build_doggo(spec: mujoco.MjSpec, body: mujoco.MjsBody) -> None:
 
 def _add_leg(trunk: mujoco.MjsBody, number: int) -> None:
     side, end = _LEGS[number]
-    capsule = {"type": _GEOM.mjGEOM_CAPSULE, "size": [0.032, 0, 0]}
     leg = trunk.add_body(name=f"leg_{number}")
     root, hip = [0.1 * end, 0, 0], [0.2 * end, 0.1 * side, 0]
-    leg.add_geom(name=f"aux_{number}", fromto=[*root, *hip], rgba=RED, **capsule)
+    _add_limb(leg, f"aux_{number}", root, hip, RED)
     aux = leg.add_body(name=f"aux_{number}", pos=hip)
     knee, foot = [0.098, 0.0566 * side, -0.05], [-0.1176, -0.0679 * side, -0.1]
     _add_hinge(aux, f"hip_{number}_z", (0, 0, side), (-10, 30), 0)
     _add_hinge(aux, f"hip_{number}_y", (0, 1, 0), *_PITCH[end])
-    aux.add_geom(name=f"hip_{number}", fromto=[0, 0, 0, *knee], rgba=RED, **capsule)
+    _add_limb(aux, f"hip_{number}", [0, 0, 0], knee, RED)
     shin = aux.add_body(pos=knee)
     _add_hinge(shin, f"ankle_{number}", (-0.5 * side, 0.866, 0), (-75, 0), -20)
-    color = BLUE if end > 0 else GREEN
-    shin.add_geom(name=f"ankle_{number}", fromto=[0, 0, 0, *foot], rgba=color, **capsule)
+    _add_limb(shin, f"ankle_{number}", [0, 0, 0], foot, BLUE if end > 0 else GREEN)
     _add_site(shin, f"ankle_{number}a", [0, 0, 0], 0.036, [1, 0, 0, 0])
     _add_site(shin, f"ankle_{number}b", foot, 0.036, [1, 0, 0, 0])
+
+
+def _add_limb(body: mujoco.MjsBody, name: str, start, end, rgba) -> None:
+    """Adds a capsule, and gives the body the mass and inertia that MuJoCo before 2.1.1 gave it.
+
+    The paper's experiments ran on MuJoCo 2.0, which took a capsule of radius r between points L
+    apart for a cylinder of length L + r. That makes Doggo's legs 5 to 6 % lighter, with 15 to 18 %
+    less inertia across them, than today's exact numbers. Shape and contacts stay the capsule's.
+    """
+    radius, ends = 0.032, [*start, *end]
+    capsule = body.add_geom(
+        name=name, type=_GEOM.mjGEOM_CAPSULE, size=[radius, 0, 0], fromto=ends, rgba=rgba
+    )
+    axis = np.subtract(start, end)  # The way that MuJoCo points the geom's z axis.
+    length = np.linalg.norm(axis) + radius
+    body.mass = capsule.density * np.pi * radius**2 * length
+    across = body.mass * (3.0 * radius**2 + length**2) / 12.0
+    body.inertia = [across, across, body.mass * radius**2 / 2.0]
+    body.ipos = np.add(start, end) / 2.0
+    mujoco.mju_quatZ2Vec(body.iquat, axis)
 
 
 def _add_hinge(body: mujoco.MjsBody, name: str, axis, limits, rest: float) -> None:
