@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from la_mbda import config
+from la_mbda.budget import standard_error
 from plotting.results import METRICS, PAPER_COST_BUDGET, Estimate, Run, Scores
 
 
@@ -32,6 +34,15 @@ def median_with_spread(values: Sequence[float]) -> Estimate:
         return Estimate(float(values[0]))
     low, middle, high = np.percentile(values, [5, 50, 95])
     return Estimate(float(middle), float(low), float(high))
+
+
+def mean_with_error(values: Sequence[float]) -> Estimate:
+    """The mean over seeds, and from two seeds on its standard error, to each side as well."""
+    mean = float(np.mean(values))
+    if len(values) == 1:
+        return Estimate(mean)
+    error = standard_error(values)
+    return Estimate(mean, mean - error, mean + error, error)
 
 
 def band(curves: Sequence[tuple[np.ndarray, np.ndarray]]) -> Band | None:
@@ -88,23 +99,47 @@ def epoch_means(
     return env_steps[starts + counts - 1], means
 
 
+def reported(run: Run, constraint: int = 0) -> dict[str, Estimate]:
+    """What is told of a finished run, by metric: by confirmed episodes where it has them.
+
+    Else Ĵ and Ĵ_c are those of its protocol.
+    """
+    score = run.score
+    values = {
+        "return": Estimate(score.returns),
+        "cost_return": Estimate(score.cost_returns[constraint]),
+        "cost_regret": Estimate(score.cost_regrets[constraint]),
+    }
+    if run.confirmed:
+        found = score.confirmed
+        values["return"] = Estimate(found.returns, error=found.returns_error)
+        values["cost_return"] = Estimate(
+            found.cost_returns[constraint], error=found.cost_returns_errors[constraint]
+        )
+    return values
+
+
 def score_estimates(runs: Sequence[Run], constraint: int = 0) -> Scores:
-    """Medians over the seeds of finished runs; callers pass runs of one preset only."""
-    groups: dict[tuple[str, str], list] = {}
+    """Over the seeds of finished runs; callers pass runs of one preset only.
+
+    Medians with the 5 % and 95 % percentiles of LAMBDA and its variants, means with their standard
+    error of the baselines, as the published scores are; of one seed, what is `reported` of it.
+    """
+    groups: dict[tuple[str, str], list[dict[str, Estimate]]] = {}
     for run in runs:
         if run.score is not None and constraint < len(run.score.cost_returns):
-            groups.setdefault((run.task, run.algorithm), []).append(run.score)
-    scores: Scores = {}
-    for key, found in groups.items():
-        columns = (
-            [score.returns for score in found],
-            [score.cost_returns[constraint] for score in found],
-            [score.cost_regrets[constraint] for score in found],
-        )
-        scores[key] = {
-            name: median_with_spread(column) for name, column in zip(METRICS, columns, strict=True)
-        }
-    return scores
+            groups.setdefault((run.task, run.algorithm), []).append(reported(run, constraint))
+    return {
+        (task, algorithm): {m: _over_seeds([seed[m] for seed in seeds], algorithm) for m in METRICS}
+        for (task, algorithm), seeds in groups.items()
+    }
+
+
+def _over_seeds(seeds: Sequence[Estimate], algorithm: str) -> Estimate:
+    if len(seeds) == 1:
+        return seeds[0]
+    summary = mean_with_error if algorithm in config.BASELINES else median_with_spread
+    return summary([seed.value for seed in seeds])
 
 
 def normalise(
@@ -127,15 +162,30 @@ def normalise(
 def normalise_spread(
     score: dict[str, Estimate], ppo: dict[str, Estimate]
 ) -> dict[str, Estimate | None]:
-    """A score and the ends of its spread, each normalised as `normalise` does."""
+    """A score and what is known of its spread, each normalised as `normalise` does.
+
+    An excess cost of 0, which the maximum makes, has no standard error.
+    """
     parts = []
-    for end in Estimate._fields:
+    for end in ("value", "low", "high"):
         values = {metric: getattr(score[metric], end) for metric in METRICS}
         known = None not in values.values()
         estimates = {metric: Estimate(value) for metric, value in values.items()}
         parts.append(normalise(estimates, ppo) if known else dict.fromkeys(METRICS))
-    columns = {metric: [part[metric] for part in parts] for metric in METRICS}
-    return {m: None if column[0] is None else Estimate(*column) for m, column in columns.items()}
+    found: dict[str, Estimate | None] = dict.fromkeys(METRICS)
+    for metric in METRICS:
+        ends, error = [part[metric] for part in parts], score[metric].error
+        if ends[0] is not None:
+            unit = _unit(metric, ppo)
+            known = error is not None and not (metric == "cost_return" and ends[0] == 0)
+            found[metric] = Estimate(*ends, error=error / unit if known else None)
+    return found
+
+
+def _unit(metric: str, ppo: dict[str, Estimate]) -> float:
+    """What `normalise` divides a metric by."""
+    value = ppo[metric].value
+    return max(1e-6, value - PAPER_COST_BUDGET) if metric == "cost_return" else value
 
 
 def mean(values: Sequence[float | None]) -> float | None:

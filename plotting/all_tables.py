@@ -3,13 +3,21 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from la_mbda.config import SG6_TASKS
 from plotting.comparison import comparison
 from plotting.drawing import Outcome
 from plotting.results import Run, Scores
 from plotting.robust import robust_table
 from plotting.table import Table
 from plotting.table1 import table1
-from plotting.table3 import lacking_cells, table3_difference, table3_ours, table3_published
+from plotting.table3 import (
+    lacking_cells,
+    own_divisors,
+    published_divisors,
+    table3_difference,
+    table3_ours,
+    table3_published,
+)
 from plotting.tables import (
     benchmark_runs,
     finished_groups,
@@ -50,17 +58,24 @@ def make_tables(
 def _normalised(
     group: list[Run], runs: Sequence[Run], published: dict[str, Scores], outcome: Outcome
 ) -> list[Table]:
-    """What PPO divides, of finished runs of one preset and one source."""
+    """What PPO divides, of finished runs of one preset and one source.
+
+    Args:
+        runs: among which our own PPO at paper scale is looked for.
+    """
     if not benchmark_runs(group):
         outcome.notes.append(f"{scale_of(group)}: no SG6 task is finished, hence no Table 3 of it")
         return []
-    tables = [table3_ours(group, runs, published)]
-    difference = table3_difference(group, runs, published)
+    tables = [table3_ours(group, published_divisors(SG6_TASKS, published))]
+    own = own_divisors(runs)
+    if own is not None:
+        tables.append(table3_ours(group, own, own=True))
+    difference = table3_difference(group, published)
     if difference is None:
         outcome.notes.append(
             f"{scale_of(group)}: no difference from the published Table 3, which takes runs of the "
-            "paper preset with its settings unchanged, of algorithms that it has beside PPO"
+            "paper preset with its settings unchanged, of algorithms that it has"
         )
     else:
         tables.append(difference)
-    return [*tables, robust_table(group, runs, published)]
+    return [*tables, robust_table(group, published)]

@@ -16,9 +16,9 @@ from plotting.results import METRICS, Estimate, Run, Scores
 from plotting.table3 import (
     TABLE3_ALGORITHMS,
     Divisor,
-    find_divisors,
     lacking_cells,
-    published_divisor,
+    published_divisors,
+    tasks_of,
 )
 from plotting.tables import finished_groups, scale_of, slug_of
 
@@ -39,33 +39,29 @@ def draw_bars(runs: Sequence[Run], published: dict[str, Scores], folder: Path) -
     """Draws both figures of the published scores and of each group of finished runs."""
     outcome = Outcome()
     scores = published["short"] | published["paper"]
-    divisors = {task: published_divisor(task, published) for task in config.SG6_TASKS}
+    divisors = published_divisors(config.SG6_TASKS, published)
     with mpl.rc_context(STYLE):
         cells = _normalised(scores, divisors, TABLE3_ALGORITHMS)
         title = "published scores, normalised by the published PPO"
         _draw(cells, title, "published", folder, outcome)
         for group in finished_groups(runs):
-            _draw_group(group, runs, published, folder, outcome)
+            _draw_group(group, published, folder, outcome)
     if all(run.shipped or run.score is None for run in runs):
         outcome.lacks(FIGURES, folder.parent, None, lacking_cells(runs, None), "finished ")
     return outcome
 
 
 def _draw_group(
-    group: list[Run],
-    runs: Sequence[Run],
-    published: dict[str, Scores],
-    folder: Path,
-    outcome: Outcome,
+    group: list[Run], published: dict[str, Scores], folder: Path, outcome: Outcome
 ) -> None:
-    scores = score_estimates(group)
-    divisors = find_divisors(group, runs, published)
-    if not divisors:
+    tasks = tasks_of(group)
+    if not tasks:
         return
-    cells = _normalised(scores, divisors, tuple(config.ALGORITHMS))
-    sources = " or ".join(dict.fromkeys(divisor.source for divisor in divisors.values()))
-    _draw(cells, f"{scale_of(group)}\nnormalised by {sources}", slug_of(group), folder, outcome)
-    lacking = lacking_cells(runs, group[0].preset)
+    divisors = published_divisors(tasks, published)
+    cells = _normalised(score_estimates(group), divisors, tuple(config.ALGORITHMS))
+    source = divisors[tasks[0]].source
+    _draw(cells, f"{scale_of(group)}\nnormalised by {source}", slug_of(group), folder, outcome)
+    lacking = lacking_cells(group, group[0].preset)
     if lacking and not group[0].shipped:
         outcome.lacks(FIGURES, folder.parent, group[0].preset, lacking, "finished ")
 
@@ -164,13 +160,16 @@ def _tasks(cells: Cells, title: str) -> tuple[Figure, list[dict]]:
 
 
 def _bar(ax: Axes, place: int, estimate: Estimate | None, colour: str) -> None:
-    """A bar with its spread; a cross at 0 where the quotient has no meaning."""
+    """A bar with its spread, of one seed its standard error; a cross at 0 for no meaning."""
     if estimate is None:
         ax.plot(place, 0, marker="x", color=colour)
         return
     ax.bar(place, estimate.value, color=colour)
-    if estimate.low is not None:
-        ax.vlines(place, estimate.low, estimate.high, color="#444444", linewidth=0.9)
+    low, high = estimate.low, estimate.high
+    if low is None and estimate.error is not None:
+        low, high = estimate.value - estimate.error, estimate.value + estimate.error
+    if low is not None:
+        ax.vlines(place, low, high, color="#444444", linewidth=0.9)
 
 
 def _dress(ax: Axes, bars: int) -> None:

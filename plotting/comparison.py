@@ -1,13 +1,13 @@
 """Our scores beside the published ones, cell by cell, where both are of the same budget."""
 
 from collections.abc import Sequence
-
-import numpy as np
+from statistics import mean, median
 
 from la_mbda import config
+from plotting.aggregate import reported
 from plotting.results import COMPARABLE, METRICS, Estimate, Run, Scores
 from plotting.table import Table, show
-from plotting.tables import changed_note, scale_of, seed_notes, slug_of
+from plotting.tables import changed_note, scale_of, score_notes, seed_notes, slug_of
 
 SYMBOLS = dict(zip(METRICS, ("Ĵ", "Ĵ_c", "ρ_c"), strict=True))
 
@@ -35,24 +35,29 @@ def comparison(runs: Sequence[Run], published: dict[str, Scores]) -> Table | Non
     rows, records = [], []
     for task in config.SG6_TASKS:
         for algorithm, name in config.ALGORITHMS.items():
-            scores = [r.score for r in runs if (r.task, r.algorithm) == (task, algorithm)]
-            for metric in METRICS if scores else ():
-                ours = _range([_value(score, metric) for score in scores])
+            seeds = [run for run in runs if (run.task, run.algorithm) == (task, algorithm)]
+            for metric in METRICS if seeds else ():
+                ours = _range([reported(run)[metric].value for run in seeds], algorithm)
                 record = _compare(ours, theirs[task, algorithm][metric])
-                cells = (f"{len(scores)}", _show(ours), _show(theirs[task, algorithm][metric]))
+                first = _first_epoch(seeds, metric)
+                cells = (f"{len(seeds)}", "–" if first is None else show(first))
+                cells += (_show(ours), _show(theirs[task, algorithm][metric]))
                 rows.append((task, name, SYMBOLS[metric], *cells, record["verdict"]))
-                who = {"task": task, "algorithm": name, "metric": metric, "seeds": len(scores)}
-                records.append(who | record)
+                who = {"task": task, "algorithm": name, "metric": metric, "seeds": len(seeds)}
+                records.append(who | {"first_epoch": first} | record)
     agreeing = sum(record["verdict"] == "overlap" for record in records)
     notes = (
         f"{agreeing} of {len(records)} cells overlap.",
-        "Ours: the median over seeds, and their least and largest.",
+        "Ours: the mean over seeds (of LAMBDA and its variants the median), and their least and "
+        "largest.",
+        "First epoch: the same of a baseline's first epoch, in which its policy is untrained.",
         PUBLISHED_RANGES,
         "A single seed has no range: it overlaps where it lies within the published one.",
+        *score_notes(runs),
         *seed_notes(runs),
         *changed_note(changed),
     )
-    columns = ("task", "algorithm", "", "seeds", "ours", "published", "ranges")
+    columns = ("task", "algorithm", "", "seeds", "first epoch", "ours", "published", "ranges")
     title = f"Scores beside the published ones, {scale_of(runs)}"
     return Table(f"comparison_{slug_of(runs)}", title, columns, rows, notes, records)
 
@@ -64,14 +69,16 @@ def _published_for(preset: str, published: dict[str, Scores]) -> Scores:
     return scores | published["paper"] if preset == "paper" else scores
 
 
-def _value(score, metric: str) -> float:
-    if metric == "return":
-        return score.returns
-    return (score.cost_returns if metric == "cost_return" else score.cost_regrets)[0]
+def _first_epoch(runs: Sequence[Run], metric: str) -> float | None:
+    """The mean over seeds, where they all tell it; of ρ_c, it would be the cost once more."""
+    place = {"return": 0, "cost_return": 1}.get(metric)
+    found = [run.score.first_epoch for run in runs]
+    return None if place is None or None in found else mean(values[place] for values in found)
 
 
-def _range(values: Sequence[float]) -> Estimate:
-    return Estimate(float(np.median(values)), min(values), max(values))
+def _range(values: Sequence[float], algorithm: str) -> Estimate:
+    middle = mean if algorithm in config.BASELINES else median
+    return Estimate(middle(values), min(values), max(values))
 
 
 def _compare(ours: Estimate, theirs: Estimate) -> dict:
@@ -81,8 +88,11 @@ def _compare(ours: Estimate, theirs: Estimate) -> dict:
         verdict = "ours higher"
     elif ours.high < theirs.low:
         verdict = "ours lower"
-    numbers = {f"ours_{name}": value for name, value in ours._asdict().items()}
-    numbers |= {f"published_{name}": value for name, value in theirs._asdict().items()}
+    numbers = {
+        f"{whose}_{name}": getattr(estimate, name)
+        for whose, estimate in (("ours", ours), ("published", theirs))
+        for name in ("value", "low", "high")
+    }
     return numbers | {"verdict": verdict}
 
 

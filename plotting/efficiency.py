@@ -1,7 +1,8 @@
 """Figure 7: environment steps until an algorithm returns what LAMBDA returns at its budget.
 
-A check mark means that the cost budget is met, a cross that it is not; a hatched bar means that the
-return was not reached in the steps there are.
+A check mark means that every seed keeps its cost budget by its confirmed episodes, a cross that one
+does not, a question mark that this is not known; a hatched bar means that the return was not
+reached in the steps there are. Of the published scores, only means can be held against the budget.
 """
 
 import math
@@ -23,6 +24,8 @@ from plotting.drawing import COLOURS, STYLE, Outcome, save
 from plotting.results import PAPER_COST_BUDGET, Run, Scores
 from plotting.tables import finished_groups, scale_of, slug_of
 
+_MARKS = {True: "✓", False: "✗", None: "?"}
+
 
 class Reach(NamedTuple):
     """One bar."""
@@ -32,15 +35,15 @@ class Reach(NamedTuple):
     env_steps: float
     """Until LAMBDA's return was reached, else all there are."""
     reached: bool
-    safe: bool
-    """Whether the cost return of the score keeps to the budget."""
+    safe: bool | None
+    """Whether it keeps its budget; None where that is not known."""
 
 
 def draw_efficiency(runs: Sequence[Run], published: dict[str, Scores], folder: Path) -> Outcome:
     """Draws the figure of the published scores and of each group of runs with LAMBDA among them."""
     outcome = Outcome()
     with mpl.rc_context(STYLE):
-        title = "published scores (read at two budgets only)"
+        title = "published scores\n(read at two budgets only; the mean cost against the budget)"
         figure, records = draw_reaches(published_reaches(published), title)
         outcome.files.append(save(figure, folder, "figure_7_published", records))
         drawn = False
@@ -88,12 +91,20 @@ def reaches_of(runs: Sequence[Run]) -> list[Reach]:
         aim = scores[task, "lambda"]["return"].value
         for algorithm in ("lambda", *rivals):
             found = [run for run in runs if (run.task, run.algorithm) == (task, algorithm)]
-            safe = scores[task, algorithm]["cost_return"].value <= found[0].cost_budgets[0]
+            safe = _all_keep(found)
             steps, reached = max(run.score.env_steps for run in found), algorithm == "lambda"
             if not reached:
                 steps, reached = _first_step(found, aim, steps)
             reaches.append(Reach(task, algorithm, steps, reached, safe))
     return reaches
+
+
+def _all_keep(runs: Sequence[Run]) -> bool | None:
+    """Whether every run keeps its budget: known if one does not, or if all are confirmed."""
+    kept = [run.keeps_budget for run in runs]
+    if False in kept:
+        return False
+    return None if None in kept else True
 
 
 def _first_step(runs: list[Run], aim: float, end: float) -> tuple[float, bool]:
@@ -122,7 +133,8 @@ def draw_reaches(reaches: list[Reach], title: str) -> tuple[Figure, list[dict]]:
         ax.set_axis_off()
         axes[len(tasks) - 2].tick_params(labelbottom=True)  # The panel above the empty place.
     figure.supxlabel(
-        "environment steps (✓ keeps to the cost budget, ✗ does not; hatched: not reached)",
+        "environment steps (✓ keeps its cost budget, ✗ does not, ? not confirmed; "
+        "hatched: not reached)",
         fontsize=7.5,
     )
     return figure, [reach._asdict() for reach in reaches]
@@ -134,7 +146,7 @@ def _draw_task(ax: Axes, reaches: list[Reach]) -> None:
         look = {"color": colour} if reach.reached else {"fill": False, "edgecolor": colour}
         ax.barh(place, reach.env_steps, height=0.7, hatch=None if reach.reached else "////", **look)
         steps = EngFormatter(sep="")(reach.env_steps)
-        text = f" {'' if reach.reached else '> '}{steps} {'✓' if reach.safe else '✗'}"
+        text = f" {'' if reach.reached else '> '}{steps} {_MARKS[reach.safe]}"
         ax.text(reach.env_steps, place, text, va="center", fontsize=7)
     ax.set_yticks(range(len(reaches)), [config.ALGORITHMS[r.algorithm] for r in reaches])
     ax.tick_params(labelsize=6.5)

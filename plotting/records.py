@@ -26,6 +26,18 @@ class Series(NamedTuple):
     cost_returns: np.ndarray
 
 
+class Confirmed(NamedTuple):
+    """Episodes on layouts of their own that confirm a score: means and their standard errors."""
+
+    episodes: int
+    returns: float
+    returns_error: float
+    cost_returns: tuple[float, ...]
+    cost_returns_errors: tuple[float, ...]
+    layouts: str = ""
+    """What sets them apart from those that a run plays itself, if anything."""
+
+
 class Score(NamedTuple):
     """The score of a finished run: Ĵ, Ĵ_c `[constraints]` and ρ_c `[constraints]`."""
 
@@ -33,6 +45,11 @@ class Score(NamedTuple):
     returns: float
     cost_returns: tuple[float, ...]
     cost_regrets: tuple[float, ...]
+    confirmed: Confirmed | None = None
+    first_epoch: tuple[float, float] | None = None
+    """Return and cost return of a baseline's first epoch, of its untrained policy."""
+    early_epochs: int = 0
+    """Epochs by which a baseline ended before those of the published score."""
 
 
 def read_object(path: Path) -> dict:
@@ -85,12 +102,42 @@ def read_score(path: Path, expected: dict[str, object]) -> Score:
             number(values, "return"),
             numbers(values, "cost_return"),
             numbers(values, "cost_regret"),
+            _read_confirmed(values),
+            _read_first_epoch(values),
+            int(number({"early_epochs": 0} | values, "early_epochs")),
         )
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     if len(score.cost_returns) != len(score.cost_regrets):
         raise ValueError(f"{path}: cost_return and cost_regret differ in number of constraints")
     return score
+
+
+def _read_confirmed(values: dict) -> Confirmed | None:
+    if "confirmed" not in values:
+        return None
+    found = values["confirmed"]
+    if not isinstance(found, dict):
+        raise ValueError(f"confirmed is {short(found)}, not an object")
+    confirmed = Confirmed(
+        int(number(found, "episodes")),
+        number(found, "return"),
+        number(found, "return_se"),
+        numbers(found, "cost_return"),
+        numbers(found, "cost_return_se"),
+        str(found.get("layouts", "")),
+    )
+    lengths = {len(costs) for costs in (confirmed.cost_returns, confirmed.cost_returns_errors)}
+    if lengths != {len(numbers(values, "cost_return"))}:
+        raise ValueError("confirmed has not as many costs as cost_return")
+    return confirmed
+
+
+def _read_first_epoch(values: dict) -> tuple[float, float] | None:
+    names = ("first_epoch_return", "first_epoch_cost_return")
+    if names[0] not in values:
+        return None
+    return number(values, names[0]), number(values, names[1])
 
 
 def read_series(path: Path, whole: bool) -> tuple[Series | None, list[str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from la_mbda import config
+from la_mbda.budget import keeps_budget
 from plotting.records import (
     Score,
     Series,
@@ -33,11 +34,14 @@ COMPARABLE = {"paper": "short", "paper_long": "long"}
 
 
 class Estimate(NamedTuple):
-    """A score with its 5 % and 95 % percentiles, where there are any."""
+    """A score with what is known of its spread."""
 
     value: float
     low: float | None = None
+    """The 5 % percentile over seeds; of baselines, one standard error below the mean."""
     high: float | None = None
+    error: float | None = None
+    """Its standard error: of one run over its confirmed episodes, of a mean over seeds."""
 
 
 # (task, algorithm) → metric → estimate; algorithms by their names in the config.
@@ -66,6 +70,28 @@ class Run:
     evaluations: Series | None
     episodes: Series | None
     score: Score | None
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether episodes on layouts of their own tell its return and cost.
+
+        A baseline's score is of 60 training episodes, each on a layout of its own, and so are the
+        published ones: it counts as it is.
+        """
+        return (
+            self.score is not None
+            and self.score.confirmed is not None
+            and self.algorithm not in config.BASELINES
+        )
+
+    @property
+    def keeps_budget(self) -> bool | None:
+        """Whether it keeps its budget by its confirmed episodes; None where there are none."""
+        found = self.score.confirmed if self.score else None
+        if found is None or len(found.cost_returns) != len(self.cost_budgets):
+            return None
+        costs = zip(found.cost_returns, found.cost_returns_errors, self.cost_budgets, strict=True)
+        return all(keeps_budget(*cost) for cost in costs)
 
     @property
     def comparable(self) -> bool:
@@ -183,7 +209,7 @@ def _read_run(path: Path, shipped: bool, warnings: list[str]) -> Run | None:
         cost_budgets=setting(settings, "lagrangian", "cost_budget", protocol),
         episode_steps=setting(settings, "training", "episode_steps", (PAPER_EPISODE_STEPS,))[0],
         epoch_steps=epoch_steps(settings, preset, algorithm, task),
-        changed=changed(settings, preset, algorithm, task),
+        changed=changed(settings, preset, algorithm, task, bool(score and score.early_epochs)),
         evaluations=evaluations,
         episodes=episodes,
         score=score,

@@ -1,8 +1,8 @@
 """Statistics over tasks and seeds that outliers move little (Agarwal et al. 2021), with intervals.
 
 A table per preset: the interquartile mean of normalised scores (mean and median in the CSV) with
-an interval by a stratified bootstrap, and the share of runs that keep to the cost budget with its
-Wilson interval.
+an interval by a stratified bootstrap, and the share of confirmed runs that keep their cost budget
+with its Wilson interval.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,16 +11,25 @@ from statistics import NormalDist
 import numpy as np
 
 from la_mbda import config
-from plotting.aggregate import normalise
-from plotting.results import METRICS, Estimate, Run, Scores
+from plotting.aggregate import normalise, reported
+from plotting.results import METRICS, Run, Scores
 from plotting.table import Table, show
-from plotting.table3 import Divisor, divisor_notes, find_divisors
-from plotting.tables import benchmark_runs, count_seeds, scale_of, seed_notes, slug_of
+from plotting.table3 import Divisor, divisor_notes, published_divisors, tasks_of
+from plotting.tables import (
+    benchmark_runs,
+    budget_notes,
+    count_seeds,
+    scale_of,
+    score_notes,
+    seed_notes,
+    slug_of,
+)
 
 LEVEL = 0.95
 RESAMPLES = 5_000
 SYMBOLS = dict(zip(METRICS, ("J̄", "J̄_c", "ρ̄_c"), strict=True))
 ONE_SEED = "n/a: one seed"
+NOT_CONFIRMED = "n/a: not confirmed"
 
 Statistic = Callable[[np.ndarray], np.ndarray]
 
@@ -76,16 +85,10 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     return float(max(0.0, middle - half)), float(min(1.0, middle + half))
 
 
-def robust_table(
-    runs: Sequence[Run], all_runs: Sequence[Run], published: dict[str, Scores]
-) -> Table:
-    """Of finished runs of one preset and one source, some on SG6 tasks.
-
-    Args:
-        all_runs: among which our own PPO at paper scale is looked for.
-    """
+def robust_table(runs: Sequence[Run], published: dict[str, Scores]) -> Table:
+    """Of finished runs of one preset and one source, some on SG6 tasks."""
     runs = benchmark_runs(runs)
-    divisors = find_divisors(runs, all_runs, published)
+    divisors = published_divisors(tasks_of(runs), published)
     rows, records, notes = [], [], []
     for algorithm, name in config.ALGORITHMS.items():
         found = [run for run in runs if run.algorithm == algorithm]
@@ -102,7 +105,10 @@ def robust_table(
         "Interquartile means over tasks and seeds of scores normalised per seed (Appendix H), with "
         f"{LEVEL:.0%} intervals by a bootstrap of seeds within each task ({RESAMPLES:,} resamples, "
         "the divisor held fixed).",
-        f"Within budget: runs with Ĵ_c ≤ d, and their share's {LEVEL:.0%} Wilson interval.",
+        "Within budget: confirmed runs that keep their budget, and their share's "
+        f"{LEVEL:.0%} Wilson interval.",
+        *budget_notes(runs),
+        *score_notes(runs),
         *divisor_notes(divisors),
         *dict.fromkeys(notes),
         *seed_notes(runs),
@@ -115,15 +121,20 @@ def robust_table(
 def _statistics(
     runs: Sequence[Run], divisors: dict[str, Divisor]
 ) -> dict[tuple[str, str], dict[str, float | int | None]]:
-    """Of one algorithm: by metric and statistic; at the end the share of runs within the budget."""
+    """Of one algorithm: by metric and statistic; at the end the share of runs within the budget.
+
+    That is of confirmed runs; of none, it has no value.
+    """
     found = {}
     for metric in METRICS:
         strata = _strata(runs, divisors, metric)
         for name, statistic in STATISTICS.items():
             found[metric, name] = _numbers(strata, statistic)
-    safe = sum(run.score.cost_returns[0] <= run.cost_budgets[0] for run in runs)
-    low, high = wilson_interval(safe, len(runs))
-    share = {"value": safe / len(runs), "low": low, "high": high, "runs": len(runs)}
+    kept = [run.keeps_budget for run in runs if run.keeps_budget is not None]
+    share = {"value": None, "low": None, "high": None, "runs": 0}
+    if kept:
+        low, high = wilson_interval(sum(kept), len(kept))
+        share = {"value": sum(kept) / len(kept), "low": low, "high": high, "runs": len(kept)}
     return found | {("within_budget", "share"): share}
 
 
@@ -131,12 +142,7 @@ def _strata(runs: Sequence[Run], divisors: dict[str, Divisor], metric: str) -> l
     """Normalised scores of each task's seeds; tasks whose divisor has no meaning are left out."""
     strata: dict[str, list[float]] = {}
     for run in runs:
-        score = {
-            "return": Estimate(run.score.returns),
-            "cost_return": Estimate(run.score.cost_returns[0]),
-            "cost_regret": Estimate(run.score.cost_regrets[0]),
-        }
-        value = normalise(score, divisors[run.task].scores, run.cost_budgets[0])[metric]
+        value = normalise(reported(run), divisors[run.task].scores, run.cost_budgets[0])[metric]
         if value is not None:
             strata.setdefault(run.task, []).append(value)
     return [np.array(values) for values in strata.values()]
@@ -171,6 +177,8 @@ def _notes(name: str, runs: Sequence[Run], divisors: dict[str, Divisor]) -> list
 
 
 def _share(numbers: dict) -> str:
+    if numbers["value"] is None:
+        return NOT_CONFIRMED
     safe = round(numbers["value"] * numbers["runs"])
     return f"{safe} of {numbers['runs']} [{numbers['low']:.2f}, {numbers['high']:.2f}]"
 

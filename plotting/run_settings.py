@@ -7,8 +7,8 @@ from la_mbda import config
 from la_mbda.presets import make_config
 from plotting.records import numbers, read_object
 
-# Settings that change neither what is trained nor how it is scored.
-_HARMLESS = ("checkpoint_every",)
+# Settings that change neither what is trained nor the protocol's score.
+_HARMLESS = ("checkpoint_every", "final_episodes")
 # Settings that figures and tables build on, and the least that each can be.
 _USED = (
     ("lagrangian", "cost_budget", 0),
@@ -62,10 +62,17 @@ def epoch_steps(settings: dict, preset: str, algorithm: str, task: str) -> float
     return setting(settings, "baseline", "epoch_steps", (standard,))[0]
 
 
-def changed(settings: dict, preset: str, algorithm: str, task: str) -> tuple[str, ...]:
-    """Settings that differ from the preset's as it is today; fields that it lacks do not count."""
+def changed(
+    settings: dict, preset: str, algorithm: str, task: str, early: bool = False
+) -> tuple[str, ...]:
+    """Settings that differ from the preset's as it is today; fields that it lacks do not count.
+
+    Args:
+        early: the run's score says itself that it ended before the preset's budget.
+    """
     if not settings:
         return ("unknown, for want of a usable config.json",)
+    harmless = (*_HARMLESS, "env_steps") if early else _HARMLESS
     standard = config.to_dict(make_config(preset, task, algorithm))
     found = []
     for group, fields in standard.items():
@@ -73,6 +80,6 @@ def changed(settings: dict, preset: str, algorithm: str, task: str) -> tuple[str
         if isinstance(fields, dict) and isinstance(stored, dict):
             for name, value in fields.items():
                 plain = list(value) if isinstance(value, tuple) else value
-                if name in stored and stored[name] != plain and name not in _HARMLESS:
+                if name in stored and stored[name] != plain and name not in harmless:
                     found.append(f"{name}={short(stored[name])}")
     return tuple(found)

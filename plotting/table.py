@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from plotting.results import Estimate
+
 _SYMBOLS = {
     "Ĵ": r"\hat{J}",
     "J̄": r"\bar{J}",
@@ -23,7 +25,7 @@ _FORMULA = re.compile(r"((?:Ĵ|J̄|ρ̄|ρ|λ|γ|δ|ε|μ)(?:_\w)?|(?<![\w.])-(?
 _ESCAPES = str.maketrans(
     {sign: f"\\{sign}" for sign in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    | {"–": "--", "−": "$-$", "≤": r"$\leq$"}
+    | {"–": "--", "−": "$-$", "≤": r"$\leq$", "±": r"$\pm$"}
 )
 
 
@@ -73,6 +75,14 @@ class Table:
         """Writes the table into a folder as Markdown, LaTeX and CSV."""
         for suffix, text in (("md", self.markdown()), ("tex", self.latex()), ("csv", self.csv())):
             (folder / f"{self.name}.{suffix}").write_text(text, encoding="utf-8")
+
+
+def show_with_error(estimate: Estimate | None) -> str:
+    """A score with its standard error, where that is known; n/a for None."""
+    if estimate is None or estimate.value is None:
+        return show(None)
+    text = show(estimate.value)
+    return text if estimate.error is None else f"{text} ± {show(estimate.error)}"
 
 
 def show(value: float | None) -> str:

@@ -1,22 +1,36 @@
-"""Table 3 of the paper three ways: published, of our runs, and the difference (Appendix H)."""
+"""Table 3 of the paper three ways: published, of our runs, and the difference (Appendix H).
+
+All are normalised by the published PPO after the short run, so that they can be compared; where
+every task has three seeds of our own PPO, a table normalised by that is there too.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from la_mbda import config
-from plotting.aggregate import mean, normalise, score_estimates
+from plotting.aggregate import mean, normalise_spread, score_estimates
 from plotting.results import METRICS, PAPER_COST_BUDGET, Estimate, Run, Scores
-from plotting.table import Table, show
-from plotting.tables import benchmark_runs, changed_note, count_seeds, scale_of, seed_notes, slug_of
+from plotting.table import Table, show_with_error
+from plotting.tables import (
+    benchmark_runs,
+    changed_note,
+    count_seeds,
+    scale_of,
+    score_notes,
+    seed_notes,
+    slug_of,
+)
 
 DOGGO = "DoggoGoal1"
 AVERAGE = "SG6 average"
 WITHOUT_DOGGO = f"without {DOGGO}"
 TABLE3_ALGORITHMS = ("trpo_lagrangian", "ppo_lagrangian", "cpo", "lambda")
+OWN_PPO_SEEDS = 3
+"""Seeds of our own PPO on each task, at least, for a table normalised by it."""
 _NAMES = config.ALGORITHMS
 
 # Task → metric → normalised score, of one algorithm.
-Normalised = dict[str, dict[str, float | None]]
+Normalised = dict[str, dict[str, Estimate | None]]
 
 
 class Divisor(NamedTuple):
@@ -28,7 +42,7 @@ class Divisor(NamedTuple):
 
 def table3_published(published: dict[str, Scores]) -> Table:
     """The paper's Table 3, to every printed digit."""
-    divisors = {task: published_divisor(task, published) for task in config.SG6_TASKS}
+    divisors = published_divisors(config.SG6_TASKS, published)
     columns = _normalised(published["short"] | published["paper"], divisors, TABLE3_ALGORITHMS)
     notes = (
         "Each cell: J̄, J̄_c, ρ̄_c (Appendix H), normalised by PPO after 1M/2M env steps.",
@@ -39,21 +53,20 @@ def table3_published(published: dict[str, Scores]) -> Table:
     return _table3("table3_published", "Table 3, published", columns, sources, notes)
 
 
-def table3_ours(
-    runs: Sequence[Run], all_runs: Sequence[Run], published: dict[str, Scores]
-) -> Table:
+def table3_ours(runs: Sequence[Run], divisors: dict[str, Divisor], own: bool = False) -> Table:
     """Table 3 from finished runs, all of one preset and one source, some on SG6 tasks.
 
     Args:
-        all_runs: among which our own PPO at paper scale is looked for.
+        own: whether the divisors are our own PPO's, as the table's name and title then say.
     """
     benchmark = benchmark_runs(runs)
     scores = score_estimates(benchmark)
     found = {algorithm for _, algorithm in scores}
-    divisors = find_divisors(benchmark, all_runs, published)
+    divisors = {task: divisors[task] for task in tasks_of(benchmark)}
     columns = _normalised(scores, divisors, [a for a in _table3_order() if a in found])
     notes = (
-        "Each cell: J̄, J̄_c, ρ̄_c (Appendix H) of medians over seeds.",
+        "Each cell: J̄, J̄_c, ρ̄_c (Appendix H).",
+        *score_notes(benchmark),
         *seed_notes(benchmark),
         *divisor_notes(divisors),
         *_doggo_notes(columns, divisors),
@@ -62,53 +75,46 @@ def table3_ours(
     if others:
         notes += (f"Not in SG6, hence in Table 2 only: {', '.join(others)}.",)
     sources = {task: divisor.source for task, divisor in divisors.items()}
-    title = f"Table 3, {scale_of(benchmark)}"
-    return _table3(f"table3_{slug_of(runs)}", title, columns, sources, notes)
+    name, title = f"table3_{slug_of(runs)}", f"Table 3, {scale_of(benchmark)}"
+    if own:
+        name, title = f"{name}_own_ppo", f"{title}, normalised by our own PPO"
+    return _table3(name, title, columns, sources, notes)
 
 
-def table3_difference(
-    runs: Sequence[Run], all_runs: Sequence[Run], published: dict[str, Scores]
-) -> Table | None:
-    """Table 3 of finished runs minus the published one, each normalised by its own PPO.
+def table3_difference(runs: Sequence[Run], published: dict[str, Scores]) -> Table | None:
+    """Table 3 of finished runs minus the published one, both normalised by the published PPO.
 
     Args:
         runs: all of one preset and one source.
-        all_runs: among which our own PPO at paper scale is looked for.
 
     Returns:
-        None where no run is of the published budget with the preset's settings, besides PPO's,
-        which are 1 by definition.
+        None where no run is of the published budget with the preset's settings.
     """
     theirs = published["short"] | published["paper"]
     finished = [run for run in runs if run.score is not None and run.preset == "paper"]
-    kept = [r for r in finished if r.algorithm != "ppo" and (r.task, r.algorithm) in theirs]
+    kept = [run for run in finished if (run.task, run.algorithm) in theirs]
     changed = [run for run in kept if not run.comparable]
     kept = [run for run in kept if run.comparable]
     if not kept:
         return None
     ours = score_estimates(kept)
-    divisors = find_divisors(kept, all_runs, published)
-    their_divisors = {task: published_divisor(task, published) for task in divisors}
+    divisors = published_divisors(tasks_of(kept), published)
     order = [algorithm for algorithm in _table3_order() if any(algorithm == a for _, a in ours)]
-    mine, yours = _normalised(ours, divisors, order), _normalised(theirs, their_divisors, order)
+    mine, yours = _normalised(ours, divisors, order), _normalised(theirs, divisors, order)
     columns = {
         algorithm: {task: _minus(value, yours[algorithm][task]) for task, value in column.items()}
         for algorithm, column in mine.items()
     }
-    notes = ("Each cell: J̄, J̄_c, ρ̄_c of these runs minus the published ones.", *seed_notes(kept))
-    notes += changed_note(changed) + divisor_notes(divisors)
-    notes += (f"The published ones are normalised by {their_divisors[kept[0].task].source}.",)
-    sources = {t: f"{divisors[t].source}; {their_divisors[t].source}" for t in divisors}
+    notes = ("Each cell: J̄, J̄_c, ρ̄_c of these runs minus the published ones.",)
+    notes += score_notes(kept) + seed_notes(kept) + changed_note(changed) + divisor_notes(divisors)
+    sources = {task: divisor.source for task, divisor in divisors.items()}
     title = f"Table 3, difference from the published, {scale_of(kept)}"
     return _table3(f"table3_difference_{slug_of(kept)}", title, columns, sources, notes)
 
 
 def lacking_cells(runs: Sequence[Run], preset: str | None) -> list[tuple[str, str]]:
-    """Algorithms and SG6 tasks of Table 3 that have no finished run of ours at a preset.
-
-    PPO is among them at the paper's scale, where it divides all others.
-    """
-    algorithms = TABLE3_ALGORITHMS + (("ppo",) if preset == "paper" else ())
+    """Algorithms and SG6 tasks of Table 3 that have no finished run of ours at a preset."""
+    algorithms = TABLE3_ALGORITHMS
     if preset == "paper_long":
         algorithms = tuple(a for a in algorithms if a in config.BASELINES)
     finished = {
@@ -120,34 +126,35 @@ def lacking_cells(runs: Sequence[Run], preset: str | None) -> list[tuple[str, st
     return [cell for cell in needed if cell not in finished]
 
 
-def find_divisors(
-    runs: Sequence[Run], all_runs: Sequence[Run], published: dict[str, Scores]
-) -> dict[str, Divisor]:
-    """The divisor of each SG6 task that runs are of, in their order."""
-    tasks = [task for task in config.SG6_TASKS if any(run.task == task for run in runs)]
-    return {task: find_divisor(task, all_runs, published) for task in tasks}
+def tasks_of(runs: Sequence[Run]) -> list[str]:
+    """The SG6 tasks that runs are of, in their order."""
+    return [task for task in config.SG6_TASKS if any(run.task == task for run in runs)]
 
 
-def find_divisor(task: str, runs: Sequence[Run], published: dict[str, Scores]) -> Divisor:
-    """Our own PPO at paper scale where it is finished, ours before shipped; else the published."""
+def published_divisors(tasks: Sequence[str], published: dict[str, Scores]) -> dict[str, Divisor]:
+    """The published PPO after the short run."""
+    source = "the published PPO (short: 1M/2M env steps)"
+    return {task: Divisor(published["short"][task, "ppo"], source) for task in tasks}
+
+
+def own_divisors(runs: Sequence[Run]) -> dict[str, Divisor] | None:
+    """Our own PPO at the paper's scale, ours before shipped, where every task has enough seeds."""
     for shipped in (False, True):
         found = [
             run
             for run in runs
-            if (run.task, run.algorithm, run.preset, run.shipped) == (task, "ppo", "paper", shipped)
+            if (run.algorithm, run.preset, run.shipped) == ("ppo", "paper", shipped)
             and run.score is not None
-            and not run.changed
+            and run.comparable
         ]
-        if found:
+        seeds = {task: sum(run.task == task for run in found) for task in config.SG6_TASKS}
+        least = min(seeds.values())
+        if least >= OWN_PPO_SEEDS:
             owner = "the shipped" if shipped else "our own"
-            source = f"{owner} PPO (paper preset, {count_seeds(len(found))})"
-            return Divisor(score_estimates(found)[task, "ppo"], source)
-    return published_divisor(task, published)
-
-
-def published_divisor(task: str, published: dict[str, Scores]) -> Divisor:
-    """The published PPO after the short run."""
-    return Divisor(published["short"][task, "ppo"], "the published PPO (short: 1M/2M env steps)")
+            source = f"{owner} PPO (paper preset, {count_seeds(least)} or more)"
+            scores = score_estimates(found)
+            return {task: Divisor(scores[task, "ppo"], source) for task in config.SG6_TASKS}
+    return None
 
 
 def divisor_notes(divisors: dict[str, Divisor]) -> tuple[str, ...]:
@@ -171,10 +178,11 @@ def _doggo_notes(columns: dict[str, Normalised], divisors: dict[str, Divisor]) -
     """Where DoggoGoal1, on which PPO returns little, outweighs all other tasks together."""
     notes: tuple[str, ...] = ()
     for algorithm, column in columns.items():
-        returns = [values["return"] for values in column.values()]
-        if DOGGO not in column or None in returns or min(returns) < 0:
+        found = [values["return"] for values in column.values()]
+        if DOGGO not in column or None in found or min(found)[0] < 0:
             continue
-        share = column[DOGGO]["return"] / sum(returns) if sum(returns) else 0.0
+        returns = [estimate.value for estimate in found]
+        share = column[DOGGO]["return"].value / sum(returns) if sum(returns) else 0.0
         if len(returns) > 1 and share > 0.5:
             divisor = divisors[DOGGO].scores["return"].value
             notes += (
@@ -203,9 +211,10 @@ def _table3(
             for label, among in rows.items()
         }
         for task, values in (column | averages).items():
-            cells[task, algorithm] = ", ".join(show(values[metric]) for metric in METRICS)
-            for metric, value in values.items():
+            cells[task, algorithm] = ", ".join(show_with_error(values[m]) for m in METRICS)
+            for metric, estimate in values.items():
                 record = {"task": task, "algorithm": _NAMES[algorithm], "metric": metric}
+                value = None if estimate is None else estimate.value
                 records.append(record | {"value": value, "normalised_by": sources.get(task, "")})
     lines = [(t, *(cells.get((t, a), "–") for a in columns)) for t in (*tasks, *rows)]
     return Table(name, title, ("task", *(_NAMES[a] for a in columns)), lines, notes, records)
@@ -229,7 +238,7 @@ def _normalised(
 ) -> dict[str, Normalised]:
     return {
         algorithm: {
-            task: normalise(scores[task, algorithm], divisor.scores)
+            task: normalise_spread(scores[task, algorithm], divisor.scores)
             for task, divisor in divisors.items()
             if (task, algorithm) in scores
         }
@@ -237,11 +246,16 @@ def _normalised(
     }
 
 
-def _average(column: Normalised) -> dict[str, float | None]:
-    return {metric: mean([values[metric] for values in column.values()]) for metric in METRICS}
+def _average(column: Normalised) -> dict[str, Estimate | None]:
+    averages = {}
+    for metric in METRICS:
+        found = [values[metric] for values in column.values()]
+        average = mean([estimate.value if estimate else None for estimate in found])
+        averages[metric] = None if average is None else Estimate(average)
+    return averages
 
 
-def _average_notes(algorithm: str, columns: dict[str, dict[str, float | None]]) -> tuple[str, ...]:
+def _average_notes(algorithm: str, columns: Normalised) -> tuple[str, ...]:
     """What the average of an algorithm does not hold."""
     notes: tuple[str, ...] = ()
     missing = [task for task in config.SG6_TASKS if task not in columns]
@@ -256,10 +270,14 @@ def _average_notes(algorithm: str, columns: dict[str, dict[str, float | None]]) 
 
 
 def _minus(
-    mine: dict[str, float | None], yours: dict[str, float | None]
-) -> dict[str, float | None]:
+    mine: dict[str, Estimate | None], yours: dict[str, Estimate | None]
+) -> dict[str, Estimate | None]:
+    """The published ones, whose standard errors are not known, count as exact."""
     known = {metric: None not in (mine[metric], yours[metric]) for metric in METRICS}
-    return {m: mine[m] - yours[m] if known[m] else None for m in METRICS}
+    return {
+        m: Estimate(mine[m].value - yours[m].value, error=mine[m].error) if known[m] else None
+        for m in METRICS
+    }
 
 
 def _table3_order() -> tuple[str, ...]:

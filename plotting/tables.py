@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from la_mbda import config
+from la_mbda.budget import CONFIDENCE
 from plotting.aggregate import score_estimates
-from plotting.results import METRICS, Run, Scores
-from plotting.table import Table, show
+from plotting.results import METRICS, Estimate, Run, Scores
+from plotting.table import Table, show_with_error
 
 NOT_COMPARABLE = "not comparable with the paper"
 _NAMES = config.ALGORITHMS
@@ -34,9 +35,10 @@ def table2_ours(runs: Sequence[Run]) -> Table:
         for (task, algorithm), found in score_estimates(runs, constraint).items():
             label = task if constraint == 0 else f"{task}, cost {constraint + 1}"
             scores[label, algorithm] = found
-    notes = ("Each cell: Ĵ, Ĵ_c, ρ_c, medians over seeds. Percentiles are in the CSV.",)
+    notes = ("Each cell: Ĵ, Ĵ_c, ρ_c. Percentiles are in the CSV.", *score_notes(runs))
+    notes += budget_notes(runs) + seed_notes(runs)
     title = f"Table 2, {scale_of(runs)}"
-    return _table2(f"table2_{slug_of(runs)}", title, scores, notes + seed_notes(runs))
+    return _table2(f"table2_{slug_of(runs)}", title, scores, notes, Estimate._fields)
 
 
 def finished_groups(runs: Sequence[Run]) -> Iterator[list[Run]]:
@@ -87,6 +89,66 @@ def seed_notes(runs: Sequence[Run]) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def score_notes(runs: Sequence[Run]) -> tuple[str, ...]:
+    """What the scores of finished runs are of: how taken over seeds, and over which episodes."""
+    runs = [run for run in runs if run.score is not None]
+    baselines = [run for run in runs if run.algorithm in config.BASELINES]
+    others = [run for run in runs if run not in baselines]
+    confirmed = [run for run in others if run.confirmed]
+    rest = [run for run in others if not run.confirmed]
+    notes: tuple[str, ...] = ()
+    if others:
+        notes += ("LAMBDA and its variants: medians over seeds.",)
+    for count in sorted({run.score.confirmed.episodes for run in confirmed}):
+        found = [run for run in confirmed if run.score.confirmed.episodes == count]
+        text = f"Ĵ and Ĵ_c over {count} confirmed episodes, of one seed ± the standard error"
+        notes += (f"{text}: {_which(found, others)}.",)
+    for layouts in dict.fromkeys(run.score.confirmed.layouts for run in confirmed):
+        if layouts:
+            found = [run for run in confirmed if run.score.confirmed.layouts == layouts]
+            notes += (f"Confirmed on {layouts}: {_which(found, confirmed)}.",)
+    if rest:
+        notes += (f"Ĵ and Ĵ_c of the protocol's evaluation at the end: {_which(rest, others)}.",)
+    if baselines:
+        notes += (
+            "Baselines: means over seeds ± their standard error, of the training episodes of the "
+            "last two epochs.",
+        )
+    early = [run for run in baselines if run.score.early_epochs]
+    for count in sorted({run.score.early_epochs for run in early}):
+        found = [run for run in early if run.score.early_epochs == count]
+        text = f"Ended {count} epochs before those of the published score"
+        notes += (f"{text}: {_which(found, baselines)}.",)
+    return notes
+
+
+def budget_notes(runs: Sequence[Run]) -> tuple[str, ...]:
+    """Which finished runs keep their budget, by their confirmed episodes."""
+    rule = f"(mean cost + {CONFIDENCE} standard errors ≤ d over confirmed episodes)"
+    texts = {
+        True: f"Keep their budget {rule}",
+        False: f"Do not keep their budget {rule}",
+        None: "Not confirmed, hence not known whether they keep their budget",
+    }
+    runs = [run for run in runs if run.score is not None]
+    groups = {text: [r for r in runs if r.keeps_budget is kept] for kept, text in texts.items()}
+    return tuple(f"{text}: {_which(group, runs)}." for text, group in groups.items() if group)
+
+
+def _which(runs: Sequence[Run], whole: Sequence[Run]) -> str:
+    """Runs in a line, as `LAMBDA on PointGoal1 (0, 1), CarGoal1 (0); …`, or that they are all."""
+    if len(runs) == len(whole) > 1:
+        return f"all {len(runs)} of them"
+    found: dict[str, dict[str, list[str]]] = {}
+    for run in runs:
+        tasks = found.setdefault(_NAMES[run.algorithm], {})
+        tasks.setdefault(run.task, []).append(str(run.seed))
+    return "; ".join(
+        f"{name} on " + ", ".join(f"{task} ({', '.join(s)})" for task, s in tasks.items())
+        for name, tasks in found.items()
+    )
+
+
 def changed_note(runs: Sequence[Run]) -> tuple[str, ...]:
     """Names runs that a comparison leaves out, as their settings are not the preset's."""
     if not runs:
@@ -100,7 +162,14 @@ def count_seeds(count: int) -> str:
     return f"{count} seed{'s' if count != 1 else ''}"
 
 
-def _table2(name: str, title: str, scores: Scores, notes: tuple[str, ...]) -> Table:
+def _table2(
+    name: str,
+    title: str,
+    scores: Scores,
+    notes: tuple[str, ...],
+    fields: tuple[str, ...] = ("value", "low", "high"),
+) -> Table:
+    """Args: fields: what of each estimate is recorded."""
     algorithms = [a for a in _NAMES if any(a == key[1] for key in scores)]
     known = {task: i for i, task in enumerate(config.TASKS)}
     tasks = sorted({task for task, _ in scores}, key=lambda t: (known.get(t, len(known)), t))
@@ -109,9 +178,9 @@ def _table2(name: str, title: str, scores: Scores, notes: tuple[str, ...]) -> Ta
         cells = []
         for algorithm in algorithms:
             found = scores.get((task, algorithm))
-            cells.append(", ".join(show(found[m].value) for m in METRICS) if found else "–")
-            for metric, (value, low, high) in (found or {}).items():
+            cells.append(", ".join(show_with_error(found[m]) for m in METRICS) if found else "–")
+            for metric, estimate in (found or {}).items():
                 record = {"task": task, "algorithm": _NAMES[algorithm], "metric": metric}
-                records.append(record | {"value": value, "low": low, "high": high})
+                records.append(record | {field: getattr(estimate, field) for field in fields})
         rows.append((task, *cells))
     return Table(name, title, ("task", *(_NAMES[a] for a in algorithms)), rows, notes, records)

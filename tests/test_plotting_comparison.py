@@ -1,7 +1,7 @@
 """Our scores beside the published ones."""
 
 import pytest
-from test_plotting_reading import write_run
+from test_plotting_reading import write_run, write_score
 
 from plotting.comparison import comparison
 from plotting.results import read_published, read_results
@@ -22,13 +22,26 @@ def test_single_seeds_and_ranges(tmp_path):
     write_run(tmp_path, **where, score=(6.0, 20.0, 0.02))
     table = compared(tmp_path)
     assert list(verdicts(table).values()) == ["ours higher", "overlap", "ours lower"]
-    assert table.rows[0][:5] == ("PointGoal1", "PPO-Lagrangian", "Ĵ", "1", "6.000")
+    assert table.rows[0][:6] == ("PointGoal1", "PPO-Lagrangian", "Ĵ", "1", "–", "6.000")
     assert "1 of 3 cells overlap." in table.notes
     write_run(tmp_path, **where, seed=1, score=(5.0, 40.0, 0.025))
     table = compared(tmp_path)
     assert list(verdicts(table).values()) == ["overlap", "overlap", "ours lower"]
-    assert table.rows[0][3:5] == ("2", "5.500 (5.000 to 6.000)")
+    assert table.rows[0][3:6] == ("2", "–", "5.500 (5.000 to 6.000)")
     assert table.records[0]["published_low"] == pytest.approx(3.03599)
+
+
+def test_the_first_epoch_stands_beside_a_baselines_score(tmp_path):
+    for seed, first in enumerate((1.0, 2.0, 6.0)):
+        path = write_run(tmp_path, algorithm="cpo", preset="paper", seed=seed, score=None)
+        epoch = {"first_epoch_return": first, "first_epoch_cost_return": 10.0 * first}
+        write_score(path, 15.0 * first, 40.0, 0.043, **epoch)
+    rows = compared(tmp_path).rows
+    assert [row[2:6] for row in rows] == [
+        ("Ĵ", "3", "3.000", "45.000 (15.000 to 90.000)"),
+        ("Ĵ_c", "3", "30.000", "40.000"),
+        ("ρ_c", "3", "–", "0.043"),
+    ]
 
 
 def test_the_long_budget_and_lambda_have_published_scores_of_their_own(tmp_path):
@@ -64,5 +77,5 @@ def test_published_baselines_have_symmetrical_ends():
     published = read_published()
     for budget in ("short", "long"):
         for scores in published[budget].values():
-            for value, low, high in scores.values():
+            for value, low, high, _ in scores.values():
                 assert high - value == pytest.approx(value - low, rel=1e-3, abs=1e-5)

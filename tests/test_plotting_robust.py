@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from test_plotting_reading import write_run
+from test_plotting_reading import confirmed, write_run, write_score
 
-from plotting.results import read_published, read_results
+from plotting.results import Estimate, read_published, read_results
 from plotting.robust import (
     STATISTICS,
     interquartile_mean,
@@ -88,7 +88,7 @@ def test_a_task_with_one_seed_leaves_no_interval():
 
 def table(tmp_path):
     runs = read_results(tmp_path, shipped=tmp_path / "none").runs
-    return robust_table(runs, runs, read_published())
+    return robust_table(runs, read_published())
 
 
 def record(table, metric, statistic):
@@ -100,7 +100,10 @@ def record(table, metric, statistic):
 def test_table_by_hand(tmp_path):
     """Returns of 1, 2, 3 and 8 times the published PPO's 17.476."""
     for seed, times in enumerate((1, 2, 3, 8)):
-        write_run(tmp_path, seed=seed, score=(17.476 * times, 20.0 + 4.0 * seed, 0.02))
+        path = write_run(tmp_path, seed=seed, score=None)
+        # What was confirmed counts, not the protocol's score.
+        found = confirmed(20.0 + 4.0 * seed, 0.5, returns=17.476 * times)
+        write_score(path, 0.0, 0.0, 0.02, confirmed=found)
     found = table(tmp_path)
     for statistic, value in (("IQM", 2.5), ("median", 2.5), ("mean", 3.5)):
         numbers = record(found, "return", statistic)
@@ -118,10 +121,15 @@ def test_table_by_hand(tmp_path):
     assert "LAMBDA: 4 seeds, 8,000 env steps." in notes
 
 
-def test_a_cost_of_the_budget_itself_is_within_it(tmp_path):
-    write_run(tmp_path, score=(1.0, 25.0, 0.02))
-    write_run(tmp_path, seed=1, score=(1.0, 25.01, 0.02))
-    assert table(tmp_path).rows[0][-1].startswith("1 of 2 ")
+def test_only_confirmed_runs_can_keep_their_budget(tmp_path):
+    write_run(tmp_path, score=(1.0, 0.0, 0.02))
+    assert table(tmp_path).rows[0][-1] == "n/a: not confirmed"
+    for seed, cost in ((1, 25.0), (2, 25.01)):
+        path = write_run(tmp_path, seed=seed, score=None)
+        write_score(path, 1.0, 0.0, 0.02, confirmed=confirmed(cost))
+    found = table(tmp_path)
+    assert found.rows[0][-1].startswith("1 of 2 ")
+    assert any(note.startswith("Not confirmed") and "(0)" in note for note in found.notes)
 
 
 def test_one_seed_is_named_in_place_of_an_interval(tmp_path):
@@ -138,16 +146,22 @@ def test_one_seed_is_named_in_place_of_an_interval(tmp_path):
 
 
 def test_a_divisor_without_meaning_leaves_its_task_out_and_says_so(tmp_path):
-    for task, ppo in (("PointGoal1", 2.0), ("CarGoal1", -1.0)):
-        write_run(tmp_path, task=task, algorithm="ppo", preset="paper", score=(ppo, 45.0, 0.04))
+    for task in ("PointGoal1", "CarGoal1"):
         for seed in range(2):
-            write_run(tmp_path, task=task, preset="paper", seed=seed, score=(3.0, 45.0, 0.04))
-    found = table(tmp_path)
+            score = (1.5 * 17.476, 76.4389, 0.04)
+            write_run(tmp_path, task=task, preset="paper", seed=seed, score=score)
+    published = read_published()
+    published["short"]["CarGoal1", "ppo"] |= {
+        "return": Estimate(-1.0),
+        "cost_return": Estimate(76.4389),
+    }
+    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
+    found = robust_table(runs, published)
     assert found.rows[0][1:3] == ("1.500 [1.500, 1.500]", "1.000 [1.000, 1.000]")
     assert record_runs(found, "LAMBDA") == {"return": 2, "cost_return": 4, "cost_regret": 4}
     notes = "\n".join(found.notes)
     assert "LAMBDA: J̄ leaves out n/a: CarGoal1." in notes
-    assert "CarGoal1: J̄ is n/a, as Ĵ of our own PPO (paper preset, 1 seed) is -1" in notes
+    assert "CarGoal1: J̄ is n/a, as Ĵ of the published PPO (short: 1M/2M env steps) is -1" in notes
 
 
 def record_runs(table, algorithm):

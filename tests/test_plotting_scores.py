@@ -4,7 +4,7 @@ import csv
 
 import numpy as np
 import pytest
-from test_plotting_reading import write_lines, write_run
+from test_plotting_reading import confirmed, write_lines, write_run, write_score
 
 from la_mbda import config
 from plotting.aggregate import epoch_means, normalise_spread
@@ -62,7 +62,16 @@ def test_curves_of_the_shipped_baselines_end_at_their_scores(tmp_path):
         score = run.score
         assert curve(run, "return", 0)[1][-1] == pytest.approx(score.returns, rel=1e-5)
         assert curve(run, "cost_return", 0)[1][-1] == pytest.approx(score.cost_returns[0], rel=1e-5)
-        assert curve(run, "cost_regret", 0)[1][-1] == pytest.approx(score.cost_regrets[0], rel=1e-5)
+        # ρ_c is the mean of the rates at the ends of the last two epochs.
+        ends = score.env_steps - np.array([run.epoch_steps, 0])
+        costs, steps = run.episodes.cost_returns[:, 0], run.episodes.env_steps
+        rates = [costs[steps <= end].sum() / end for end in ends]
+        assert np.mean(rates) == pytest.approx(score.cost_regrets[0], rel=1e-6)
+        assert curve(run, "cost_regret", 0)[1][-1] == pytest.approx(rates[1], rel=1e-6)
+        first = steps <= run.epoch_steps
+        epoch = run.episodes.returns[first].mean(), costs[first].mean()
+        assert score.first_epoch == pytest.approx(epoch, rel=1e-5)
+        assert (score.early_epochs == 2) == (run.preset == "paper")
 
 
 def test_scaling_by_hand():
@@ -89,8 +98,13 @@ def test_a_spread_is_normalised_end_by_end():
         "cost_return": Estimate(0.1, 0.0, 1.0),
         "cost_regret": Estimate(0.5, 0.25, 1.0),
     }
+    errors = {metric: Estimate(estimate.value, error=2.0) for metric, estimate in score.items()}
+    found = normalise_spread(errors, ppo)
+    assert (found["return"].error, found["cost_return"].error) == (0.1, 0.04)
+    safe = normalise_spread(errors | {"cost_return": Estimate(24.0, error=2.0)}, ppo)
+    assert safe["cost_return"] == Estimate(0.0)
     alone = {metric: Estimate(estimate.value) for metric, estimate in score.items()}
-    assert normalise_spread(alone, ppo)["return"] == Estimate(0.5, None, None)
+    assert normalise_spread(alone, ppo)["return"] == Estimate(0.5)
     assert normalise_spread(score, ppo | {"return": Estimate(-1.0)})["return"] is None
 
 
@@ -123,10 +137,12 @@ def test_our_bars_name_what_lacks(tmp_path):
 
 
 def test_a_quotient_without_meaning_leaves_its_numbers_empty(tmp_path):
-    """Our own PPO returns less than nothing: J̄ is n/a, the costs are not."""
-    write_run(tmp_path, algorithm="ppo", preset="paper", score=(-1.0, 60.0, 0.1))
+    """PPO returns less than nothing: J̄ is n/a, the costs are not."""
+    published = read_published()
+    divisor = {"return": -1.0, "cost_return": 60.0, "cost_regret": 0.1}
+    published["short"]["PointGoal1", "ppo"] = {m: Estimate(v) for m, v in divisor.items()}
     write_run(tmp_path, algorithm="cpo", preset="paper", score=(1.0, 60.0, 0.05))
-    draw_bars(read(tmp_path), read_published(), tmp_path)
+    draw_bars(read(tmp_path), published, tmp_path)
     rows = records(tmp_path / "figure_4_ours_paper.png")
     values = {r["metric"]: r["value"] for r in rows if r["algorithm"] == "cpo"}
     assert values == {"return": "", "cost_return": "1.0", "cost_regret": "0.5"}
@@ -144,11 +160,12 @@ def test_every_bar_is_in_sight_and_a_spare_panel_is_empty():
 
 def test_steps_to_lambdas_return_by_hand(tmp_path):
     """Epoch returns of PPO are 0, 4, 8, 12: LAMBDA's 5 is first passed in the third; CPO never."""
-    write_run(tmp_path, score=(5.0, 20.0, 0.02))
+    path = write_run(tmp_path, score=None)
+    write_score(path, 0.0, 0.0, 0.02, confirmed=confirmed(20.0, 1.0, returns=5.0))
     for algorithm, slope, cost in (("ppo", 4.0, 60.0), ("cpo", 1.0, 24.0)):
-        path = write_run(
-            tmp_path, algorithm=algorithm, epoch_steps=2_000, score=(slope * 3, cost, 0.1)
-        )
+        path = write_run(tmp_path, algorithm=algorithm, epoch_steps=2_000, score=None)
+        found = {"confirmed": confirmed(cost)} if algorithm == "ppo" else {}
+        write_score(path, slope * 3, cost, 0.1, **found)
         lines = [
             {"env_steps": 2_000 * (i + 1), "return": slope * i, "cost_return": cost}
             for i in range(4)
@@ -158,18 +175,30 @@ def test_steps_to_lambdas_return_by_hand(tmp_path):
     assert reaches == {
         "lambda": (8_000, True, True),
         "ppo": (6_000, True, False),
-        "cpo": (8_000, False, True),
+        "cpo": (8_000, False, None),
     }
     outcome = draw_efficiency(read(tmp_path), read_published(), tmp_path)
     assert names(outcome) == ["figure_7_published.png", "figure_7_ours_quick.png"]
     assert outcome.missing == []
 
 
+def test_an_algorithm_keeps_its_budget_where_every_seed_does(tmp_path):
+    for seed, cost in enumerate((20.0, 24.9)):
+        path = write_run(tmp_path, seed=seed, score=None)
+        write_score(path, 5.0, 20.0, 0.02, confirmed=confirmed(cost))
+    write_run(tmp_path, algorithm="ppo")
+    assert reaches_of(read(tmp_path))[0].safe is True
+    path = write_run(tmp_path, seed=2, score=(5.0, 1.0, 0.02))
+    assert reaches_of(read(tmp_path))[0].safe is None
+    write_score(path, 5.0, 1.0, 0.02, confirmed=confirmed(24.9, 1.0))
+    assert reaches_of(read(tmp_path))[0].safe is False
+
+
 def test_published_baselines_that_never_reach_lambda():
     reaches = {(r.task, r.algorithm): r for r in published_reaches(read_published())}
     never = {task for (task, name), r in reaches.items() if name == "cpo" and not r.reached}
     assert never == {"PointGoal2"}  # CPO returns 0.306 of PPO's at 1M, less than LAMBDA at 10M.
-    assert reaches["CarGoal1", "cpo"].env_steps == 1_000_000
+    assert reaches["CarGoal1", "cpo"].env_steps == 1_050_000
     assert not reaches["CarGoal1", "cpo"].safe
     assert reaches["PointButton1", "ppo_lagrangian"].env_steps == 10_000_000
 
