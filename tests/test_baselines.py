@@ -1,5 +1,6 @@
 """The baselines as a user runs them: known optima, what a run leaves behind, resuming."""
 
+import itertools
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from test_training import lines
 from toy import BEST_ACTION, ToyEnv
 
 from la_mbda.baselines import rollouts
+from la_mbda.baselines.agent import BaselineAgent
 from la_mbda.baselines.training import BaselineTrainer
 from la_mbda.config import BASELINES
 from la_mbda.presets import make_config
@@ -137,6 +139,19 @@ def test_final_episodes_sample_the_policy_as_the_score_does(finished):
     assert sampled.mean(0) == pytest.approx(expected.mean(0), abs=0.1)
     assert sampled.std(0) == pytest.approx(expected.std(0), abs=0.1)
     assert score["confirmed"]["episodes"] == 3
+
+
+def test_algorithms_and_seeds_start_from_weights_of_their_own():
+    def weights(algorithm, seed):
+        config = make_config("quick", "PointGoal1", algorithm, seed)
+        agent = BaselineAgent(config, (60,), 2)
+        return agent.policy.numpy().layers[0][0], agent.values.weights[0][0]["kernel"].numpy()
+
+    agents = [weights(algorithm, seed) for algorithm in BASELINES for seed in (0, 1)]
+    again = weights("cpo", 1)
+    assert all(np.array_equal(one, other) for one, other in zip(agents[-1], again, strict=True))
+    for first, second in itertools.combinations(agents, 2):
+        assert not any(np.array_equal(one, other) for one, other in zip(first, second, strict=True))
 
 
 def test_the_number_of_processes_changes_nothing(tmp_path, monkeypatch):

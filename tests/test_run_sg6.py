@@ -27,6 +27,7 @@ SIZES = TINY | {
     "pretraining_updates": 4,
     "evaluate_every": 600,
     "checkpoint_every": 400,
+    "final_episodes": 3,
     "sequence_length": 8,
     "batch_size": 2,
 }
@@ -85,6 +86,7 @@ def test_leaves_every_file_of_a_run(job, task):
         "episodes.jsonl",
         "evaluations.jsonl",
         "updates.jsonl",
+        "confirmed.jsonl",
         "tensorboard",
         "checkpoint",
         "replay",
@@ -93,6 +95,8 @@ def test_leaves_every_file_of_a_run(job, task):
     score = json.loads((path / "score.json").read_text())
     assert {"return", "cost_return", "cost_regret", "env_steps", "preset"} <= set(score)
     assert score["env_steps"] == 600
+    assert score["confirmed"]["episodes"] == 3
+    assert score["confirmed"]["cost_return_se"] >= 0
     last = json.loads((path / "updates.jsonl").read_text().splitlines()[-1])
     assert last["observation_loss"] > 0
     assert "imagined_cost_0" in last
@@ -157,13 +161,35 @@ def test_evaluates_a_run_and_films_it(job, tmp_path):
     returns = evaluation["returns"]
     error = abs(returns[0] - returns[1]) / 2
     assert f"return {sum(returns) / 2:.3f} ± {error:.3f}, cost return " in done.stdout
+    costs = np.array(evaluation["cost_returns"])
+    kept = costs.mean() + 1.66 * costs.std(ddof=1) / np.sqrt(2) <= 25
+    verdict = "keeps" if kept else "does not keep"
+    assert f"\n{verdict} the cost budget of 25 (mean + 1.66 standard errors)\n" in done.stdout
     assert (evaluation["task"], evaluation["layouts_seed"]) == ("PointGoal1", 0)
+    assert evaluation["actions"] == "mode"
     assert evaluation["played_with"]["scale"].startswith("quick preset")
     assert (tmp_path / "film.mp4").stat().st_size > 10_000
     numbers = json.loads((tmp_path / "film.json").read_text())
     end = f"return {numbers['return'][-1]:.3f}, cost return {numbers['cost_return'][-1][0]:.2f}"
     assert f"episode 0: {end}" in done.stdout
     assert len(numbers["return"]) == len(numbers["cost_return"]) == 100
+
+
+def test_evaluates_samples_of_the_policy(job, tmp_path):
+    results, _ = job
+    path = results / "quick" / "lambda" / "PointGoal1" / "seed_0"
+    found = {}
+    for options in ([], ["--sampled"]):
+        saved = tmp_path / f"{len(options)}.json"
+        done = run("evaluate.py", path, "--episodes", 1, "--save", saved, *options)
+        assert done.returncode == 0, done.stderr
+        assert "budget" not in done.stdout  # One episode tells nothing of it.
+        evaluation = json.loads(saved.read_text())
+        found[evaluation["actions"]] = evaluation["returns"]
+    assert found["mode"] != found["sampled"]
+    done = run("evaluate.py", path, "--sampled", "--imagine", tmp_path / "imagined")
+    assert done.returncode == 1
+    assert "sampled (True) does not go with imagine: give one of the two" in done.stderr
 
 
 def test_an_evaluation_replaces_no_file(job):

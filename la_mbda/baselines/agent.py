@@ -23,9 +23,10 @@ class BaselineAgent(tf.Module):
         super().__init__(name="agent")
         self.config = config
         (observations,), settings = observation_shape, config.baseline
-        seed = derive_seed(config.seed, "policy weights")
+        # Each algorithm starts from weights of its own: shared ones would move all of a seed alike.
+        seed = derive_seed(config.seed, "policy weights", config.algorithm)
         self.policy = GaussianPolicy(settings, observations, actions, seed)
-        seed = derive_seed(config.seed, "value weights")
+        seed = derive_seed(config.seed, "value weights", config.algorithm)
         self.values = Values(settings, observations, seed)
         self.learner = _make_learner(config, self.policy)
         self.evaluation_noise = Noise(derive_seed(config.seed, "evaluation"), "evaluation_noise")
