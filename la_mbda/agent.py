@@ -146,17 +146,18 @@ class Agent(ModelBasedAgent):
     def _excess(self, safety: list[Bound]) -> tf.Tensor | None:
         """Expected costs minus budgets `[constraints]` by the pessimistic bounds, if there are any.
 
-        As the authors do, the discounted cost-to-go is held against an episode's whole budget: with
-        γ_c = 0.995 it sees about 200 decisions ahead.
+        Eq. 11, with a mean over starts and time where it sums. As the authors do, the discounted
+        cost-to-go is held against an episode's whole budget: with γ_c = 0.995 it sees about 200
+        decisions ahead.
         """
         costs = [tf.reduce_mean(bound.values) for bound in safety]
         return tf.stack(costs) - tf.constant(self.config.lagrangian.cost_budget) if safety else None
 
     def _actor_loss(self, task: Bound, excess: tf.Tensor | None) -> tf.Tensor:
-        """Eq. 11 with the augmented Lagrangian's Ψ; without it where there are no constraints.
+        """Eq. 10 with the augmented Lagrangian's Ψ; without it where there are no constraints.
 
-        The authors' weights of V_λ are γ^t for t = 0 … H−2, with a mean where Eq. 10 writes a plain
-        sum.
+        The authors' weights of V_λ are γ^t for t = 0 … H−2, with a mean where the equation writes a
+        plain sum.
         """
         behaviour = self.config.behaviour
         discounts = behaviour.discount ** tf.range(behaviour.horizon - 1, dtype=tf.float32)

@@ -202,7 +202,7 @@ def _draw_draws(ax: Axes, table: np.ndarray, chosen: int | None, colour: str) ->
 
 
 def _draw_budget(ax: Axes, run: Run, name: str) -> list[dict]:
-    """The budget to which the mean of V^c_λ over all starts is held (Eq. 6)."""
+    """The budget to which the mean of V^c_λ over all starts is held (Eq. 11)."""
     constraint = int(name.rpartition("_")[2]) if name.startswith("value_cost_") else None
     if constraint is None or constraint >= len(run.cost_budgets):
         return []
