@@ -100,6 +100,9 @@ class BehaviourConfig:
 
     horizon: int = 15
     """Imagined decisions H from each start."""
+    bound_by: str = "values"
+    """Each upper bound takes the draw of largest Σ V_λ (values, Algorithm 1) or of largest mean of
+    the critic's v over time (critic, the authors' code). greedy_lambda has no bounds."""
     discount: float = 0.99
     """Discount γ of rewards, per decision."""
     return_lambda: float = 0.95
