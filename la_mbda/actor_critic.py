@@ -1,4 +1,4 @@
-"""The policy and the critics, with the critics' shadow copies (Section 4.2)."""
+"""The policy and the critics, with the critics' shadow copies (Section 4.1)."""
 
 import math
 

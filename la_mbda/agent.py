@@ -133,30 +133,33 @@ class Agent(ModelBasedAgent):
         horizon = self.config.behaviour.horizon
         return imagine(self.model, draws, self.actor.sample, starts, horizon, self.actions, noise)
 
-    def values_of_draws(self, imagined: Trajectories) -> dict[str, tf.Tensor]:
-        """V_λ `[sample, start, time − 1]`, what Algorithm 1 chooses by: `task`, `cost_0`, …"""
+    def values_of_draws(self, imagined: Trajectories, rule: str) -> dict[str, tf.Tensor]:
+        """What upper bounds compare the draws by, `[sample, start, …]` of `task`, `cost_0`, …
+
+        Args: rule: as `bound_by`.
+        """
         objectives = {"task": self._task_objective}
         for i in range(len(self.safety_critics)):
             objectives[f"cost_{i}"] = self._safety_objective(i)
         return {
-            name: _values(objective, imagined, objective.critic.value(imagined.features))
-            for name, objective in objectives.items()
+            name: _values_by(rule, objective, imagined) for name, objective in objectives.items()
         }
 
     def _excess(self, safety: list[Bound]) -> tf.Tensor | None:
         """Expected costs minus budgets `[constraints]` by the pessimistic bounds, if there are any.
 
-        As the authors do, the discounted cost-to-go is held against an episode's whole budget: with
-        γ_c = 0.995 it sees about 200 decisions ahead.
+        Eq. 11, with a mean over starts and time where it sums. As the authors do, the discounted
+        cost-to-go is held against an episode's whole budget: with γ_c = 0.995 it sees about 200
+        decisions ahead.
         """
         costs = [tf.reduce_mean(bound.values) for bound in safety]
         return tf.stack(costs) - tf.constant(self.config.lagrangian.cost_budget) if safety else None
 
     def _actor_loss(self, task: Bound, excess: tf.Tensor | None) -> tf.Tensor:
-        """Eq. 11 with the augmented Lagrangian's Ψ; without it where there are no constraints.
+        """Eq. 10 with the augmented Lagrangian's Ψ; without it where there are no constraints.
 
-        The authors' weights of V_λ are γ^t for t = 0 … H−2, with a mean where Eq. 10 writes a plain
-        sum.
+        The authors' weights of V_λ are γ^t for t = 0 … H−2, with a mean where the equation writes a
+        plain sum.
         """
         behaviour = self.config.behaviour
         discounts = behaviour.discount ** tf.range(behaviour.horizon - 1, dtype=tf.float32)
@@ -194,8 +197,8 @@ class Agent(ModelBasedAgent):
         if self.config.algorithm == "greedy_lambda":
             chosen = imagined.average()
         else:
-            of_all = critic.value(tf.stop_gradient(imagined.features))
-            chosen = imagined.choose(upper_bound(_values(objective, imagined, of_all)))
+            rule = self.config.behaviour.bound_by
+            chosen = imagined.choose(upper_bound(_values_by(rule, objective, imagined)))
         # One pass serves both losses: the actor's takes its gradient through the features alone,
         # the critic's through the critic's weights alone.
         live, shadow = critic.value(chosen.features), critic.shadow_value(chosen.features)
@@ -227,6 +230,16 @@ class Agent(ModelBasedAgent):
             metrics[f"safety_critic_loss_{i}"] = bound.critic_loss
             metrics[f"multiplier_{i}"] = self.lagrangian.multiplier[i]
         return metrics
+
+
+def _values_by(rule: str, objective: Objective, imagined: Trajectories) -> tf.Tensor:
+    """V_λ of s_1 … s_{H−1}, or, by the rule `critic`, the live critic's v of s_1 … s_H.
+
+    The authors' code takes the mean of v over all imagined states, s_1 and s_H too; its largest is
+    that of the sum. It looks at predicted rewards and costs only through what v has learnt of them.
+    """
+    of_states = objective.critic.value(tf.stop_gradient(imagined.features))
+    return of_states if rule == "critic" else _values(objective, imagined, of_states)
 
 
 def _values(objective: Objective, trajectories: Trajectories, of_states: tf.Tensor) -> tf.Tensor:

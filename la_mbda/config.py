@@ -40,7 +40,7 @@ PRESETS = ("paper", "paper_long", "cpu", "quick")
 
 @dataclass(frozen=True)
 class WorldModelConfig:
-    """The RSSM, its heads, their loss and optimiser (Section 4.1; Hafner et al. 2019)."""
+    """The RSSM, its heads, loss and optimiser (Section 3.1, Appendix C; Hafner et al. 2019)."""
 
     deterministic_size: int = 200
     """Units of the GRU, the deterministic part h of the belief."""
@@ -98,10 +98,13 @@ class SwagConfig:
 
 @dataclass(frozen=True)
 class BehaviourConfig:
-    """Imagination, actor and critics (Section 4.2, Algorithms 1 and 3)."""
+    """Imagination, actor and critics (Sections 4.1 and 4.2, Algorithms 1 and 3)."""
 
     horizon: int = 15
     """Imagined decisions H from each start."""
+    bound_by: str = "values"
+    """Each upper bound takes the draw of largest Σ V_λ (values, Algorithm 1) or of largest mean of
+    the critic's v over time (critic, the authors' code). greedy_lambda has no bounds."""
     discount: float = 0.99
     """Discount γ of rewards, per decision."""
     return_lambda: float = 0.95
@@ -142,7 +145,7 @@ class BehaviourConfig:
 
 @dataclass(frozen=True)
 class LagrangianConfig:
-    """The augmented Lagrangian (Section 4.3, Eqs. 6-8)."""
+    """The augmented Lagrangian (Section 4.1, Eqs. 6-8)."""
 
     cost_budget: tuple[float, ...] = (25.0,)
     """Budget d of each constraint: cost per episode."""

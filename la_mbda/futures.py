@@ -33,7 +33,7 @@ class Policy(NamedTuple):
     values: dict[str, np.ndarray]
     """V_λ `[sample, time − 1]` of `task` and, where there are safety critics, `cost_0` …"""
     chosen: dict[str, int]
-    """The draw that each upper bound takes (Algorithm 1); none for greedy."""
+    """The draw that each upper bound takes, by the config's `bound_by`; none for greedy."""
 
 
 class Future(NamedTuple):
@@ -108,9 +108,11 @@ def _imagine_future(
 
 def _follow_policy(agent: Agent, draws: dict, belief: rssm.Belief) -> Policy:
     imagined = agent.imagine(draws, belief, agent.evaluation_noise)
-    values = agent.values_of_draws(imagined)
-    greedy = agent.config.algorithm == "greedy_lambda"
-    chosen = {} if greedy else {name: int(upper_bound(v)[0]) for name, v in values.items()}
+    values = agent.values_of_draws(imagined, "values")
+    chosen = {}
+    if agent.config.algorithm != "greedy_lambda":
+        by = agent.values_of_draws(imagined, agent.config.behaviour.bound_by)
+        chosen = {name: int(upper_bound(v)[0]) for name, v in by.items()}
     return Policy(
         imagined.rewards[:, 0].numpy(),
         imagined.costs[:, 0].numpy(),
@@ -125,7 +127,7 @@ def save_futures(folder: Path, agent: ModelBasedAgent, futures: list[Future]) ->
     A line of `actions.csv` is a step after a start, of the real episode (draw `real`) or of one
     draw under the same actions; of `policy.csv`, under the policy, with V_λ of its state (none for
     the last, which bootstraps). `futures.json` holds for each start Σ_t V_λ of every draw and the
-    draw that each bound chooses.
+    draw that each bound chooses, and by which rule they choose.
     """
     folder.mkdir(parents=True, exist_ok=True)
     constraints = range(futures[0].costs.shape[-1])
@@ -136,6 +138,7 @@ def save_futures(folder: Path, agent: ModelBasedAgent, futures: list[Future]) ->
         "algorithm": agent.config.algorithm,
         "draws": len(futures[0].rewards),
         "posterior_active": bool(agent.posterior.active),
+        "bound_by": agent.config.behaviour.bound_by,
         "starts": [_summary(future) for future in futures],
     }
     write_json(folder / "futures.json", summary)

@@ -94,13 +94,12 @@ def _under_each_draw(draws: dict, starts: rssm.Belief) -> rssm.Belief:
 
 
 def upper_bound(values: tf.Tensor) -> tf.Tensor:
-    """The draw with the largest Σ_t V_λ for each start (Algorithm 1).
+    """The draw with the largest sum over time for each start (Algorithm 1).
 
-    Optimistic for rewards and pessimistic for costs. (The authors' code takes the largest mean of
-    v in place of V_λ.)
+    Optimistic for rewards and pessimistic for costs.
 
     Args:
-        values: V_λ `[sample, start, time]`.
+        values: `[sample, start, time]`: what `bound_by` says, V_λ or the critic's v.
 
     Returns:
         Indices of draws `[start]`.

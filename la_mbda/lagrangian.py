@@ -1,4 +1,4 @@
-"""The augmented Lagrangian of C constraints (Section 4.3, Eqs. 6-8; Nocedal & Wright 2006)."""
+"""The augmented Lagrangian of C constraints (Section 4.1, Eqs. 6-8; Nocedal & Wright 2006)."""
 
 import tensorflow as tf
 
@@ -30,7 +30,7 @@ class AugmentedLagrangian(tf.Module):
         return tf.reduce_sum(terms)
 
     def update(self, excess: tf.Tensor) -> None:
-        """λ ← max(0, λ + μ g) (Eq. 7), then μ grows by its fixed rate up to 1."""
+        """λ ← max(0, λ + μ g) (Eq. 6), then μ grows by its fixed rate up to 1."""
         self.multiplier.assign(tf.maximum(0.0, self.multiplier + self.penalty * excess))
         grown = self.penalty * (1.0 + self._growth)
         self.penalty.assign(tf.clip_by_value(grown, self.penalty, tf.maximum(1.0, self.penalty)))

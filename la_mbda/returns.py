@@ -1,4 +1,4 @@
-"""TD(λ) values of imagined trajectories (Eq. 9; Hafner et al. 2020)."""
+"""TD(λ) values of imagined trajectories (Hafner et al. 2020)."""
 
 import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""The Recurrent State Space Model (Hafner et al. 2019; Section 4.1): beliefs and their steps.
+"""The Recurrent State Space Model (Hafner et al. 2019; Section 3.1): beliefs and their steps.
 
 A belief is a stochastic part z and a deterministic part h. The *prior* step moves a belief by an
 action alone; the *posterior* step then corrects z by what was observed.

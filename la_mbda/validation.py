@@ -4,6 +4,9 @@ import difflib
 import math
 from collections.abc import Iterable
 
+# By which an upper bound chooses among the posterior's draws.
+BOUND_RULES = ("values", "critic")
+
 
 def suggest(name: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown name: the nearest known one, or all of them."""
@@ -91,6 +94,7 @@ def check_ranges(values: dict) -> None:
         raise ValueError(
             f"cost_budget is {values['cost_budget']}: give one number of 0 or more per constraint"
         )
+    choose("bound_by", values["bound_by"], BOUND_RULES)
     choose("observation", values["observation"], ("vision", "lidar"))
     choose("compile", values["compile"], ("none", "xla"))
     choose("precision", values["precision"], ("float32", "bfloat16"))

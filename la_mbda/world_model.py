@@ -1,6 +1,6 @@
 """The world model: an RSSM with heads for what is observed, rewarded, unsafe and terminal.
 
-Section 4.1 of the paper; the loss is the negative evidence lower bound of Hafner et al. (2019).
+Section 3.1 of the paper; the loss is the negative evidence lower bound of Hafner et al. (2019).
 """
 
 import math

@@ -26,7 +26,11 @@ FOLDER = "imagined"
 POLICY = "policy.csv"
 # Those that follow a policy in imagination, the one with both bounds first.
 WITH_POLICY = ("lambda", "unsafe_lambda", "greedy_lambda")
-CHOSEN = "upper bound: the draw of the largest $\\Sigma V_\\lambda$"
+# What the chosen draw has the largest of, by the config's `bound_by`.
+CHOSEN = {
+    "values": "upper bound: the draw of the largest $\\Sigma V_\\lambda$",
+    "critic": "upper bound: the draw of the largest mean of the critic's $v$",
+}
 
 
 class Futures(NamedTuple):
@@ -37,6 +41,8 @@ class Futures(NamedTuple):
     where there are safety critics, `value_cost_<i>`."""
     chosen: dict[int, dict[str, int]]
     """The draw that the bound of `task` and of each `cost_<i>` chooses; none for greedy."""
+    bound: str
+    """Why it does: one of `CHOSEN`."""
     active: bool
     """Whether the draws differ from the current model."""
 
@@ -89,12 +95,13 @@ def read_futures(folder: Path) -> Futures:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         draws, active = int(summary["draws"]), bool(summary["posterior_active"])
+        bound = CHOSEN[summary.get("bound_by", "values")]  # Older files do not say it.
         if not chosen or draws < 1:
             raise ValueError(f"{len(chosen)} starts of {draws} draws")
         expected = {start: _expected(rows, start, draws) for start in chosen}
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, OSError) as error:
         raise ValueError(f"{path}: not as evaluate.py writes it ({error!r})") from error
-    return Futures(expected, chosen, active)
+    return Futures(expected, chosen, bound, active)
 
 
 def _expected(rows: list[dict], start: int, draws: int) -> dict[str, np.ndarray]:
@@ -136,7 +143,8 @@ def _draw(run: Run, futures: Futures) -> tuple[Figure, list[dict]]:
         for ax, (start, bounds) in zip(axes, futures.chosen.items(), strict=True):
             what = _names(run) | {"start": start, "quantity": name}
             table, chosen = futures.expected[start][name], bounds.get(_objective(name))
-            lines = _draw_draws(ax, table, chosen, COLOURS[run.algorithm])
+            look = {"color": COLOURS[run.algorithm], "label": futures.bound}
+            lines = _draw_draws(ax, table, chosen, look)
             records += [what | line for line in lines + _draw_budget(ax, run, name)]
     for ax, start in zip(grid[0], futures.chosen, strict=True):
         ax.set_title(f"from decision {start}", fontsize=8)
@@ -186,13 +194,13 @@ def _names(run: Run) -> dict:
     return who | {"algorithm": run.algorithm, "seed": run.seed}
 
 
-def _draw_draws(ax: Axes, table: np.ndarray, chosen: int | None, colour: str) -> list[dict]:
-    """Each draw `[draw, step]` as a line, the chosen one in a colour; the numbers drawn."""
+def _draw_draws(ax: Axes, table: np.ndarray, chosen: int | None, chosen_look: dict) -> list[dict]:
+    """Each draw `[draw, step]` as a line, the chosen one with a look of its own; the numbers."""
     steps, records = range(1, table.shape[1] + 1), []
     for draw, heights in enumerate(table):
         look = {"color": "#777777", "linewidth": 0.8, "label": "posterior draw"}
         if draw == chosen:
-            look = {"color": colour, "linewidth": 1.6, "zorder": 3, "label": CHOSEN}
+            look = chosen_look | {"linewidth": 1.6, "zorder": 3}
         ax.plot(steps, heights, **look)
         for step, height in zip(steps, heights, strict=True):
             place = {"line": f"draw {draw}", "chosen": draw == chosen, "step": step}
@@ -202,7 +210,7 @@ def _draw_draws(ax: Axes, table: np.ndarray, chosen: int | None, colour: str) ->
 
 
 def _draw_budget(ax: Axes, run: Run, name: str) -> list[dict]:
-    """The budget to which the mean of V^c_λ over all starts is held (Eq. 6)."""
+    """The budget to which the mean of V^c_λ over all starts is held (Eq. 11)."""
     constraint = int(name.rpartition("_")[2]) if name.startswith("value_cost_") else None
     if constraint is None or constraint >= len(run.cost_budgets):
         return []

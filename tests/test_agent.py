@@ -9,6 +9,7 @@ from toy import BEST_ACTION, tiny_config
 from la_mbda.agent import Agent
 from la_mbda.environments import make_environment
 from la_mbda.episodes import evaluate, play_random
+from la_mbda.validation import BOUND_RULES
 
 LEARNING = {
     "discount": 0.5,
@@ -64,6 +65,19 @@ def test_under_a_constraint_the_multiplier_rises_and_the_policy_ends_feasible(al
     assert np.diff(multipliers[:first]).min() > 0
     assert played.cost_returns[0, 0] == 0.0
     assert played.returns[0] > 10.0  # a = 0 gives 15, a = −0.25 gives 9
+
+
+def test_the_rule_of_the_bound_reaches_the_update():
+    """From the same beliefs, draws and noise, no rule's bounds are above those of `values`."""
+    found = {}
+    for rule in BOUND_RULES:
+        agent = Agent(tiny_config(bound_by=rule), (1,), 1)
+        agent.observe(play_random(make_environment(agent.config), 0, 1).episode)
+        found[rule] = agent.update()
+    by_values, by_critic = found["values"], found["critic"]
+    assert by_values["imagined_reward"] == by_critic["imagined_reward"]
+    for bound in ("task_bound", "safety_bound_0"):
+        assert by_values[bound] > by_critic[bound] + 1e-4
 
 
 def test_acting_depends_on_the_seed_and_the_state_alone():

@@ -112,9 +112,9 @@ def test_likelihood_and_divergence():
     other.log_std.assign([0.3, -0.7])
     new = other(observations)
     new_mean, new_std = new.loc.numpy(), np.exp([0.3, -0.7])
-    ratio = std / new_std
-    kl = (-np.log(ratio) + 0.5 * (ratio**2 + ((mean - new_mean) / new_std) ** 2 - 1)).sum(-1)
-    assert float(mean_kl(old, new)) == pytest.approx(kl.mean(), rel=1e-4)
+    ratio = new_std / std
+    kl = (-np.log(ratio) + 0.5 * (ratio**2 + ((mean - new_mean) / std) ** 2 - 1)).sum(-1)
+    assert float(mean_kl(new, old)) == pytest.approx(kl.mean(), rel=1e-4)
 
 
 def test_value_fit_is_gradient_descent_on_both_squared_errors():
@@ -130,6 +130,28 @@ def test_value_fit_is_gradient_descent_on_both_squared_errors():
 
 
 # Natural gradients
+
+
+def doubled(policy):
+    """Makes a policy twice as wide: KL(new ‖ old) = 3/2 − log 2, KL(old ‖ new) = log 2 − 3/8."""
+    policy.log_std.assign_add(tf.fill(policy.log_std.shape, np.log(2.0, dtype=np.float32)))
+
+
+def test_the_divergence_is_of_the_new_policy_from_the_old_one(monkeypatch):
+    """Of two action dimensions: 2 · (3/2 − log 2) = 1.614, where the reverse is 0.636."""
+    expected = 2.0 * (1.5 - np.log(2.0))
+    policy = GaussianPolicy(SMALL, 3, 2, seed=0)
+    batch = as_tensors(random_batch(np.random.default_rng(15)))
+    region = TrustRegion(policy, batch, SMALL)
+    doubled(policy)
+    assert float(region.surrogates().kl) == pytest.approx(expected, rel=1e-5)
+    # PPO's second step finds what the first one did, if that widened the policy so.
+    policy = GaussianPolicy(SMALL, 3, 2, seed=0)
+    learner = PPO(policy, SMALL, penalty=None)
+    monkeypatch.setattr(learner.optimizer, "apply", lambda *_: doubled(policy))
+    metrics = learner.improve(batch, Constraint(10.0, 20.0))
+    assert metrics["policy_steps"] == 2
+    assert metrics["kl"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_conjugate_gradients_solve_a_system_as_scipy_does():

@@ -102,6 +102,7 @@ def test_overrides_are_what_departs_from_the_preset():
         (("quick", "PointGoal1"), {"discount": 1.5}, "discount is 1.5: choose"),
         (("quick", "PointGoal1"), {"actor_clip": math.nan}, "actor_clip is nan: choose a finite"),
         (("quick", "PointGoal1"), {"cost_budget": ()}, "cost_budget is"),
+        (("quick", "PointGoal1"), {"bound_by": "v"}, "bound_by 'v': choose one of values, critic"),
         (("quick", "PointGoal1"), {"episode_steps": 999}, "multiple of action_repeat"),
         (("quick", "PointGoal1"), {"random_steps": 10}, "random_steps is 10"),
         (("quick", "PointGoal1"), {"env_steps": 100}, "env_steps is 100"),

@@ -13,15 +13,15 @@ from la_mbda.environments import make_environment
 from la_mbda.episodes import play_evaluating
 from la_mbda.futures import imagine_futures, save_futures
 from plotting.futures import draw_futures
-from plotting.posterior import read_futures
+from plotting.posterior import CHOSEN, read_futures
 
 
 def futures_of(agent, starts=(3, 10), steps=4):
     return imagine_futures(agent, make_environment(agent.config), 5, starts, steps)
 
 
-def active_agent(kind, algorithm):
-    agent = kind(tiny_config(algorithm=algorithm), (1,), 1)
+def active_agent(kind, algorithm, **overrides):
+    agent = kind(tiny_config(algorithm=algorithm, **overrides), (1,), 1)
     agent.posterior.snapshots.assign(agent.config.swag.swag_models)
     posterior = agent.posterior
     posterior.mean.assign(posterior._flat_weights())
@@ -55,6 +55,23 @@ def test_bounds_choose_the_draw_of_the_largest_value(algorithm):
     expected = {name: int(value.sum(1).argmax()) for name, value in values.items()}
     assert future.policy.chosen == ({} if algorithm == "greedy_lambda" else expected)
     assert np.abs(future.rewards[0] - future.rewards[1]).max() > 0.01  # Two different worlds.
+
+
+def test_bounds_choose_by_the_critic_where_the_config_says_so(tmp_path):
+    agent = active_agent(Agent, "lambda", bound_by="critic")
+    imagined, imagine = [], agent.imagine
+    agent.imagine = lambda *args: imagined.append(imagine(*args)) or imagined[-1]
+    futures = futures_of(agent)
+    for future, trajectories in zip(futures, imagined, strict=True):
+        for name, critic in zip(
+            ("task", "cost_0"), (agent.task_critic, *agent.safety_critics), strict=True
+        ):
+            of_states = critic.value(trajectories.features)[:, 0].numpy()
+            assert future.policy.chosen[name] == of_states.mean(1).argmax()
+            assert future.policy.values[name].shape == (2, 4)  # V_λ all the same.
+    save_futures(tmp_path, agent, futures)
+    assert json.loads((tmp_path / "futures.json").read_text())["bound_by"] == "critic"
+    assert read_futures(tmp_path).bound == CHOSEN["critic"]
 
 
 def test_saves_what_it_found(tmp_path):

@@ -8,6 +8,7 @@ from toy import tiny_config
 from la_mbda.agent import Agent
 from la_mbda.imagination import Trajectories, imagine, upper_bound
 from la_mbda.rssm import Belief
+from la_mbda.validation import BOUND_RULES
 
 
 def trajectories():
@@ -28,6 +29,31 @@ def test_bounds_choose_for_each_start_and_objective_apart():
     np.testing.assert_array_equal(chosen.rewards, [[5, 5, 0], [3, 3, 0]])
     np.testing.assert_array_equal(chosen.features[0], imagined.features[0, 0])
     np.testing.assert_array_equal(chosen.features[1], imagined.features[1, 1])
+
+
+# Two draws, two starts, three steps, and what a critic says of them. From start 0, draw 0 is
+# rewarded for what v does not know of, and draw 1 is where v is large. From start 1, v is largest
+# in s_1 of draw 0, which no V_λ contains, and in s_3 of draw 1, which every V_λ contains.
+SIGNALS = np.float32([[[1, 1, 0], [0, 0, 0]], [[0, 0, 0], [0, 0, 0]]])
+OF_STATES = np.float32([[[0, 0, 0], [3, 0, 0]], [[1, 1, 0], [0, 0, 2]]])
+CHOSEN = {"values": [0, 1], "critic": [1, 0]}
+# V_λ of the chosen draws for γ = λ = 1/2: V(2) = r_2 + v(3)/2, V(1) = r_1 + v(2)/4 + V(2)/4.
+VALUES = {"values": [[1.25, 1.0], [0.25, 1.0]], "critic": [[0.25, 0.0], [0.0, 0.0]]}
+
+
+@pytest.mark.parametrize("rule", BOUND_RULES)
+def test_the_rules_of_the_bound_choose_apart(rule):
+    halves = ("discount", "return_lambda", "cost_discount", "cost_return_lambda")
+    agent = Agent(tiny_config(bound_by=rule, **dict.fromkeys(halves, 0.5)), (1,), 1)
+    for critic in (agent.task_critic, *agent.safety_critics):
+        critic._evaluate = lambda _, features: features[..., 0]  # The first one says what v is.
+    nothing = np.zeros_like(SIGNALS)
+    parts = np.stack([OF_STATES, nothing], -1), SIGNALS, SIGNALS[..., None], nothing
+    imagined = Trajectories(*map(tf.constant, parts))
+    for bound in (agent._bound_task(imagined), agent._bound_safety(imagined, 0)):
+        np.testing.assert_allclose(bound.values, VALUES[rule])
+    for values in agent.values_of_draws(imagined, rule).values():
+        np.testing.assert_array_equal(upper_bound(values), CHOSEN[rule])
 
 
 def test_greedy_averages_over_draws():

@@ -43,6 +43,7 @@ ALLOWED = {
     "la_mbda.cem_mpc": {"model_based", "imagination"} | LEARNER_PARTS,
     "la_mbda.futures": {"agent", "model_based", "imagination", "rssm"}
     | {"episodes", "replay", "run_folder"},
+    "la_mbda.bounds": {"agent", "episodes", "imagination", "rssm", "validation"},
 }
 
 

@@ -75,6 +75,25 @@ def test_the_numbers_drawn_are_those_that_were_saved(tmp_path, titles):
     ]
 
 
+@pytest.mark.parametrize(
+    ("saved", "quantity"),
+    [({}, "Sigma"), ({"bound_by": "values"}, "Sigma"), ({"bound_by": "critic"}, "critic's $v$")],
+)
+def test_the_legend_says_by_which_rule_the_draw_is_chosen(tmp_path, monkeypatch, saved, quantity):
+    labels = []
+    legend = matplotlib.figure.Figure.legend
+
+    def remember(figure, handles, names, **how):
+        labels.extend(names)
+        return legend(figure, handles, names, **how)
+
+    monkeypatch.setattr(matplotlib.figure.Figure, "legend", remember)
+    write_futures(write_run(tmp_path), **saved)
+    drawn(tmp_path)
+    (bound,) = [label for label in labels if label.startswith("upper bound")]
+    assert quantity in bound
+
+
 def test_what_a_reader_could_misread_is_in_the_title(tmp_path, titles):
     run = write_run(tmp_path, algorithm="greedy_lambda")
     write_futures(run, posterior_active=False, starts=[{"start": 7, "chosen": {}}])
@@ -111,6 +130,7 @@ def test_without_futures_the_command_is_named(tmp_path):
         {"starts": []},
         {"starts": 3},
         {"draws": 0},
+        {"bound_by": "mean"},
     ],
 )
 def test_damaged_futures_are_named(tmp_path, broken):

@@ -47,7 +47,7 @@ class PPO(tf.Module):
                 ratio = tf.exp(log_likelihood(new, batch.actions) - old_log_likelihood)
                 loss = -self._objective(ratio, batch, penalty)
             self.optimizer.apply(tape.gradient(loss, parameters), parameters)
-            kl, steps = mean_kl(old, fixed(new)), steps + 1
+            kl, steps = mean_kl(fixed(new), old), steps + 1
             # Of the policy before this step. Stopped before it, Adam's first steps, which are far
             # too long, would end each epoch, and nothing would be learnt (measured on PointGoal1).
             if kl > config.kl_margin * config.target_kl:

@@ -19,7 +19,7 @@ class Surrogates(NamedTuple):
     cost: tf.Tensor
     """Mean of (π / π_k) A_c."""
     kl: tf.Tensor
-    """Mean KL(π_k ‖ π)."""
+    """Mean KL(π ‖ π_k)."""
 
 
 class TrustRegion:
@@ -37,7 +37,7 @@ class TrustRegion:
         return Surrogates(
             tf.reduce_mean(ratio * self._batch.advantages),
             tf.reduce_mean(ratio * self._batch.cost_advantages),
-            mean_kl(self._old, new),
+            mean_kl(new, self._old),
         )
 
     def gradients(self) -> tuple[tf.Tensor, tf.Tensor]:

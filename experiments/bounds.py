@@ -1,0 +1,82 @@
+"""Compares the rules of the upper bound on a trained run: `python experiments/bounds.py RUN`.
+
+From every belief of some evaluation episodes the run's policy is followed under each posterior
+draw. Printed for the task and for each cost: at how many of these starts both rules of `bound_by`
+take the same draw, and the mean V_λ of all draws and of those that each rule takes. What `values`
+takes is the most that any rule can.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from la_mbda import command_line
+from la_mbda.validation import BOUND_RULES
+
+BOUNDED = ("lambda", "unsafe_lambda")
+
+
+@dataclass(frozen=True)
+class BoundsArguments:
+    """Compares what each rule of the upper bound chooses; the run stays untouched."""
+
+    run: tyro.conf.Positional[Path]
+    """Folder of the run: RESULTS/<preset>/<algorithm>/<task>/seed_<n>."""
+    episodes: int = 4
+    """Evaluation episodes whose beliefs are started from."""
+    seed: int = 0
+    """Seed of the episodes' layouts."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Parses, plays, imagines, prints.
+
+    Raises:
+        ValueError: the run has no bounds, or no posterior to choose from.
+    """
+    arguments = tyro.cli(BoundsArguments, args=list(argv))
+    if arguments.episodes < 1:
+        raise ValueError(f"episodes is {arguments.episodes}: choose 1 or more")
+    with command_line.without_native_messages():
+        from la_mbda.bounds import compare_rules
+        from la_mbda.environments import make_environment
+        from la_mbda.randomness import derive_seed
+        from la_mbda.runs import load_agent
+
+    agent = load_agent(arguments.run)
+    config = agent.config
+    if config.algorithm not in BOUNDED:
+        raise ValueError(
+            f"{arguments.run} is of {config.algorithm}, which has no upper bounds: give a run of "
+            f"{' or '.join(BOUNDED)}"
+        )
+    if not agent.posterior.active:
+        raise ValueError(
+            f"{arguments.run} has no active posterior, so its draws are all the same model: let "
+            "its training go on, or choose a run that has its checkpoint (shipped weights come "
+            "without a posterior)"
+        )
+    env = make_environment(config)
+    seeds = [derive_seed(arguments.seed, "evaluate", i) for i in range(arguments.episodes)]
+    found = compare_rules(agent, env, seeds)
+    env.close()
+    draws, starts = found["task"].values.shape
+    print(
+        f"{config.task} {config.algorithm} seed {config.seed} ({config.preset} preset), after "
+        f"{int(agent.updates):,} updates: {starts:,} starts, {draws} draws"
+    )
+    print(f"{'mean V_λ':9}{'same draw':>11}{'all draws':>11}" + "".join(map(_heading, BOUND_RULES)))
+    for name, comparison in found.items():
+        chosen = "".join(f"{comparison.of_chosen(rule):11.3f}" for rule in BOUND_RULES)
+        print(f"{name:9}{comparison.agreement:11.1%}{comparison.of_all:11.3f}{chosen}")
+    return 0
+
+
+def _heading(rule: str) -> str:
+    return f"{f'by {rule}':>11}"
+
+
+if __name__ == "__main__":
+    command_line.run(main)

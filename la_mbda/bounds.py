@@ -1,0 +1,72 @@
+"""What the rules of the upper bound (`bound_by`) choose on a trained agent, side by side."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import gymnasium
+import numpy as np
+import tensorflow as tf
+
+from la_mbda import rssm
+from la_mbda.agent import Agent
+from la_mbda.episodes import play_evaluating
+from la_mbda.imagination import upper_bound
+from la_mbda.validation import BOUND_RULES
+
+
+class Comparison(NamedTuple):
+    """One objective's draws, and which of them each rule takes, for every start."""
+
+    values: np.ndarray
+    """V_λ `[sample, start]`, the mean over time."""
+    chosen: dict[str, np.ndarray]
+    """Indices of draws `[start]` by rule."""
+
+    @property
+    def agreement(self) -> float:
+        """The share of starts at which all rules take the same draw."""
+        first, *others = self.chosen.values()
+        return float(np.mean([first == other for other in others]))
+
+    @property
+    def of_all(self) -> float:
+        """The mean V_λ of all draws."""
+        return float(self.values.mean())
+
+    def of_chosen(self, rule: str) -> float:
+        """The mean V_λ of the draws that a rule takes."""
+        return float(np.take_along_axis(self.values, self.chosen[rule][None], 0).mean())
+
+
+def compare_rules(agent: Agent, env: gymnasium.Env, seeds: Iterable[int]) -> dict[str, Comparison]:
+    """Follows the policy from every belief of some evaluation episodes, under each draw.
+
+    Both rules choose among the same imagined trajectories; each episode has draws of its own.
+
+    Returns:
+        By objective: `task` and, where there are safety critics, `cost_0`, …
+    """
+    parts = [_compare_on_episode(agent, env, seed) for seed in seeds]
+    return {name: _join([part[name] for part in parts]) for name in parts[0]}
+
+
+def _compare_on_episode(agent: Agent, env: gymnasium.Env, seed: int) -> dict[str, Comparison]:
+    _, states = play_evaluating(env, agent, seed)
+    beliefs = [state.belief for state in states]
+    starts = rssm.Belief(*(tf.concat(part, 0) for part in zip(*beliefs, strict=True)))
+    noise = agent.evaluation_noise
+    imagined = agent.imagine(agent.draw_models(noise), starts, noise)
+    by_rule = {rule: agent.values_of_draws(imagined, rule) for rule in BOUND_RULES}
+    return {
+        name: Comparison(
+            tf.reduce_mean(values, -1).numpy(),
+            {rule: upper_bound(by_rule[rule][name]).numpy() for rule in BOUND_RULES},
+        )
+        for name, values in by_rule["values"].items()
+    }
+
+
+def _join(parts: list[Comparison]) -> Comparison:
+    """Of all their starts, one after the other."""
+    chosen = {rule: np.concatenate([part.chosen[rule] for part in parts]) for rule in BOUND_RULES}
+    return Comparison(np.concatenate([part.values for part in parts], 1), chosen)
