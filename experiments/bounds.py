@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
     with command_line.without_native_messages():
         from la_mbda.bounds import compare_rules
         from la_mbda.environments import make_environment
-        from la_mbda.randomness import derive_seed
+        from la_mbda.episodes import layout_seed
         from la_mbda.runs import load_agent
 
     agent = load_agent(arguments.run)
@@ -59,7 +59,8 @@ def main(argv: Sequence[str]) -> int:
             "without a posterior)"
         )
     env = make_environment(config)
-    seeds = [derive_seed(arguments.seed, "evaluate", i) for i in range(arguments.episodes)]
+    count = arguments.episodes
+    seeds = [layout_seed(config.task, arguments.seed, "evaluate", i) for i in range(count)]
     found = compare_rules(agent, env, seeds)
     env.close()
     draws, starts = found["task"].values.shape
