@@ -162,7 +162,7 @@ def verdicts(cost_returns: np.ndarray, budgets: tuple[float, ...]) -> list[str]:
         error = budget.standard_error(costs)
         kept = budget.keeps_budget(float(np.mean(costs)), error, limit)
         verdict = "keeps" if kept else "does not keep"
-        rule = f"mean + {budget.CONFIDENCE} standard errors"
+        rule = f"mean + {budget.CONFIDENCE} standard errors over {len(costs)} episodes"
         lines.append(f"{verdict} the cost budget of {limit:g} ({rule})")
     return lines
 

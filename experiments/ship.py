@@ -91,13 +91,11 @@ def copy(run: Path, target: Path) -> None:
     """One run. Its score goes last, as it marks the copy as whole."""
     target.mkdir(parents=True, exist_ok=True)
     for stream in STREAMS:
-        if not (
-            run / f"{stream}.jsonl"
-        ).exists():  # Such as that of final episodes, if none are played.
-            continue
-        lines = (run / f"{stream}.jsonl").read_text().splitlines()
-        thinned = (json.dumps(shortened(json.loads(line))) + "\n" for line in lines)
-        (target / f"{stream}.jsonl").write_text("".join(thinned))
+        source = run / f"{stream}.jsonl"
+        if source.exists():  # Not every run plays final episodes.
+            lines = source.read_text().splitlines()
+            thinned = (json.dumps(shortened(json.loads(line))) + "\n" for line in lines)
+            (target / source.name).write_text("".join(thinned))
     for name in WHOLE:
         shutil.copyfile(run / name, target / name)
 

@@ -164,7 +164,8 @@ def test_evaluates_a_run_and_films_it(job, tmp_path):
     costs = np.array(evaluation["cost_returns"])
     kept = costs.mean() + 1.66 * costs.std(ddof=1) / np.sqrt(2) <= 25
     verdict = "keeps" if kept else "does not keep"
-    assert f"\n{verdict} the cost budget of 25 (mean + 1.66 standard errors)\n" in done.stdout
+    rule = "mean + 1.66 standard errors over 2 episodes"
+    assert f"\n{verdict} the cost budget of 25 ({rule})\n" in done.stdout
     assert (evaluation["task"], evaluation["layouts_seed"]) == ("PointGoal1", 0)
     assert evaluation["actions"] == "mode"
     assert evaluation["played_with"]["scale"].startswith("quick preset")
