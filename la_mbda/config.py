@@ -306,8 +306,8 @@ def to_dict(config: Config) -> dict:
 def from_dict(values: dict) -> Config:
     """The inverse of `to_dict`.
 
-    A file written before a field was introduced lacks it: it takes the field's default, which has
-    to be what runs did until then.
+    A file written before a setting was introduced lacks it: it takes the default, which has to be
+    what runs did until then. What a run is (task, algorithm, preset, seed) is always there.
 
     Raises:
         ValueError: unknown, missing or mistyped fields, or values out of range.
@@ -344,7 +344,7 @@ def _build(cls, values, where: str):
             built[name] = (
                 _build(f.type, values[name], name) if nested else _typed(name, values[name], f.type)
             )
-        elif f.default is f.default_factory is dataclasses.MISSING:
+        elif cls is Config and name not in GROUPS:
             raise ValueError(f"{where} lacks the field {name!r}: add it")
     return cls(**built)
 

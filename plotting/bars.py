@@ -1,5 +1,6 @@
 """Figures 1 and 4: normalised scores as bars, over the benchmark and of each task (Appendix H)."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -147,7 +148,8 @@ def _tasks(cells: Cells, title: str) -> tuple[Figure, list[dict]]:
             for place, algorithm in enumerate(order):
                 found = cells.get((task, algorithm))
                 if found is not None:
-                    _bar(ax, place, found[metric], COLOURS[algorithm])
+                    least = 0.0 if metric == "cost_return" else -math.inf  # An excess has no less.
+                    _bar(ax, place, found[metric], COLOURS[algorithm], least)
                     record = {"task": task, "algorithm": algorithm, "metric": metric}
                     records.append(record | (found[metric] or NOTHING)._asdict())
             _dress(ax, len(order))
@@ -159,7 +161,7 @@ def _tasks(cells: Cells, title: str) -> tuple[Figure, list[dict]]:
     return figure, records
 
 
-def _bar(ax: Axes, place: int, estimate: Estimate | None, colour: str) -> None:
+def _bar(ax: Axes, place: int, estimate: Estimate | None, colour: str, least: float) -> None:
     """A bar with its spread, of one seed its standard error; a cross at 0 for no meaning."""
     if estimate is None:
         ax.plot(place, 0, marker="x", color=colour)
@@ -169,7 +171,7 @@ def _bar(ax: Axes, place: int, estimate: Estimate | None, colour: str) -> None:
     if low is None and estimate.error is not None:
         low, high = estimate.value - estimate.error, estimate.value + estimate.error
     if low is not None:
-        ax.vlines(place, low, high, color="#444444", linewidth=0.9)
+        ax.vlines(place, max(low, least), high, color="#444444", linewidth=0.9)
 
 
 def _dress(ax: Axes, bars: int) -> None:

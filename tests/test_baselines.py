@@ -26,7 +26,7 @@ from la_mbda.runs import load_agent, train
 from la_mbda.scores import collect_scores
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-LENGTH, BUDGET = 20, 20.0
+LENGTH, BUDGET = 20, 14.0
 
 
 class Noisy(ToyEnv):
@@ -84,16 +84,16 @@ def toy_config(algorithm, **overrides):
 
 @pytest.mark.parametrize("algorithm", BASELINES)
 def test_solves_a_constrained_task(algorithm, tmp_path, in_process):
-    """Reward 1 − (a − ½)² and cost 1 + a: best at ½, and at 0 within a budget of 1 a step.
+    """Reward 1 − (a − ½)² and cost 1 + a: best at ½, and at −0.3 within a budget of 0.7 a step.
 
-    The evaluation's cost tells the policy's mean action, without the reward's noise.
+    The evaluation's cost tells the policy's mean action, without the reward's noise: 20 untrained,
+    30 at the most reward, and 14 within the budget, around which multipliers still swing.
     """
     config = toy_config(algorithm)
     score = train(config, tmp_path)
     best = BEST_ACTION if algorithm == "ppo" else BUDGET / LENGTH - 1.0
-    # Over seeds, the noise moves the mean action by about 0.04, which is 0.8 here.
-    assert score["evaluation_cost_return"] == pytest.approx(LENGTH * (1.0 + best), abs=2.0)
-    assert score["cost_return"] == pytest.approx(LENGTH * (1.0 + best), abs=2.0)
+    assert score["evaluation_cost_return"] == pytest.approx(LENGTH * (1.0 + best), abs=4.0)
+    assert score["cost_return"] == pytest.approx(LENGTH * (1.0 + best), abs=4.0)
 
 
 @pytest.fixture(scope="module")
