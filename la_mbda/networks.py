@@ -166,11 +166,55 @@ def decode_image(weights: dict, features: tf.Tensor) -> tf.Tensor:
     x = tf.reshape(x, [batch, size, size, -1])
     x = tf.nn.relu(tf.nn.bias_add(x, first["bias"]))
     for i, layer in enumerate(weights["transposed"]):
-        kernel = layer["kernel"]
-        size = 2 * (size - 1) + kernel.shape[0]
-        shape = [batch, size, size, kernel.shape[2]]
-        x = tf.nn.conv2d_transpose(x, kernel, shape, strides=2, padding="VALID")
-        x = tf.nn.bias_add(x, layer["bias"])
+        x = transposed_convolution(layer, x)
         if i < len(weights["transposed"]) - 1:
             x = tf.nn.relu(x)
     return tf.cast(x, tf.float32)
+
+
+def transposed_convolution(layer: dict, x: tf.Tensor) -> tf.Tensor:
+    """A transposed convolution with stride 2 and VALID padding, and its bias.
+
+    With a kernel of even size, the four pixels of each 2x2 block are channels of one plain
+    convolution, which are then put in their places (Shi et al. 2016): on CPUs that takes a third to
+    a half of the time of TensorFlow's own. Its gradients, which are plain convolutions, stay.
+
+    Args:
+        layer: kernel `[width, width, outputs, inputs]` and bias `[outputs]`.
+        x: `[batch, size, size, inputs]`.
+
+    Returns:
+        `[batch, 2 (size − 1) + width, …, outputs]`.
+    """
+    kernel, bias = layer["kernel"], layer["bias"]
+    if kernel.shape[0] % 2 == 0:
+        return _by_blocks(x, kernel, bias)
+    size = 2 * (x.shape[1] - 1) + kernel.shape[0]
+    shape = [x.shape[0], size, size, kernel.shape[2]]
+    return tf.nn.bias_add(tf.nn.conv2d_transpose(x, kernel, shape, 2, "VALID"), bias)
+
+
+@tf.custom_gradient
+def _by_blocks(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor):
+    width, _, outputs, inputs = kernel.shape
+    half = width // 2
+    # Row 2 u + p of the kernel reaches from row i of x to row p of block i + u; so do columns.
+    taps = tf.reverse(tf.reshape(kernel, [half, 2, half, 2, outputs, inputs]), [0, 2])
+    taps = tf.transpose(taps, [0, 2, 5, 1, 3, 4])
+    taps = tf.reshape(taps, [half, half, inputs, 4 * outputs])
+    edge = [half - 1, half - 1]
+    blocks = tf.nn.conv2d(x, taps, strides=1, padding=[[0, 0], edge, edge, [0, 0]])
+    blocks = tf.nn.bias_add(blocks, tf.tile(bias, [4]))  # One operation with the convolution.
+
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        of_x = tf.nn.conv2d(upstream, kernel, strides=2, padding="VALID")
+        of_kernel = tf.raw_ops.Conv2DBackpropFilter(
+            input=upstream,
+            filter_sizes=kernel.shape,
+            out_backprop=x,
+            strides=[1, 2, 2, 1],
+            padding="VALID",
+        )
+        return of_x, of_kernel, tf.raw_ops.BiasAddGrad(out_backprop=upstream)
+
+    return tf.nn.depth_to_space(blocks, 2), gradient

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from toy import tiny_config
 
+from la_mbda.networks import transposed_convolution
 from la_mbda.presets import make_config
 from la_mbda.randomness import Noise
 from la_mbda.replay import Episode
@@ -88,6 +89,31 @@ def test_first_transposed_convolution_is_a_dense_layer():
     )
     dense = tf.reshape(tf.matmul(x, first, transpose_b=True), convolved.shape)
     np.testing.assert_allclose(dense, convolved, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("width", [2, 4, 5, 6])
+def test_transposed_convolutions_and_their_gradients_are_tensorflows_own(width):
+    rng = np.random.default_rng(width)
+    x = tf.constant(rng.normal(size=(2, 7, 7, 3)), tf.float32)
+    layer = {
+        "kernel": tf.constant(rng.normal(size=(width, width, 5, 3)), tf.float32),
+        "bias": tf.constant(rng.normal(size=5), tf.float32),
+    }
+    size = 12 + width
+    upstream = tf.constant(rng.normal(size=(2, size, size, 5)), tf.float32)
+
+    def native(layer, x):
+        shape = [2, size, size, 5]
+        return tf.nn.conv2d_transpose(x, layer["kernel"], shape, 2, "VALID") + layer["bias"]
+
+    found = []
+    for convolve in (transposed_convolution, native):
+        with tf.GradientTape() as tape:
+            tape.watch((layer, x))
+            y = convolve(layer, x)
+        found.append([y, *tf.nest.flatten(tape.gradient(y, (layer, x), upstream))])
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("true", [0.0007, 0.1, 0.9])
