@@ -1,5 +1,6 @@
 """How long LAMBDA's update and its decisions take."""
 
+import os
 import resource
 import statistics
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import against
 from benchmarks.measuring import (
     machine,
     matmul_peak,
@@ -18,6 +20,7 @@ from benchmarks.measuring import (
 )
 from la_mbda import command_line
 from la_mbda.presets import make_config
+from la_mbda.sweep import threads
 
 
 @dataclass(frozen=True)
@@ -32,15 +35,36 @@ class Update:
     """Compiler of the update: none or xla."""
     precision: str = "float32"
     """Of products and convolutions: float32 or bfloat16."""
+    threads: int | None = None
+    """Cores to use; all if not given."""
     scaling: bool = False
     """Measure in place of the parts how an update grows with draws, horizon and batch."""
+    against: str | None = None
+    """A commit to compare with: both are measured in turn, in processes of their own."""
+    rounds: int = 3
+    """Turns of each, to compare."""
     json: Path | None = None
     """File to write the figures to."""
 
 
 def run(arguments: Update) -> dict:
-    """Measures and prints."""
-    if arguments.scaling:
+    """Measures and prints.
+
+    Raises:
+        ValueError: there is no such commit to compare with, or not one core or turn.
+    """
+    for name in ("threads", "rounds"):
+        value = getattr(arguments, name)
+        if value is not None and value < 1:
+            raise ValueError(f"{name} is {value}: choose 1 or more")
+    if arguments.threads is not None:  # Before TensorFlow is imported.
+        os.environ.update(threads(arguments.threads))
+    if arguments.against is not None:
+        options = ["--size", arguments.size, "--updates", str(arguments.updates)]
+        options += ["--compile", arguments.compile, "--precision", arguments.precision]
+        figures = against.compare(arguments.against, options, arguments.rounds)
+        print_table("seconds", figures)
+    elif arguments.scaling:
         figures = measure_scaling(arguments)
         print_table("setting", figures)
     else:
