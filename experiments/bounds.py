@@ -13,6 +13,8 @@ from pathlib import Path
 import tyro
 
 from la_mbda import command_line
+from la_mbda.environments import make_environment
+from la_mbda.runs import check_agent, load_agent
 from la_mbda.validation import BOUND_RULES
 
 BOUNDED = ("lambda", "unsafe_lambda")
@@ -39,19 +41,17 @@ def main(argv: Sequence[str]) -> int:
     arguments = tyro.cli(BoundsArguments, args=list(argv))
     if arguments.episodes < 1:
         raise ValueError(f"episodes is {arguments.episodes}: choose 1 or more")
-    with command_line.without_native_messages():
-        from la_mbda.bounds import compare_rules
-        from la_mbda.environments import make_environment
-        from la_mbda.episodes import layout_seed
-        from la_mbda.runs import load_agent
-
-    agent = load_agent(arguments.run)
-    config = agent.config
+    config = check_agent(arguments.run)
     if config.algorithm not in BOUNDED:
         raise ValueError(
             f"{arguments.run} is of {config.algorithm}, which has no upper bounds: give a run of "
             f"{' or '.join(BOUNDED)}"
         )
+    agent = load_agent(arguments.run)
+    # These load TensorFlow, as that has.
+    from la_mbda.bounds import compare_rules
+    from la_mbda.episodes import layout_seed
+
     if not agent.posterior.active:
         raise ValueError(
             f"{arguments.run} has no active posterior, so its draws are all the same model: let "

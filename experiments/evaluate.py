@@ -3,6 +3,7 @@
 `--imagine FOLDER` shows in place of it what the run's model imagines beside a real episode.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import tyro
+from tqdm import tqdm
 
 from la_mbda import budget, command_line, film
 from la_mbda.config import BASELINES, Config
+from la_mbda.environments import make_environment
 from la_mbda.run_folder import provenance, write_json
+from la_mbda.runs import check_agent, load_agent
 
 if TYPE_CHECKING:
     from la_mbda.episodes import Evaluation
@@ -79,34 +83,41 @@ def check_save(path: Path, video: Path | None) -> None:
 
 def evaluate_run(arguments: EvaluateArguments) -> None:
     """Plays the episodes, prints their returns and saves what is asked for."""
-    with command_line.without_native_messages():
-        from la_mbda.environments import make_environment
-        from la_mbda.episodes import evaluate, layout_seed
-        from la_mbda.runs import load_agent
+    config = check_agent(arguments.run)
+    played_with = provenance(config)
+    decisions = config.training.episode_steps // config.training.action_repeat
+    often = 0.5 if sys.stderr.isatty() else 10.0
+    with tqdm(total=decisions, desc="loading", unit=" decisions", mininterval=often) as bar:
+        agent = load_agent(arguments.run)
+        from la_mbda.episodes import evaluate, layout_seed  # Loads TensorFlow, as that has.
 
-    agent = load_agent(arguments.run)
-    played_with = provenance(agent.config)
-    modes = ["rgb_array" if arguments.video else None] + [None] * (arguments.episodes - 1)
-    environments = [make_environment(agent.config, render_mode=mode) for mode in modes]
-    task, count = agent.config.task, arguments.episodes
-    seeds = [layout_seed(task, arguments.seed, "evaluate", i) for i in range(count)]
-    first = film.Film(environments[0]) if arguments.video else None
-    on_step = first.on_step if first else None
-    played = evaluate(environments, agent, seeds, on_step, arguments.sampled)
-    for env in environments:
-        env.close()
+        modes = ["rgb_array" if arguments.video else None] + [None] * (arguments.episodes - 1)
+        environments = [make_environment(config, render_mode=mode) for mode in modes]
+        task, count = config.task, arguments.episodes
+        seeds = [layout_seed(task, arguments.seed, "evaluate", i) for i in range(count)]
+        first = film.Film(environments[0]) if arguments.video else None
+        bar.set_description("filming" if first else "playing")
+
+        def on_step(returns: np.ndarray, cost_returns: np.ndarray) -> None:
+            if first:
+                first.on_step(returns, cost_returns)
+            bar.update()
+
+        played = evaluate(environments, agent, seeds, on_step, arguments.sampled)
+        for env in environments:
+            env.close()
     for i, (value, costs) in enumerate(zip(played.returns, played.cost_returns, strict=True)):
         print(f"episode {i}: return {value:.3f}, cost return {listed(costs)}")
     costs = ", ".join(with_error(values, 2) for values in played.cost_returns.T)
     print(f"mean ± its standard error: return {with_error(played.returns, 3)}, cost return {costs}")
-    for line in verdicts(played.cost_returns, agent.config.lagrangian.cost_budget):
+    for line in verdicts(played.cost_returns, config.lagrangian.cost_budget):
         print(line)
     if arguments.save:
-        of_run = numbers(arguments, agent.config, played)
+        of_run = numbers(arguments, config, played)
         write_json(arguments.save, of_run | {"played_with": played_with})
         print(f"numbers: {arguments.save}")
     if first:
-        first.write(arguments.video, agent.config)
+        first.write(arguments.video, config)
         print(f"video: {arguments.video}")
 
 
@@ -128,21 +139,20 @@ def imagine_run(arguments: EvaluateArguments) -> None:
     for name in ("video", "save", "sampled"):
         if value := getattr(arguments, name):
             raise ValueError(f"{name} ({value}) does not go with imagine: give one of the two")
-    with command_line.without_native_messages():
-        from la_mbda.environments import make_environment
-        from la_mbda.episodes import layout_seed
-        from la_mbda.futures import imagine_futures, save_futures
-        from la_mbda.runs import load_agent
-    from plotting.futures import draw_futures
-
-    agent = load_agent(arguments.run)
-    if agent.config.algorithm in BASELINES:
+    config = check_agent(arguments.run)
+    if config.algorithm in BASELINES:
         raise ValueError(
-            f"{arguments.run} is of {agent.config.algorithm}, which has no world model to imagine "
+            f"{arguments.run} is of {config.algorithm}, which has no world model to imagine "
             "with: give a run of another algorithm"
         )
-    env = make_environment(agent.config)
-    seed = layout_seed(agent.config.task, arguments.seed, "evaluate", 0)
+    agent = load_agent(arguments.run)
+    # These load TensorFlow, as that has.
+    from la_mbda.episodes import layout_seed
+    from la_mbda.futures import imagine_futures, save_futures
+    from plotting.futures import draw_futures
+
+    env = make_environment(config)
+    seed = layout_seed(config.task, arguments.seed, "evaluate", 0)
     futures = imagine_futures(agent, env, seed, arguments.imagine_at, arguments.imagine_steps)
     env.close()
     save_futures(arguments.imagine, agent, futures)

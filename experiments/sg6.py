@@ -19,6 +19,7 @@ from la_mbda.config import SG6_TASKS, Config
 from la_mbda.durations import estimated_seconds
 from la_mbda.environments import check_rendering
 from la_mbda.overview import Overview, duration
+from la_mbda.quiet import without_native_messages
 from la_mbda.run_folder import check_config, run_path
 from la_mbda.scores import collect_scores
 from la_mbda.stopping import StopRequest
@@ -135,7 +136,7 @@ def split(text: str) -> list[str]:
 
 def default_preset() -> str:
     """`paper` where TensorFlow sees a GPU, else `quick`."""
-    with command_line.without_native_messages():
+    with without_native_messages():
         import tensorflow as tf  # Takes seconds, and is needed for nothing else here.
 
     return "paper" if tf.config.list_physical_devices("GPU") else "quick"

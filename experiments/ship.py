@@ -18,6 +18,7 @@ import tyro
 from la_mbda import command_line
 from la_mbda.config import PRESETS
 from la_mbda.run_folder import STREAMS, read_score
+from la_mbda.runs import WEIGHTS, save_weights
 
 WHOLE = ("config.json", "run.json", "score.json")
 WHERE_MADE = (
@@ -70,9 +71,6 @@ def ship_weights(run: Path, target: Path) -> None:
     Raises:
         ValueError: the run has no usable checkpoint.
     """
-    with command_line.without_native_messages():
-        from la_mbda.runs import WEIGHTS, save_weights
-
     save_weights(run, target)
     size = sum(path.stat().st_size for path in (target / WEIGHTS).glob("*/*"))
     print(f"{target / WEIGHTS}: {size / 1e3:.0f} kB")

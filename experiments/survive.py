@@ -24,6 +24,7 @@ import tyro
 
 from la_mbda import command_line
 from la_mbda.run_folder import STREAMS
+from la_mbda.runs import load_agent
 
 TRAIN = Path(__file__).with_name("train.py")
 # Small, and with every stage: an evaluation each 400 env steps, a checkpoint each 200.
@@ -146,8 +147,6 @@ def compare(one: Path, other: Path) -> list[str]:
         for name in names
         if (one / name).read_bytes() != (other / name).read_bytes()
     ]
-    with command_line.without_native_messages():
-        from la_mbda.runs import load_agent
     pairs = zip(load_agent(one).variables, load_agent(other).variables, strict=True)
     different = [mine.name for mine, yours in pairs if not np.array_equal(mine, yours)]
     return found + [f"variable {name} differs" for name in different]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from la_mbda import command_line
 from la_mbda.run_folder import run_path
+from la_mbda.runs import train
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,6 @@ def main(argv: Sequence[str]) -> int:
     """Parses, trains, prints the score."""
     arguments = command_line.parse(TrainArguments, argv, preset="cpu", task="PointGoal1")
     config = arguments.config(arguments.preset, arguments.task, arguments.algorithm, arguments.seed)
-    # TensorFlow takes seconds to load; the errors above should not wait for it.
-    with command_line.without_native_messages():
-        from la_mbda.runs import train
-
     score = train(config, arguments.results)
     confirmed = score.get("confirmed")
     print(

@@ -1,11 +1,10 @@
 """The options that the commands share: a run's choices, and every config field by its name."""
 
 import argparse
-import contextlib
 import dataclasses
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -122,19 +121,6 @@ def overrides_as_arguments(config: Config) -> list[str]:
             values = value if isinstance(value, tuple) else (value,)
             arguments += [f"--{option}", *map(str, values)]
     return arguments
-
-
-@contextlib.contextmanager
-def without_native_messages() -> Iterator[None]:
-    """Drops what C++ libraries write to stderr while they load, such as "no CUDA drivers"."""
-    kept, silent = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silent, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(silent)
 
 
 def run(main: Callable[[Sequence[str]], int]) -> None:

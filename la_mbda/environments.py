@@ -23,6 +23,20 @@ def check_rendering(config: Config) -> None:
         check_gl()
 
 
+def check_vectors(config: Config, env: gymnasium.Env) -> None:
+    """Makes sure that an environment shows vectors, which the baselines learn from.
+
+    Raises:
+        ValueError: it shows pictures.
+    """
+    shape = env.observation_space.shape
+    if len(shape) != 1:
+        raise ValueError(
+            f"{config.task} shows pictures {shape}, but {config.algorithm} learns from vectors: "
+            "choose another task or lambda"
+        )
+
+
 def make_environment(config: Config, render_mode: str | None = None) -> gymnasium.Env:
     """The config's task, one step of which is one decision of the agent.
 

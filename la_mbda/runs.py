@@ -1,19 +1,25 @@
-"""Training a run and loading its agent, whichever algorithm it is of."""
+"""Training a run and loading its agent, whichever algorithm it is of.
+
+TensorFlow takes seconds to load: what can be refused without it is refused before.
+"""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from la_mbda import checkpoint
-from la_mbda.baselines.agent import BaselineAgent
-from la_mbda.baselines.training import BaselineTrainer
 from la_mbda.config import BASELINES, Config, from_dict
-from la_mbda.environments import check_rendering, make_environment
+from la_mbda.environments import check_rendering, check_vectors, make_environment
 from la_mbda.memory import check_memory
-from la_mbda.model_based import ModelBasedAgent
-from la_mbda.run_folder import RunFolder, read_json, read_score, run_path
+from la_mbda.quiet import without_native_messages
+from la_mbda.run_folder import RunFolder, check_config, read_json, read_score, run_path
 from la_mbda.run_lock import locked
-from la_mbda.training import Trainer, make_agent
 
-WEIGHTS = "weights"
+if TYPE_CHECKING:
+    from la_mbda.baselines.agent import BaselineAgent
+    from la_mbda.baselines.training import BaselineTrainer
+    from la_mbda.model_based import ModelBasedAgent
+    from la_mbda.training import Trainer
+
+CHECKPOINTS, WEIGHTS = "checkpoint", "weights"
 
 
 def train(config: Config, results: Path) -> dict:
@@ -28,20 +34,54 @@ def train(config: Config, results: Path) -> dict:
         RuntimeError: the task shows pictures and there is no GL library.
     """
     check_rendering(config)
-    path, baseline = run_path(results, config), config.algorithm in BASELINES
+    path = run_path(results, config)
     if (path / "score.json").exists():
         return RunFolder(path, config).score
-    if not baseline:
-        # Before the folder exists, so that it does not keep a setting that has to be changed.
-        env = make_environment(config)
+    check_config(path, config)
+    # Before the folder exists, so that it does not keep a setting that has to be changed.
+    env = make_environment(config)
+    if config.algorithm in BASELINES:
+        check_vectors(config, env)
+    else:
         print(check_memory(config, env), flush=True)
-        env.close()
+    env.close()
     with locked(path):
         folder = RunFolder(path, config)
-        return folder.score or (BaselineTrainer if baseline else Trainer)(config, folder).run()
+        return folder.score or _trainer(config)(config, folder).run()
 
 
-def load_agent(path: Path) -> ModelBasedAgent | BaselineAgent:
+def _trainer(config: Config) -> "type[Trainer | BaselineTrainer]":
+    with without_native_messages():
+        if config.algorithm in BASELINES:
+            from la_mbda.baselines.training import BaselineTrainer
+
+            return BaselineTrainer
+        from la_mbda.training import Trainer
+
+        return Trainer
+
+
+def check_agent(path: Path) -> Config:
+    """Makes sure that a run folder has something to load an agent from.
+
+    Returns:
+        The run's settings.
+
+    Raises:
+        ValueError: the folder is no run, or has neither checkpoints nor weights.
+    """
+    if not (path / "config.json").exists():
+        raise ValueError(f"{path} is no run folder: give one that holds a config.json")
+    config = from_dict(read_json(path / "config.json"))
+    if not any(any((path / name).glob("step_*/manifest.json")) for name in (CHECKPOINTS, WEIGHTS)):
+        raise ValueError(
+            f"{path} has no checkpoint and no weights: let its training go on for a while, or "
+            "choose another run, as most shipped ones come without"
+        )
+    return config
+
+
+def load_agent(path: Path) -> "ModelBasedAgent | BaselineAgent":
     """The agent of a run folder, as of its last checkpoint, or with the weights that it ships.
 
     Shipped weights come without a posterior and optimisers: such an agent acts and imagines, but
@@ -50,23 +90,20 @@ def load_agent(path: Path) -> ModelBasedAgent | BaselineAgent:
     Raises:
         ValueError: the folder is no run, or has neither a usable checkpoint nor weights.
     """
-    if not (path / "config.json").exists():
-        raise ValueError(f"{path} is no run folder: give one that holds a config.json")
-    config = from_dict(read_json(path / "config.json"))
+    config = check_agent(path)
+    with without_native_messages():
+        from la_mbda import checkpoint
+        from la_mbda.baselines.agent import BaselineAgent
+        from la_mbda.training import make_agent
+
     env = make_environment(config)
     if config.algorithm in BASELINES:
         agent = BaselineAgent(config, env.observation_space.shape, env.action_space.shape[0])
     else:
         agent = make_agent(config, env)
     env.close()
-    if (
-        checkpoint.restore(path / "checkpoint", agent) is None
-        and checkpoint.restore(path / WEIGHTS, agent.learnt) is None
-    ):
-        raise ValueError(
-            f"{path} has no checkpoint and no weights: let its training go on for a while, or "
-            "choose another run, as most shipped ones come without"
-        )
+    if checkpoint.restore(path / CHECKPOINTS, agent) is None:
+        checkpoint.restore(path / WEIGHTS, agent.learnt)
     return agent
 
 
@@ -77,5 +114,7 @@ def save_weights(run: Path, target: Path) -> None:
         ValueError: the run has no usable checkpoint.
     """
     agent = load_agent(run)
+    from la_mbda import checkpoint  # Loads TensorFlow, as `load_agent` has.
+
     step = read_score(run / "score.json")["env_steps"]
     checkpoint.save(target / WEIGHTS, agent.learnt, {}, step)

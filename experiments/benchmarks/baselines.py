@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.measuring import machine, print_figures
-from la_mbda import command_line
 from la_mbda.config import BASELINES
 from la_mbda.presets import make_config
+from la_mbda.quiet import without_native_messages
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def run(arguments: Baselines) -> dict:
 
 def measure(arguments: Baselines, algorithm: str) -> dict[str, float]:
     """Seconds and rates of an epoch, evaluations and checkpoints left out."""
-    with command_line.without_native_messages():
+    with without_native_messages():
         from la_mbda.baselines.agent import BaselineAgent
         from la_mbda.baselines.constraint import Constraint
         from la_mbda.baselines.rollouts import play_epoch

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 
-from la_mbda import command_line
+from la_mbda.quiet import without_native_messages
 from la_mbda.run_folder import processor
 
 MATMUL_SIZE = 4096
@@ -39,7 +39,7 @@ def machine() -> dict:
 
 def matmul_peak() -> float:
     """GFLOP/s of a large float32 product."""
-    with command_line.without_native_messages():
+    with without_native_messages():
         import tensorflow as tf
 
     square = tf.random.stateless_normal([MATMUL_SIZE, MATMUL_SIZE], [0, 0])

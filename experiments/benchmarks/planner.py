@@ -6,8 +6,8 @@ from pathlib import Path
 
 from benchmarks.measuring import machine, matmul_peak, print_figures
 from benchmarks.updates import decision_seconds
-from la_mbda import command_line
 from la_mbda.presets import make_config
+from la_mbda.quiet import without_native_messages
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def run(arguments: Planner) -> dict:
 
     Inferring the belief is part of a decision, but its GFLOP are not counted.
     """
-    with command_line.without_native_messages():
+    with without_native_messages():
         from benchmarks import gflop
         from la_mbda.cem_mpc import CemMpcAgent
 

@@ -18,8 +18,8 @@ from benchmarks.measuring import (
     seconds_of,
     spread,
 )
-from la_mbda import command_line
 from la_mbda.presets import make_config
+from la_mbda.quiet import without_native_messages
 from la_mbda.sweep import threads
 
 
@@ -75,7 +75,7 @@ def run(arguments: Update) -> dict:
 
 def measure_update(arguments: Update) -> dict:
     """An update's time as a whole and by parts, and how much of the machine it uses."""
-    with command_line.without_native_messages():
+    with without_native_messages():
         from benchmarks import gflop
 
     settings = {"compile": arguments.compile, "precision": arguments.precision}

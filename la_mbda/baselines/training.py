@@ -43,11 +43,6 @@ class BaselineTrainer:
         self._evaluator = Evaluator(config, folder)
         env = self._evaluator.environments[0]
         shape, actions = env.observation_space.shape, env.action_space.shape[0]
-        if len(shape) != 1:
-            raise ValueError(
-                f"{config.task} shows pictures {shape}, but {config.algorithm} learns from "
-                "vectors: choose another task or lambda"
-            )
         self._agent = BaselineAgent(config, shape, actions)
         self._stop = StopRequest()
         self._progress = self._restore()
