@@ -51,7 +51,7 @@ def print_table(title: str, figures: dict[str, dict[str, float]]) -> None:
     """One line per figure's name, under a title for these names."""
     names = list(next(iter(figures.values())))
     titles = [name.replace("_steps_per_second", "/s").replace("_seconds", " s") for name in names]
-    widths = [len(title) + 2 for title in titles]
+    widths = [max(len(title) + 2, 10) for title in titles]
     print(title.ljust(20) + "".join(map(str.rjust, titles, widths)))
     for task, values in figures.items():
         cells = (f"{v:,.0f}" if v >= 100 else f"{v:.3g}" for v in values.values())
