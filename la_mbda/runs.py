@@ -33,7 +33,6 @@ def train(config: Config, results: Path) -> dict:
             process trains the run; before any training.
         RuntimeError: the task shows pictures and there is no GL library.
     """
-    check_rendering(config)
     path = run_path(results, config)
     if (path / "score.json").exists():
         return RunFolder(path, config).score
@@ -45,9 +44,11 @@ def train(config: Config, results: Path) -> dict:
     else:
         print(check_memory(config, env), flush=True)
     env.close()
+    trainer = _trainer(config)
+    check_rendering(config)  # TensorFlow, loaded after Mesa's software GL, crashes the process.
     with locked(path):
         folder = RunFolder(path, config)
-        return folder.score or _trainer(config)(config, folder).run()
+        return folder.score or trainer(config, folder).run()
 
 
 def _trainer(config: Config) -> "type[Trainer | BaselineTrainer]":
