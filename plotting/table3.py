@@ -170,7 +170,7 @@ def divisor_notes(divisors: dict[str, Divisor]) -> tuple[str, ...]:
         if scores["cost_regret"].value <= 0:
             notes += (f"{task}: ρ̄_c is n/a, as ρ_c of {source} is not positive.",)
         if scores["cost_return"].value <= PAPER_COST_BUDGET:
-            notes += (f"{task}: J̄_c is over 1e-6, as {source} keeps to the budget.",)
+            notes += (f"{task}: J̄_c is over 1e-6, as Ĵ_c of {source} is not above the budget.",)
     return notes
 
 
