@@ -34,7 +34,7 @@ class RunProgress:
 
     @property
     def moment(self) -> int:
-        """What orders checkpoints; no two of a run have the same."""
+        """What orders checkpoints: env steps, and then the final episodes."""
         return self.env_steps + len(self.confirmed)
 
     def confirmation(self) -> dict:

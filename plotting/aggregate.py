@@ -150,13 +150,10 @@ def normalise(
     Returns:
         None in place of a quotient that has no meaning: J̄ where Ĵ_PPO ≤ 0, ρ̄_c where ρ_c,PPO ≤ 0.
     """
-    divisor, regret = ppo["return"].value, ppo["cost_regret"].value
-    excess = max(0.0, score["cost_return"].value - cost_budget)
-    return {
-        "return": score["return"].value / divisor if divisor > 0 else None,
-        "cost_return": excess / max(1e-6, ppo["cost_return"].value - cost_budget),
-        "cost_regret": score["cost_regret"].value / regret if regret > 0 else None,
-    }
+    values = {metric: score[metric].value for metric in METRICS}
+    values["cost_return"] = max(0.0, values["cost_return"] - cost_budget)
+    units = {metric: _unit(metric, ppo, cost_budget) for metric in METRICS}
+    return {m: values[m] / units[m] if units[m] > 0 else None for m in METRICS}
 
 
 def normalise_spread(
@@ -176,16 +173,16 @@ def normalise_spread(
     for metric in METRICS:
         ends, error = [part[metric] for part in parts], score[metric].error
         if ends[0] is not None:
-            unit = _unit(metric, ppo)
+            unit = _unit(metric, ppo, PAPER_COST_BUDGET)
             known = error is not None and not (metric == "cost_return" and ends[0] == 0)
             found[metric] = Estimate(*ends, error=error / unit if known else None)
     return found
 
 
-def _unit(metric: str, ppo: dict[str, Estimate]) -> float:
-    """What `normalise` divides a metric by."""
+def _unit(metric: str, ppo: dict[str, Estimate], cost_budget: float) -> float:
+    """What a metric is divided by."""
     value = ppo[metric].value
-    return max(1e-6, value - PAPER_COST_BUDGET) if metric == "cost_return" else value
+    return max(1e-6, value - cost_budget) if metric == "cost_return" else value
 
 
 def mean(values: Sequence[float | None]) -> float | None:
