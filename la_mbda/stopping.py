@@ -1,10 +1,13 @@
-"""Ctrl-C and SIGTERM as a request: what is going on is finished and saved first."""
+"""Ctrl-C, SIGTERM and SIGXCPU as a request: what is going on is finished and saved first.
+
+The system sends SIGXCPU, once a second, to a process that has used up its CPU time (`ulimit -t`).
+"""
 
 import signal
 import sys
 import threading
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGXCPU)
 
 
 class StopRequest:
@@ -28,5 +31,7 @@ class StopRequest:
         if self.asked and number == signal.SIGINT:
             self.insisted = True
             raise KeyboardInterrupt
+        if self.asked:
+            return
         self.asked = True
         print("\nstopping after the update or episode that goes on", file=sys.stderr, flush=True)
