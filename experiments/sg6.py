@@ -16,9 +16,9 @@ from pathlib import Path
 
 from la_mbda import cluster, command_line
 from la_mbda.config import SG6_TASKS, Config
-from la_mbda.durations import estimated_seconds
+from la_mbda.durations import machine_slowness, run_seconds
 from la_mbda.environments import check_rendering
-from la_mbda.overview import Overview, duration
+from la_mbda.overview import Estimate, Overview, duration
 from la_mbda.quiet import without_native_messages
 from la_mbda.run_folder import check_config, run_path
 from la_mbda.scores import collect_scores
@@ -61,9 +61,10 @@ def main(argv: Sequence[str]) -> int:
             check_rendering(run.config)
     if arguments.index is not None:
         plan = [choose_run(plan, arguments.index)]
-    print_plan(plan, arguments.results)
+    estimate = make_estimate(plan, arguments.backend)
+    print_plan(plan, arguments.results, estimate)
     begin = time.perf_counter()
-    outcomes = run_all(plan, arguments)
+    outcomes = run_all(plan, arguments, estimate)
     if STOP.asked:
         raise KeyboardInterrupt
     unfinished = {run: end for run, end in outcomes.items() if end.state != "finished"}
@@ -142,7 +143,17 @@ def default_preset() -> str:
     return "paper" if tf.config.list_physical_devices("GPU") else "quick"
 
 
-def print_plan(plan: list[Run], results: Path) -> None:
+def make_estimate(plan: list[Run], backend: str) -> Estimate:
+    """How long runs take on the cores of this machine, which is measured for two seconds.
+
+    Nodes of a cluster are taken to be as fast as the machine of `durations.CPU_RATES`.
+    """
+    local = backend == "local" and not all(run.finished for run in plan)
+    slowness = machine_slowness() if local else 1.0
+    return lambda config, start, end: slowness * run_seconds(config, start, end)
+
+
+def print_plan(plan: list[Run], results: Path, estimate: Estimate) -> None:
     """What will be done, and about how long it will take."""
     print(f"Plan: {len(plan)} runs, results in {results}")
     total = 0.0
@@ -152,25 +163,25 @@ def print_plan(plan: list[Run], results: Path) -> None:
             state = "finished"
         else:
             done, budget = run.env_steps, config.training.env_steps
-            seconds = estimated_seconds(config, done, budget)
+            seconds = estimate(config, done, budget)
             total += seconds
             verb = "go on" if done else "train"
             state = f"{verb}, {budget - done:,} env steps, about {duration(seconds)}"
         print(f"  {config.algorithm:14} {config.task:18} seed {config.seed}: {state}")
     if total:
-        print(f"Estimated: {duration(total)} on two CPU cores, one run after the other")
+        print(f"Estimated: {duration(total)} on these CPU cores, one run after the other")
     preset = plan[0].config.preset
     if preset not in ("paper", "paper_long"):
         print(f"The {preset} preset is a reduced scale: its scores are not the paper's.")
     sys.stdout.flush()
 
 
-def run_all(plan: list[Run], arguments: SweepArguments) -> dict[Run, Outcome]:
+def run_all(plan: list[Run], arguments: SweepArguments, estimate: Estimate) -> dict[Run, Outcome]:
     """Trains the runs that are not finished and says how each ended."""
     todo = [run for run in plan if not run.finished]
     if not todo:
         return {}
-    overview = Overview(plan, estimated_seconds)
+    overview = Overview(plan, estimate)
     train = cluster.train_on_ray if arguments.backend == "ray" else train_here
     with STOP:
         outcomes = train(todo, arguments.jobs, STOP, overview)

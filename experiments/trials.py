@@ -7,6 +7,7 @@ were judged. docs/learning.md says what they taught.
 """
 
 import json
+import math
 import os
 import resource
 import signal
@@ -119,7 +120,8 @@ def train_for(config: Config, results: Path, record: Path, limit: float) -> None
         os.environ[name] = "1"
     signal.signal(signal.SIGXCPU, signal.SIG_IGN)  # Before and after the training.
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time() + limit - spent), hard))
+    seconds = math.ceil(time.process_time() + limit - spent)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, hard))
     try:
         train(config, results)
     except KeyboardInterrupt:
@@ -163,7 +165,7 @@ def judge(trial: str, path: Path) -> dict:
             name: {
                 "imagined": float(part.imagined.mean()),
                 "real": float(part.real.mean()),
-                "correlation": part.correlation,
+                "correlation": None if math.isnan(part.correlation) else part.correlation,
             }
             for name, part in found.items()
         },
@@ -192,7 +194,7 @@ def line(record: dict) -> str:
     """A judged run in one line."""
     foresight = "; ".join(
         f"{name} imagined {part['imagined']:.3f}, real {part['real']:.3f}, "
-        f"r {part['correlation']:.2f}"
+        f"r {'–' if part['correlation'] is None else format(part['correlation'], '.2f')}"
         for name, part in record["foresight"].items()
     )
     return (

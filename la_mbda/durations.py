@@ -1,11 +1,17 @@
-"""How long a run takes: one formula, and what its rates were on two CPU cores."""
+"""How long a run takes: the work of its stages, and what a unit of each took on two CPU cores."""
 
+import math
+import time
 from typing import NamedTuple
+
+import numpy as np
 
 from la_mbda.config import BASELINES, Config
 
 START_UP = 30.0
 """Seconds until the first environment step: imports, and the compilation of an update."""
+REFERENCE_GFLOPS = 205.0
+"""What NumPy's large float32 product ran at on the machine of `CPU_RATES`, in GFLOP/s."""
 
 
 class Rates(NamedTuple):
@@ -21,7 +27,7 @@ class Rates(NamedTuple):
     """A simulator step of an evaluation, where episodes are stepped as one batch."""
 
 
-# Measured by `experiments/benchmark.py cost` on two cores of 218 GFLOP/s together.
+# Measured by `experiments/benchmark.py cost` on two cores.
 CPU_RATES = {
     "paper": Rates(10.0, 2.8, 0.003, 0.0012),
     "cpu": Rates(0.2, 0.085, 0.0025, 0.001),
@@ -29,8 +35,8 @@ CPU_RATES = {
 }
 # Seconds of a decision of CEM-MPC, alone and as one of ten, by `experiments/benchmark.py planner`.
 _PLANNING = {"paper": (0.69, 0.63), "cpu": (0.088, 0.062), "quick": (0.017, 0.0053)}
-# Seconds of a simulator step of a model-free baseline, learning included, and of an evaluation.
-_BASELINE_STEP, _BASELINE_EVALUATED_STEP = 1 / 1000, 1 / 3000
+# Seconds of a simulator step of a model-free baseline, learnt from, and in an evaluation.
+_BASELINE_ACTING, _BASELINE_UPDATING, _BASELINE_EVALUATED_STEP = 1 / 8000, 7 / 8000, 1 / 3000
 
 
 def updates_until(config: Config, env_steps: int) -> float:
@@ -40,38 +46,73 @@ def updates_until(config: Config, env_steps: int) -> float:
     return iterations * training.updates_per_iteration
 
 
-def run_seconds(config: Config, rates: Rates, start: int, end: int) -> float:
-    """What a run with a world model takes to start and to go from some env steps to others.
+def work_until(config: Config, env_steps: int) -> dict[str, float]:
+    """Units of each stage that a run has done when it is at some env steps.
 
-    Checkpoints, a few seconds in all, are left out.
+    A unit is an update, or a simulator step. Saving, a few seconds in all, is left out.
     """
     training = config.training
-    step, evaluated_step = rates.env_step, rates.evaluated_step
+    finished = env_steps >= training.env_steps
+    # The last one is at the budget; none is in the random start.
+    passed = (math.ceil if finished else math.floor)(env_steps / training.evaluate_every)
+    start = 0 if config.algorithm in BASELINES else training.random_steps
+    evaluations = max(0, passed - start // training.evaluate_every)
+    work = {
+        "acting": env_steps,
+        "evaluating": evaluations * training.evaluation_episodes * training.episode_steps,
+        "confirming": training.final_episodes * training.episode_steps if finished else 0,
+    }
+    if config.algorithm in BASELINES:
+        return work | {"updating": env_steps}
+    pretrained = training.pretraining_updates if env_steps > training.random_steps else 0
+    return work | {"pre-training": pretrained, "updating": updates_until(config, env_steps)}
+
+
+def unit_seconds(config: Config, rates: Rates | None = None) -> dict[str, float]:
+    """Seconds of a unit of each stage.
+
+    Args:
+        rates: of an agent with a world model; those of two CPU cores where there are none.
+    """
+    if config.algorithm in BASELINES:
+        evaluated = _BASELINE_EVALUATED_STEP
+        seconds = {"acting": _BASELINE_ACTING, "updating": _BASELINE_UPDATING}
+        return seconds | {"evaluating": evaluated, "confirming": evaluated}
+    rates = rates or CPU_RATES[config.preset]
+    step, evaluated = rates.env_step, rates.evaluated_step
     if config.algorithm == "cem_mpc":
         alone, of_ten = _PLANNING[config.preset]
-        step += alone / training.action_repeat
-        evaluated_step += of_ten / training.action_repeat
-    learnt = updates_until(config, end) - updates_until(config, start)
-    seconds = START_UP + learnt * rates.update + (end - start) * step
-    seconds += _evaluated_steps(config, start, end) * evaluated_step
-    if start <= training.random_steps < end:
-        seconds += training.pretraining_updates * rates.model_update
-    return seconds
+        step += alone / config.training.action_repeat
+        evaluated += of_ten / config.training.action_repeat
+    return {
+        "acting": step,
+        "pre-training": rates.model_update,
+        "updating": rates.update,
+        "evaluating": evaluated,
+        "confirming": evaluated,
+    }
 
 
-def _evaluated_steps(config: Config, start: int, end: int) -> float:
-    """Simulator steps of evaluations between some env steps, and of the final episodes."""
-    training = config.training
-    evaluations = (end - start) / min(training.evaluate_every, training.env_steps)
-    episodes = evaluations * training.evaluation_episodes
-    if end >= training.env_steps:
-        episodes += training.final_episodes
-    return episodes * training.episode_steps
+def run_seconds(config: Config, start: int, end: int, rates: Rates | None = None) -> float:
+    """What a run takes to start and to go from some env steps to others.
+
+    Args:
+        rates: as `unit_seconds` takes them; a GPU's are far better than those of two CPU cores.
+    """
+    before, after = work_until(config, start), work_until(config, end)
+    seconds = unit_seconds(config, rates)
+    return START_UP + sum(each * (after[name] - before[name]) for name, each in seconds.items())
 
 
-def estimated_seconds(config: Config, start: int, end: int) -> float:
-    """The same of any run at the rates of two CPU cores; a GPU is far faster."""
-    if config.algorithm in BASELINES:
-        evaluated = _evaluated_steps(config, start, end) * _BASELINE_EVALUATED_STEP
-        return START_UP / 3 + (end - start) * _BASELINE_STEP + evaluated
-    return run_seconds(config, CPU_RATES[config.preset], start, end)
+def machine_slowness(seconds: float = 2.0) -> float:
+    """How many times as long as in `CPU_RATES` things take here, by a float32 matrix product.
+
+    Args: seconds: how long to measure.
+    """
+    size = 2048
+    square = np.random.default_rng(0).standard_normal((size, size), np.float32)
+    begin, best = time.perf_counter(), math.inf
+    while (now := time.perf_counter()) - begin < seconds:
+        square @ square
+        best = min(best, time.perf_counter() - now)
+    return REFERENCE_GFLOPS * 1e9 * best / (2 * size**3)

@@ -4,45 +4,20 @@ The protocol (Section 5) evaluates on ten episodes. Their mean cost says little 
 a finished run plays more of them, which confirm its score and say whether it keeps its budget.
 """
 
-import dataclasses
+import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from la_mbda.budget import confirmation
 from la_mbda.config import BASELINES, Config
 from la_mbda.environments import make_environment
-from la_mbda.episodes import evaluate, layout_seed, plain
+from la_mbda.episodes import Evaluation, evaluate, layout_seed, plain
+from la_mbda.progress import RunProgress
 from la_mbda.recorder import Recorder
 from la_mbda.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from la_mbda.baselines.agent import BaselineAgent
     from la_mbda.model_based import ModelBasedAgent
-
-
-@dataclasses.dataclass
-class RunProgress:
-    """Where a run of any algorithm stands: what its checkpoints hold besides variables."""
-
-    env_steps: int = 0
-    evaluations: int = 0
-    evaluation: dict = dataclasses.field(default_factory=dict)
-    """The last evaluation."""
-    confirmed: list[dict] = dataclasses.field(default_factory=list)
-    """The final episodes so far, as lines of `confirmed.jsonl`."""
-    seconds: dict[str, float] = dataclasses.field(default_factory=dict)
-    sizes: dict[str, int] = dataclasses.field(default_factory=dict)
-
-    @property
-    def moment(self) -> int:
-        """What orders checkpoints: env steps, and then the final episodes."""
-        return self.env_steps + len(self.confirmed)
-
-    def confirmation(self) -> dict:
-        """What the score says of the final episodes; nothing where there were none."""
-        if not self.confirmed:
-            return {}
-        values = [[line[name] for line in self.confirmed] for name in ("return", "cost_return")]
-        return {"confirmed": confirmation(*values)}
 
 
 class Evaluator:
@@ -59,7 +34,8 @@ class Evaluator:
         """The protocol's evaluation: ten episodes of the policy's mode, for curves and score."""
         indices = [(progress.evaluations, i) for i in range(len(self.environments))]
         with recorder.stage("evaluating"):
-            played = evaluate(self.environments, agent, self._seeds("evaluation", indices))
+            advance = functools.partial(recorder.advance, "evaluating")
+            played = self._play(agent, "evaluation", indices, advance)
         progress.evaluation = played.summary()
         progress.evaluations += 1
         recorder.log("evaluations", progress.env_steps, progress.evaluation)
@@ -75,20 +51,40 @@ class Evaluator:
         first, count = len(progress.confirmed), self._config.training.final_episodes
         indices = [(i,) for i in range(first, min(first + len(self.environments), count))]
         with recorder.stage("confirming", f"confirming {first}/{count}"):
-            played = evaluate(
-                self.environments[: len(indices)],
-                agent,
-                self._seeds("confirmation", indices),
-                sampled=self._config.algorithm in BASELINES,
-            )
+            advance = functools.partial(recorder.advance, "confirming")
+            sampled = self._config.algorithm in BASELINES
+            played = self._play(agent, "confirmation", indices, advance, sampled)
         for (i,), value, costs in zip(indices, played.returns, played.cost_returns, strict=True):
             line = {"episode": i, "return": float(value), "cost_return": plain(costs)}
             self._folder.append("confirmed", line)
             progress.confirmed.append(line)
 
-    def _seeds(self, stream: str, indices: list[tuple[int, ...]]) -> list[int]:
-        task, seed = self._config.task, self._config.seed
-        return [layout_seed(task, seed, stream, *index) for index in indices]
+    def _play(
+        self,
+        agent: "ModelBasedAgent | BaselineAgent",
+        stream: str,
+        indices: list[tuple[int, ...]],
+        advance: Callable[[int], None],
+        sampled: bool = False,
+    ) -> Evaluation:
+        """Plays an episode for each index as one batch.
+
+        Args:
+            advance: told env steps as they are done, as many in all as whole episodes have.
+        """
+        task, seed, training = self._config.task, self._config.seed, self._config.training
+        seeds = [layout_seed(task, seed, stream, *index) for index in indices]
+        left = len(indices) * training.episode_steps
+
+        def on_step(*_) -> None:
+            nonlocal left
+            done = min(left, len(indices) * training.action_repeat)
+            left -= done
+            advance(done)
+
+        played = evaluate(self.environments[: len(indices)], agent, seeds, on_step, sampled)
+        advance(left)  # Of episodes that ended early.
+        return played
 
     def close(self) -> None:
         """Closes the environments."""

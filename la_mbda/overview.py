@@ -4,6 +4,7 @@ On a terminal the line is drawn over itself. In a plain log it is written twice 
 whenever a run begins, ends or is lost.
 """
 
+import math
 import shutil
 import sys
 import threading
@@ -33,6 +34,12 @@ class _Track:
     begin: int
     """Env steps before this sweep."""
     env_steps: int
+    begin_fraction: float = 0.0
+    """The share of its time that was over before this sweep."""
+    fraction: float = 0.0
+    """The share that is over, from 0 to 1."""
+    told_left: float | None = None
+    """Seconds that it says it still takes, once its process tells them."""
     since: float = 0.0
     """When it last began to run."""
     before: float = 0.0
@@ -42,10 +49,10 @@ class _Track:
         """Wall time spent on it by this sweep."""
         return self.before + (now - self.since if self.state == "running" else 0.0)
 
-    def read(self) -> None:
-        """Looks up how far it is; going on, a run falls back to its last checkpoint."""
-        self.env_steps = self.run.env_steps
-        self.begin = min(self.begin, self.env_steps)
+    @property
+    def measured(self) -> bool:
+        """Whether this sweep has seen it move on."""
+        return self.fraction > self.begin_fraction
 
     def move(self, state: str, now: float) -> None:
         """Changes the state."""
@@ -75,7 +82,9 @@ class Overview:
         self._tracks = {}
         for run in runs:
             steps = run.env_steps
-            self._tracks[run] = _Track(run, "finished" if run.finished else "waiting", steps, steps)
+            track = _Track(run, "finished" if run.finished else "waiting", steps, steps)
+            track.fraction = track.begin_fraction = self._fraction_at(run.config, steps)
+            self._tracks[run] = track
 
     def started(self, run: Run) -> None:
         """A run has begun, or goes on; told again and again it is no news."""
@@ -99,7 +108,7 @@ class Overview:
         """A run is over: says how, and where everything stands now."""
         with self._lock:
             track, now = self._tracks[run], self._clock()
-            track.read()
+            self._read(track)
             track.move(outcome.state, now)
             if outcome.state != "waiting":
                 self._write(_news(track, outcome, now), last=True)
@@ -124,7 +133,7 @@ class Overview:
         tracks = self._tracks.values()
         running = [track for track in tracks if track.state == "running"]
         for track in running:
-            track.read()
+            self._read(track)
         states = [track.state for track in tracks]
         counts = [f"{states.count('finished')} done"]
         counts += [f"{states.count(state)} {state}" for state in ("running", "waiting", "failed")]
@@ -149,38 +158,61 @@ class Overview:
         self._stream.write(line + ("\n" if last else ""))
         self._stream.flush()
 
+    def _read(self, track: _Track) -> None:
+        """Looks up how far a run is; going on, it falls back to its last checkpoint."""
+        track.env_steps = track.run.env_steps
+        track.begin = min(track.begin, track.env_steps)
+        told = track.run.progress
+        if track.run.finished:
+            track.fraction, track.told_left = 1.0, 0.0
+        elif told is not None:
+            track.fraction, track.told_left = told["fraction"], told["seconds_left"]
+        else:
+            track.fraction = self._fraction_at(track.run.config, track.env_steps)
+            track.told_left = None
+        track.begin_fraction = min(track.begin_fraction, track.fraction)
+
+    def _fraction_at(self, config: Config, env_steps: int) -> float:
+        """The share of a run's time that is estimated to be over at some env steps."""
+        start_up, training = self._parts(config)
+        return (self._estimate(config, 0, env_steps) - start_up) / max(training, 1e-9)
+
+    def _parts(self, config: Config) -> tuple[float, float]:
+        """Estimated seconds that a process takes to start, and that the whole run takes then."""
+        start_up = self._estimate(config, 0, 0)
+        return start_up, self._estimate(config, 0, config.training.env_steps) - start_up
+
     def _seconds_left(self, now: float) -> float:
-        """Until the last run ends: the estimate, corrected by how long things took so far."""
+        """Until the last run ends: what runs tell; else estimates, corrected by those measured."""
         left = []
         for track in self._tracks.values():
-            config, steps = track.run.config, track.env_steps
-            if track.state in ("running", "waiting"):
-                seconds = self._estimate(config, steps, config.training.env_steps)
-                if track.state == "running" and self._measured(track):
-                    seconds -= self._estimate(config, 0, 0)  # It has started up.
-                left.append(seconds * self._slowness(config.algorithm, now))
+            if track.state == "running" and track.told_left is not None:
+                left.append(track.told_left)
+            elif track.state in ("running", "waiting"):
+                start_up, training = self._parts(track.run.config)
+                seconds = (1.0 - track.fraction) * training
+                if track.state == "waiting" or not track.measured:
+                    seconds += start_up
+                left.append(seconds * self._slowness(track.run.config.algorithm, now))
         running = sum(track.state == "running" for track in self._tracks.values())
         # An estimate is of a run that has the machine alone; a measured one knows of the others.
-        at_once = running if any(self._measured(track) for track in self._tracks.values()) else 1
+        at_once = running if any(track.measured for track in self._tracks.values()) else 1
         return max(max(left), sum(left) / at_once)
 
     def _slowness(self, algorithm: str, now: float) -> float:
         """Measured seconds for one estimated: of an algorithm, of all where that is unknown."""
-        measured = [track for track in self._tracks.values() if self._measured(track)]
+        measured = [track for track in self._tracks.values() if track.measured]
         same = [track for track in measured if track.run.config.algorithm == algorithm]
         seconds, estimated = 0.0, 0.0
         for track in same or measured:
             seconds += track.seconds(now)
-            estimated += self._estimate(track.run.config, track.begin, track.env_steps)
+            start_up, training = self._parts(track.run.config)
+            estimated += start_up + (track.fraction - track.begin_fraction) * training
         return seconds / estimated if estimated else 1.0
-
-    @staticmethod
-    def _measured(track: _Track) -> bool:
-        return track.env_steps > track.begin
 
 
 def _percent(track: _Track) -> str:
-    return f"{100 * track.env_steps // track.run.config.training.env_steps} %"
+    return f"{math.floor(100.0 * track.fraction)} %"
 
 
 def _news(track: _Track, outcome: Outcome, now: float) -> str:

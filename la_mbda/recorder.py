@@ -1,32 +1,48 @@
 """What a run tells while it goes on: JSON lines, TensorBoard events, a progress bar, times."""
 
+import collections
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import isfinite
 
+import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
 from la_mbda.config import Config
+from la_mbda.durations import unit_seconds, work_until
+from la_mbda.overview import duration
+from la_mbda.pace import Pace
+from la_mbda.progress import RunProgress
 from la_mbda.run_folder import RunFolder
+
+LAST_EPISODES = 10
+"""Episodes whose mean return and cost the bar shows."""
+_BAR = "{desc}: {percentage:3.0f}%|{bar:10}| {elapsed}{postfix}"
 
 
 class Recorder:
-    """Records one run from a number of env steps on."""
+    """Records one run from where it stands.
 
-    def __init__(
-        self, config: Config, folder: RunFolder, env_steps: int, seconds: dict[str, float]
-    ):
-        """Args: seconds: wall time of each stage so far; it is added to."""
-        self._folder, self._seconds = folder, seconds
+    The bar moves by estimated time, so that it moves in pre-training and evaluations too.
+    """
+
+    def __init__(self, config: Config, folder: RunFolder, progress: RunProgress):
+        """Args: progress: where the run stands; each stage's wall time is added to it."""
+        self._config, self._folder, self._progress = config, folder, progress
+        total = work_until(config, config.training.env_steps)
+        self._pace = Pace(total, progress.work(config), unit_seconds(config))
         self._board = tf.summary.create_file_writer(str(folder.path / "tensorboard"))
+        self._episodes: collections.deque = collections.deque(maxlen=LAST_EPISODES)
+        self._constraint = ""
+        self._stage, self._since, self._told = "", 0.0, 0.0
         self._bar = tqdm(
-            total=config.training.env_steps,
-            initial=env_steps,
+            total=1.0,
+            initial=self._pace.fraction,
             desc=f"{config.task} {config.algorithm} seed {config.seed}",
-            unit=" env steps",
+            bar_format=_BAR,
             dynamic_ncols=True,
             mininterval=0.5 if sys.stderr.isatty() else 30.0,
         )
@@ -34,6 +50,11 @@ class Recorder:
     def log(self, stream: str, env_steps: int, values: dict) -> None:
         """Adds a line to a stream of the run folder, and its numbers to TensorBoard."""
         self._folder.append(stream, {"env_steps": env_steps} | values)
+        if stream == "episodes":
+            self._episodes.append(np.hstack([values["return"], values["cost_return"]]))
+        if "multiplier_0" in values:
+            multipliers = _listed(values, "multiplier_", ".3g")
+            self._constraint = f"λ {multipliers}, V^c {_listed(values, 'safety_bound_', '.1f')}"
         with self._board.as_default(step=env_steps):
             for name, value in values.items():
                 if isinstance(value, float):
@@ -46,15 +67,44 @@ class Recorder:
         Args:
             text: to show in place of the name.
         """
-        self._bar.set_postfix_str(text or name, refresh=False)
-        self._bar.update(0)
-        begin = time.perf_counter()
+        self._stage = text or name
+        self._tell()
+        begin = self._since = time.perf_counter()
         yield
-        self._seconds[name] = self._seconds.get(name, 0.0) + time.perf_counter() - begin
+        seconds = self._progress.seconds
+        seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - begin
 
-    def advance(self, env_steps: int) -> None:
-        """Moves the bar on."""
-        self._bar.update(env_steps)
+    def advance(self, stage: str, units: float) -> None:
+        """Some updates or env steps of the stage that goes on are done."""
+        now = time.perf_counter()
+        self._pace.advance(stage, units, now - self._since)
+        self._since = now
+        self._tell()
+
+    def _tell(self) -> None:
+        """Moves the bar, and lets a sweep know."""
+        self._bar.set_postfix_str(self._text(), refresh=False)
+        self._bar.update(self._pace.fraction - self._bar.n)
+        now = time.monotonic()
+        if now - self._told >= 1.0:
+            self._told = now
+            values = {"fraction": self._pace.fraction, "seconds_left": self._pace.seconds_left}
+            self._folder.tell_progress(values)
+
+    def _text(self) -> str:
+        budget = self._config.training.env_steps
+        parts = [f"about {duration(self._pace.seconds_left)} left"]
+        parts.append(f"{self._progress.env_steps:,}/{budget:,} env steps")
+        parts.append(self._stage)
+        if self._episodes:
+            value, *costs = np.mean(self._episodes, 0)
+            parts.append(f"return {value:.1f}, cost {', '.join(f'{cost:.1f}' for cost in costs)}")
+        if self._constraint:
+            parts.append(self._constraint)
+        rate = self._pace.per_second("updating")
+        if rate:
+            parts.append(f"{rate:.1f} updates/s")
+        return ", ".join(parts)
 
     def check_finite(self, metrics: dict[str, float], where: str) -> None:
         """Stops a run that has become nonsense, before that is saved or acted on.
@@ -71,6 +121,13 @@ class Recorder:
             )
 
     def close(self) -> None:
-        """Ends the bar and the events' file."""
+        """Ends the bar and the events' file, and tells no sweep any more."""
         self._bar.close()
         self._board.close()
+        self._folder.end_progress()
+
+
+def _listed(values: dict, prefix: str, form: str) -> str:
+    """The values whose names begin so, one for each constraint."""
+    found = [value for name, value in values.items() if name.startswith(prefix)]
+    return ", ".join(format(value, form) for value in found)

@@ -16,6 +16,8 @@ from la_mbda import config as config_module
 from la_mbda.config import Config
 
 STREAMS = ("episodes", "evaluations", "updates", "confirmed")
+PROGRESS = "progress.json"
+"""How far a run is by time while a process trains it: its fraction, and the seconds left."""
 METRICS = ("return", "cost_return", "cost_regret")
 PACKAGES = ("tensorflow", "mujoco", "gymnasium", "numpy")
 
@@ -128,6 +130,17 @@ class RunFolder:
         """Adds a line to one of the `STREAMS`."""
         with self._stream(stream).open("a") as file:
             file.write(json.dumps(values) + "\n")
+
+    def tell_progress(self, values: dict) -> None:
+        """Writes how far the run is, for who watches it; whole, but not made sure to last."""
+        path = self.path / PROGRESS
+        partial = path.with_name(f"{path.name}.partial")
+        partial.write_text(json.dumps(values))
+        partial.replace(path)
+
+    def end_progress(self) -> None:
+        """Takes it back, as no process trains the run any more."""
+        (self.path / PROGRESS).unlink(missing_ok=True)
 
     def sizes(self) -> dict[str, int]:
         """Bytes written to each stream so far."""

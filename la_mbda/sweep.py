@@ -22,6 +22,7 @@ from typing import Literal, NamedTuple, Protocol
 import joblib
 
 from la_mbda.config import Config
+from la_mbda.run_folder import PROGRESS
 from la_mbda.stopping import StopRequest
 
 LOG = "train.log"
@@ -54,6 +55,17 @@ class Run:
     def finished(self) -> bool:
         """Whether it has its score."""
         return (self.path / "score.json").exists()
+
+    @property
+    def progress(self) -> dict[str, float] | None:
+        """The fraction of its time that is over and the seconds left, as its process tells them.
+
+        None until that has begun, which takes some seconds.
+        """
+        try:
+            return json.loads((self.path / PROGRESS).read_text())
+        except (OSError, ValueError):
+            return None
 
     @property
     def env_steps(self) -> int:
@@ -174,6 +186,7 @@ def attend(
     command = [sys.executable, "-m", "la_mbda.with_parent", str(os.getpid()), sys.executable]
     try:
         run.path.mkdir(parents=True, exist_ok=True)
+        (run.path / PROGRESS).unlink(missing_ok=True)  # Of the process before.
         with run.log.open("a") as file:
             now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
             print(f"--- {now} on {socket.gethostname()}", file=file, flush=True)

@@ -18,8 +18,9 @@ from la_mbda.cem_mpc import CemMpcAgent
 from la_mbda.config import Config
 from la_mbda.environments import make_environment
 from la_mbda.episodes import Played, layout_seed, plain, play_exploring, play_random
-from la_mbda.evaluator import Evaluator, RunProgress
+from la_mbda.evaluator import Evaluator
 from la_mbda.model_based import ModelBasedAgent
+from la_mbda.progress import RunProgress
 from la_mbda.recorder import Recorder
 from la_mbda.replay import Episode
 from la_mbda.run_folder import RunFolder
@@ -51,6 +52,12 @@ class Progress(RunProgress):
     """Sum of each constraint's costs met while training."""
     replay_random_state: dict = dataclasses.field(default_factory=dict)
 
+    def work(self, config: Config) -> dict[str, float]:
+        """Units of each stage done so far, as `durations.work_until` counts them."""
+        pretraining = min(self.updates, config.training.pretraining_updates)
+        updates = {"pre-training": pretraining, "updating": self.updates - pretraining}
+        return super().work(config) | updates
+
 
 class Trainer:
     """One run, from wherever its folder says it stands to its score."""
@@ -63,8 +70,7 @@ class Trainer:
         self._agent = make_agent(config, self._env)
         self._stop = StopRequest()
         self._progress = self._restore()
-        progress = self._progress
-        self._recorder = Recorder(config, folder, progress.env_steps, progress.seconds)
+        self._recorder = Recorder(config, folder, self._progress)
 
     def run(self) -> dict:
         """Trains to the budget, evaluates there, confirms and writes the score, and returns it.
@@ -140,6 +146,7 @@ class Trainer:
         while progress.updates_done < count:
             with self._recorder.stage(stage, f"{stage} {progress.updates_done}/{count}"):
                 metrics = update()
+                self._recorder.advance(stage, 1)
             self._recorder.check_finite(metrics, f"update {progress.updates + 1} ({stage})")
             for name, value in metrics.items():
                 progress.metrics[name] = progress.metrics.get(name, 0.0) + value / count
@@ -157,12 +164,12 @@ class Trainer:
         with self._recorder.stage("acting"):
             task, seed = self._config.task, self._config.seed
             played = play(layout_seed(task, seed, "episode", progress.episodes))
+            self._recorder.advance("acting", played.env_steps)
         episode = played.episode
         costs = episode.cost.sum(0)
         progress.env_steps += played.env_steps
         progress.costs = (np.array(progress.costs) + costs).tolist()
         self._remember(episode)
-        self._recorder.advance(played.env_steps)
         values = {
             "return": float(episode.reward.sum()),
             "cost_return": plain(costs),

@@ -3,7 +3,15 @@
 import pytest
 
 from la_mbda.config import PRESETS
-from la_mbda.durations import START_UP, Rates, estimated_seconds, run_seconds, updates_until
+from la_mbda.durations import (
+    START_UP,
+    Rates,
+    machine_slowness,
+    run_seconds,
+    unit_seconds,
+    updates_until,
+    work_until,
+)
 from la_mbda.presets import make_config
 
 RATES = Rates(update=2.0, model_update=1.0, env_step=0.01, evaluated_step=0.001)
@@ -25,11 +33,12 @@ def test_a_run_is_the_sum_of_its_parts():
     assert updates_until(config, 4_000) == 0
     assert updates_until(config, 10_000) == 6 * 5
     learning, playing = 6 * 5 * 2.0 + 7 * 1.0, 10_000 * 0.01
-    evaluating = (5 * 3 + 11) * 1_000 * 0.001
-    total = run_seconds(config, RATES, 0, 10_000)
+    evaluating = (3 * 3 + 11) * 1_000 * 0.001  # At 6,000, 8,000 and 10,000, and at last.
+    total = run_seconds(config, 0, 10_000, RATES)
     assert total == pytest.approx(START_UP + learning + playing + evaluating)
     for middle in (2_000, 4_000, 7_000):
-        parts = run_seconds(config, RATES, 0, middle) + run_seconds(config, RATES, middle, 10_000)
+        parts = run_seconds(config, 0, middle, RATES)
+        parts += run_seconds(config, middle, 10_000, RATES)
         assert parts == pytest.approx(total + START_UP)  # It starts once more.
 
 
@@ -39,7 +48,21 @@ def test_every_preset_has_an_estimate(algorithm):
         if preset == "paper_long" and algorithm != "ppo":
             continue
         config = make_config(preset, "PointGoal1", algorithm)
-        half = config.training.env_steps // 2
-        assert (
-            0 < estimated_seconds(config, half, 2 * half) < estimated_seconds(config, 0, 2 * half)
-        )
+        budget = config.training.env_steps
+        assert 0 < run_seconds(config, budget // 2, budget) < run_seconds(config, 0, budget)
+        assert set(unit_seconds(config)) == set(work_until(config, budget))
+
+
+def test_evaluations_begin_after_the_random_start_and_end_at_the_budget():
+    config = make_config("quick", "PointGoal1", evaluate_every=3_000, env_steps=8_000)
+    of_one = config.training.evaluation_episodes * config.training.episode_steps
+    assert work_until(config, 7_999)["evaluating"] == 1 * of_one
+    assert work_until(config, 8_000)["evaluating"] == 2 * of_one
+
+
+def test_a_machine_is_measured_by_a_matrix_product(monkeypatch):
+    assert 0.001 < machine_slowness(seconds=0.1) < 1000.0
+    clock = iter(0.5 * i for i in range(100))
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    # Half a second for 2 · 2048³ operations is 34.4 GFLOP/s.
+    assert machine_slowness(seconds=2.0) == pytest.approx(205.0 / 34.36, rel=1e-3)

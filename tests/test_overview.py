@@ -176,3 +176,18 @@ def test_a_lost_run_waits_and_its_time_stands_still(sweep):
 def test_durations():
     said = [duration(seconds) for seconds in (42.4, 192, 1920, 7200)]
     assert said == ["42 s", "3 min 12 s", "32 min", "2.0 h"]
+
+
+def test_a_run_that_tells_its_progress_is_believed(sweep):
+    """In pre-training and in the last evaluation no env step moves, and time goes on."""
+    runs, overview, clock, _ = sweep
+    overview.started(runs[0])
+    clock.now += 12.0
+    (runs[0].path / "progress.json").write_text('{"fraction": 0.3, "seconds_left": 28.0}')
+    # 10 s + 0.3 · 10 s were estimated for 12 s: the two that wait take 20 s · 12 / 13 each.
+    assert overview.line() == (
+        "1 done, 1 running, 2 waiting, 0 failed; 0 env steps/s; about 1 min 5 s left; "
+        "PointGoal1 lambda seed 0 at 30 %"
+    )
+    (runs[0].path / "progress.json").write_text('{"fraction": 0.')
+    assert overview.line().endswith("PointGoal1 lambda seed 0 at 0 %")

@@ -16,8 +16,9 @@ from la_mbda.agent import Agent
 from la_mbda.durations import updates_until
 from la_mbda.environments import make_environment
 from la_mbda.episodes import Evaluation, evaluate, layout_seed, play_random
-from la_mbda.evaluator import Evaluator, RunProgress
+from la_mbda.evaluator import Evaluator
 from la_mbda.presets import make_config
+from la_mbda.progress import RunProgress
 from la_mbda.recorder import Recorder
 from la_mbda.run_folder import STREAMS, RunFolder, run_path
 from la_mbda.runs import load_agent, save_weights, train
@@ -195,12 +196,12 @@ def test_algorithms_are_judged_on_the_same_layouts(algorithm, tmp_path, monkeypa
         played = seen.setdefault(name, [])
         monkeypatch.setattr(
             "la_mbda.evaluator.evaluate",
-            lambda environments, agent, seeds, sampled=False, played=played: (
+            lambda environments, agent, seeds, on_step, sampled, played=played: (
                 played.append(seeds) or Evaluation(np.zeros(len(seeds)), np.zeros((len(seeds), 1)))
             ),
         )
         progress = RunProgress()
-        recorder = Recorder(config, RunFolder(tmp_path / name, config), 0, {})
+        recorder = Recorder(config, RunFolder(tmp_path / name, config), progress)
         evaluator.evaluate(None, progress, recorder)
         while len(progress.confirmed) < 3:
             evaluator.confirm(None, progress, recorder)

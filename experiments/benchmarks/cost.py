@@ -75,8 +75,8 @@ def measure(size: str, arguments: Cost) -> dict[str, dict]:
         rates[config.task] = here._asdict()
         hours[config.task] = {
             "updates": updates_until(config, budget),
-            "this machine": run_seconds(config, here, 0, budget) / 3600.0,
-            "one GPU": run_seconds(config, gpu, 0, budget) / 3600.0,
+            "this machine": run_seconds(config, 0, budget, here) / 3600.0,
+            "one GPU": run_seconds(config, 0, budget, gpu) / 3600.0,
         }
     hours |= dict(benchmark_hours(hours, SEEDS[size], arguments.slots))
     return {"rates": rates, "hours": hours}

@@ -14,7 +14,8 @@ from la_mbda.baselines.constraint import Constraint
 from la_mbda.baselines.rollouts import Fragment, play_epoch
 from la_mbda.config import SCORED_EPOCHS, Config
 from la_mbda.episodes import layout_seed
-from la_mbda.evaluator import Evaluator, RunProgress
+from la_mbda.evaluator import Evaluator
+from la_mbda.progress import RunProgress
 from la_mbda.recorder import Recorder
 from la_mbda.run_folder import RunFolder
 from la_mbda.stopping import StopRequest
@@ -34,6 +35,10 @@ class Progress(RunProgress):
     rates: list[float] = dataclasses.field(default_factory=list)
     """All costs so far per env step, at the ends of these epochs."""
 
+    def work(self, config: Config) -> dict[str, float]:
+        """Units of each stage done so far, as `durations.work_until` counts them."""
+        return super().work(config) | {"updating": self.env_steps}
+
 
 class BaselineTrainer:
     """One run, from wherever its folder says it stands to its score."""
@@ -46,8 +51,7 @@ class BaselineTrainer:
         self._agent = BaselineAgent(config, shape, actions)
         self._stop = StopRequest()
         self._progress = self._restore()
-        progress = self._progress
-        self._recorder = Recorder(config, folder, progress.env_steps, progress.seconds)
+        self._recorder = Recorder(config, folder, self._progress)
 
     def run(self) -> dict:
         """Trains for as many whole epochs as the budget has; confirms and writes the score.
@@ -88,6 +92,7 @@ class BaselineTrainer:
         constraint = self._record(fragments)
         with self._recorder.stage("updating"):
             metrics = self._agent.update(fragments, constraint)
+            self._recorder.advance("updating", self._config.baseline.epoch_steps)
         progress.epochs += 1
         self._recorder.check_finite(metrics, f"epoch {progress.epochs}")
         self._recorder.log("updates", progress.env_steps, {"updates": progress.epochs} | metrics)
@@ -110,7 +115,7 @@ class BaselineTrainer:
         with self._recorder.stage("acting"):
             for played in play_epoch(self._config, self._agent.policy.numpy(), seeds):
                 fragments += played
-                self._recorder.advance(sum(fragment.env_steps for fragment in played))
+                self._recorder.advance("acting", sum(fragment.env_steps for fragment in played))
         return fragments
 
     def _record(self, fragments: Sequence[Fragment]) -> Constraint:
