@@ -13,7 +13,7 @@ import numpy as np
 import tyro
 from tqdm import tqdm
 
-from la_mbda import budget, command_line, film
+from la_mbda import budget, command_line, video
 from la_mbda.config import BASELINES, Config
 from la_mbda.environments import make_environment
 from la_mbda.run_folder import provenance, write_json
@@ -55,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
     if arguments.episodes < 1:
         raise ValueError(f"episodes is {arguments.episodes}: choose 1 or more")
     if arguments.video is not None:
-        film.check_path(arguments.video)
+        video.check_path(arguments.video)
     if arguments.save is not None:
         check_save(arguments.save, arguments.video)
     if arguments.imagine is None:
@@ -82,21 +82,25 @@ def check_save(path: Path, video: Path | None) -> None:
 
 
 def evaluate_run(arguments: EvaluateArguments) -> None:
-    """Plays the episodes, prints their returns and saves what is asked for."""
+    """Plays the episodes, saves what is asked for and prints their returns.
+
+    Raises:
+        ValueError: a video is asked for of a task that draws no images.
+    """
     config = check_agent(arguments.run)
     played_with = provenance(config)
     decisions = config.training.episode_steps // config.training.action_repeat
     often = 0.5 if sys.stderr.isatty() else 10.0
+    modes = ["rgb_array" if arguments.video else None] + [None] * (arguments.episodes - 1)
+    environments = [make_environment(config, render_mode=mode) for mode in modes]
+    first = video.VideoRecorder(environments[0]) if arguments.video else None
     with tqdm(total=decisions, desc="loading", unit=" decisions", mininterval=often) as bar:
         agent = load_agent(arguments.run)
         from la_mbda.episodes import evaluate, layout_seed  # Loads TensorFlow, as that has.
 
-        modes = ["rgb_array" if arguments.video else None] + [None] * (arguments.episodes - 1)
-        environments = [make_environment(config, render_mode=mode) for mode in modes]
         task, count = config.task, arguments.episodes
         seeds = [layout_seed(task, arguments.seed, "evaluate", i) for i in range(count)]
-        first = film.Film(environments[0]) if arguments.video else None
-        bar.set_description("filming" if first else "playing")
+        bar.set_description("recording" if first else "playing")
 
         def on_step(returns: np.ndarray, cost_returns: np.ndarray) -> None:
             if first:
@@ -106,6 +110,12 @@ def evaluate_run(arguments: EvaluateArguments) -> None:
         played = evaluate(environments, agent, seeds, on_step, arguments.sampled)
         for env in environments:
             env.close()
+    # First of all, as who reads what is printed may not read to the end.
+    if arguments.save:
+        of_run = numbers(arguments, config, played)
+        write_json(arguments.save, of_run | {"played_with": played_with})
+    if first:
+        first.write(arguments.video, config)
     for i, (value, costs) in enumerate(zip(played.returns, played.cost_returns, strict=True)):
         print(f"episode {i}: return {value:.3f}, cost return {listed(costs)}")
     costs = ", ".join(with_error(values, 2) for values in played.cost_returns.T)
@@ -113,11 +123,8 @@ def evaluate_run(arguments: EvaluateArguments) -> None:
     for line in verdicts(played.cost_returns, config.lagrangian.cost_budget):
         print(line)
     if arguments.save:
-        of_run = numbers(arguments, config, played)
-        write_json(arguments.save, of_run | {"played_with": played_with})
         print(f"numbers: {arguments.save}")
     if first:
-        first.write(arguments.video, config)
         print(f"video: {arguments.video}")
 
 

@@ -27,7 +27,7 @@ ALLOWED = {
     "la_mbda.actor_critic": {"config", "networks"},
     "la_mbda.world_model": {"config", "randomness"} | MODEL_PARTS,
     "la_mbda.imagination": {"randomness", "rssm", "world_model"},
-    "la_mbda.film": {"config", "run_folder"},
+    "la_mbda.video": {"config", "run_folder"},
     "la_mbda.budget": set(),
     "la_mbda.durations": {"config"},
     "la_mbda.pace": set(),

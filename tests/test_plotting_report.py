@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from browser import CHROMIUM, Browser
 from PIL import Image
-from test_film import filmed
 from test_plotting_reading import STEPS, write_lines, write_run
+from test_video import write_video
 
 from plotting.drawing import Outcome
 from plotting.interactive import panels
@@ -147,7 +147,7 @@ def test_videos_of_one_run_each_small_ones_inside_and_large_ones_linked(tmp_path
 )
 def test_numbers_that_do_not_fit_a_video_are_named_and_left_out(tmp_path, change, problem):
     run = write_run(tmp_path)
-    filmed(run / "video.mp4", [1.0, 2.0], [0.0, 1.0])
+    write_video(run / "video.mp4", [1.0, 2.0], [0.0, 1.0])
     path = run / "video.json"
     assert "In all: return 2.00, cost 1 of a budget of 25." in report(tmp_path)[1]
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
@@ -288,7 +288,7 @@ def test_algorithms_and_metrics_can_be_chosen(tmp_path, browser):
 
 def test_the_counter_keeps_step_with_the_video(tmp_path, browser):
     run = write_run(tmp_path)
-    filmed(run / "video.mp4", [1.0, 2.0, -0.001, 4.0], [0.0, 10.0, 26.0, 30.0])
+    write_video(run / "video.mp4", [1.0, 2.0, -0.001, 4.0], [0.0, 10.0, 26.0, 30.0])
     browser.open(report(tmp_path)[0])
     assert browser.run(COUNTER) == ["2 of 8", "1.00", "0 of 25: within budget"]
     browser.run(SEEK)

@@ -149,11 +149,11 @@ def test_a_second_time_trains_nothing(job):
     assert {p: p.stat().st_mtime_ns for p in runs.rglob("*")} == before
 
 
-def test_evaluates_a_run_and_films_it(job, tmp_path):
+def test_evaluates_a_run_and_records_a_video(job, tmp_path):
     results, _ = job
     path = results / "quick" / "lambda" / "PointGoal1" / "seed_0"
     saved = tmp_path / "evaluation.json"
-    options = ["--episodes", 2, "--video", tmp_path / "film.mp4", "--save", saved]
+    options = ["--episodes", 2, "--video", tmp_path / "video.mp4", "--save", saved]
     done = run("evaluate.py", path, *options)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("episode ") == 2
@@ -169,8 +169,8 @@ def test_evaluates_a_run_and_films_it(job, tmp_path):
     assert (evaluation["task"], evaluation["layouts_seed"]) == ("PointGoal1", 0)
     assert evaluation["actions"] == "mode"
     assert evaluation["played_with"]["scale"].startswith("quick preset")
-    assert (tmp_path / "film.mp4").stat().st_size > 10_000
-    numbers = json.loads((tmp_path / "film.json").read_text())
+    assert (tmp_path / "video.mp4").stat().st_size > 10_000
+    numbers = json.loads((tmp_path / "video.json").read_text())
     end = f"return {numbers['return'][-1]:.3f}, cost return {numbers['cost_return'][-1][0]:.2f}"
     assert f"episode 0: {end}" in done.stdout
     assert len(numbers["return"]) == len(numbers["cost_return"]) == 100
@@ -206,7 +206,7 @@ def test_an_evaluation_replaces_no_file(job):
 def test_an_evaluation_is_not_saved_where_its_video_writes(job, tmp_path):
     results, _ = job
     path = results / "quick" / "lambda" / "PointGoal1" / "seed_0"
-    video, saved = tmp_path / "film.mp4", tmp_path / "film.json"
+    video, saved = tmp_path / "video.mp4", tmp_path / "video.json"
     done = run("evaluate.py", path, "--video", video, "--save", saved)
     assert done.returncode == 1
     assert "is where the video's costs so far go: choose another name" in done.stderr

@@ -178,15 +178,17 @@ class SafetyGymEnv(gymnasium.Env):
         return reward, False, truncated, info | {f"cost_{k}": v for k, v in costs.items()}
 
     def _observe(self) -> np.ndarray:
-        if self._vision:
-            return self._draw("vision", IMAGE_SIZE, self._quality)
-        return self._vector()
+        return self.robot_view() if self._vision else self._vector()
 
     def render(self) -> np.ndarray | None:
         """A picture `[384, 384, 3]` uint8 from beside the robot; None without a render mode."""
         if self.render_mode is None:
             return None
-        return self._draw("track", PICTURE_SIZE, "smooth")
+        return self._draw("track", PICTURE_SIZE, "clear")
+
+    def robot_view(self) -> np.ndarray:
+        """What the robot sees, uint8 `[64, 64, 3]`: the observation of `vision`."""
+        return self._draw("vision", IMAGE_SIZE, self._quality)
 
     def _draw(self, camera: str, size: int, quality: str) -> np.ndarray:
         key = (self._task_name, size, size, quality)

@@ -32,15 +32,27 @@ def check_path(path: Path) -> None:
         raise ValueError(f"{numbers} is there and of no video: choose another name than {path}")
 
 
-class Film:
+class VideoRecorder:
     """Records the first of several episodes that `evaluate` plays; `on_step` is its callback.
 
+    A frame is the task from outside and, of Safety Gym's tasks, what the robot sees beside it.
+
     Args:
-        env: the first episode's, with `render_mode="rgb_array"`.
+        env: the first episode's, made with `render_mode="rgb_array"`.
+
+    Raises:
+        ValueError: the environment draws no images.
     """
 
     def __init__(self, env: gymnasium.Env):
+        modes = env.metadata.get("render_modes") or []
+        if "rgb_array" not in modes:
+            raise ValueError(
+                f"{env.unwrapped} draws no images for a video (its render modes are "
+                f"{', '.join(modes) or 'none'}, not rgb_array): leave out the video"
+            )
         self._env = env
+        self._robot_view = getattr(env.unwrapped, "robot_view", None)
         self._frames: list[np.ndarray] = []
         self._returns: list[float] = []
         self._cost_returns: list[list[float]] = []
@@ -50,8 +62,10 @@ class Film:
         self._returns.append(float(returns[0]))
         self._cost_returns.append(cost_returns[0].tolist())
         costs = ", ".join(f"{cost:g}" for cost in cost_returns[0])
-        text = f"return {returns[0]:.2f}   cost {costs}"
-        self._frames.append(_captioned(self._env.render(), text))
+        image = self._env.render()
+        if self._robot_view is not None:
+            image = _beside(image, self._robot_view())
+        self._frames.append(_captioned(image, f"return {returns[0]:.2f}   cost {costs}"))
 
     def write(self, path: Path, config: Config) -> None:
         """Writes the video, its JSON and its stills."""
@@ -83,8 +97,16 @@ class Film:
         }
 
 
+def _beside(image: np.ndarray, view: np.ndarray) -> np.ndarray:
+    """An image and, enlarged to half its height at most, a smaller one at its right."""
+    scale = max(1, image.shape[0] // 2 // view.shape[0])
+    enlarged = view.repeat(scale, 0).repeat(scale, 1)
+    below = np.full_like(image, 255, shape=(image.shape[0] - len(enlarged), *enlarged.shape[1:]))
+    return np.concatenate([image, np.concatenate([enlarged, below])], 1)
+
+
 def _captioned(frame: np.ndarray, text: str) -> np.ndarray:
-    """A picture `[height, width, 3]` with a line of text below it, in a size that codecs take."""
+    """An image `[height, width, 3]` with a line of text below it, in a size that codecs take."""
     from PIL import Image, ImageDraw
 
     height, width, _ = frame.shape
