@@ -41,10 +41,10 @@ class ModelBasedAgent(tf.Module):
         training = config.training
         capacity = training.replay_capacity // training.action_repeat
         self.replay = Replay(training.sequence_length, capacity, self._seed("replay"))
-        # Each is one program.
+        # Each is one program; all control flow in them is fixed when it is traced.
         xla = config.compute.compile == "xla"
         self._act, self._learn_model, self._learn = (
-            tf.function(method, jit_compile=xla)
+            tf.function(method, jit_compile=xla, autograph=False)
             for method in (self._act, self._learn_model, self._learn)
         )
 
