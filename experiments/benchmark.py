@@ -5,6 +5,8 @@ on random data of the right shapes, `planner` decides on them, `baselines` plays
 `plots` draws made-up runs, `cost` tells what each preset takes.
 """
 
+import checkout  # noqa: F401
+
 import json
 from collections.abc import Sequence
 from typing import Annotated

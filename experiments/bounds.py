@@ -6,6 +6,8 @@ take the same draw, and the mean V_λ of all draws and of those that each rule t
 takes is the most that any rule can.
 """
 
+import checkout  # noqa: F401
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

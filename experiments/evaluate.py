@@ -3,198 +3,24 @@
 `--imagine FOLDER` shows in place of it what the run's model imagines beside a real episode.
 """
 
-import sys
+import checkout  # noqa: F401
+
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
-import tyro
-from tqdm import tqdm
-
-from la_mbda import budget, command_line, video
-from la_mbda.config import BASELINES, Config
-from la_mbda.environments import make_environment
-from la_mbda.run_folder import provenance, write_json
-from la_mbda.runs import check_agent, load_agent
-
-if TYPE_CHECKING:
-    from la_mbda.episodes import Evaluation
-
-
-@dataclass(frozen=True)
-class EvaluateArguments:
-    """Plays episodes with the agent of a run's last checkpoint; the run stays untouched."""
-
-    run: tyro.conf.Positional[Path]
-    """Folder of the run: RESULTS/<preset>/<algorithm>/<task>/seed_<n>."""
-    episodes: int = 10
-    """Episodes, stepped as one batch."""
-    sampled: bool = False
-    """Act by samples of the policy, as training does, in place of its mode."""
-    seed: int = 0
-    """Seed of the episodes' layouts."""
-    video: Path | None = None
-    """Where to write a video of the first episode (.mp4 or .gif); beside it, stills (.png) and the
-    costs so far (.json)."""
-    save: Path | None = None
-    """Where to write each episode's return and cost return, and what they were played with
-    (.json)."""
-    imagine: Path | None = None
-    """Folder for figures and data of futures imagined beside one episode, in place of scores."""
-    imagine_at: tuple[int, ...] = ()
-    """Decisions of that episode to imagine from; three spread over it if none are given."""
-    imagine_steps: int = 15
-    """Decisions to imagine from each."""
+from la_mbda import command_line
+from la_mbda.commands import evaluate
 
 
 def main(argv: Sequence[str]) -> int:
-    """Parses, plays, prints every episode, the means and whether the budget is kept."""
-    arguments = tyro.cli(EvaluateArguments, args=list(argv))
-    if arguments.episodes < 1:
-        raise ValueError(f"episodes is {arguments.episodes}: choose 1 or more")
-    if arguments.video is not None:
-        video.check_path(arguments.video)
-    if arguments.save is not None:
-        check_save(arguments.save, arguments.video)
-    if arguments.imagine is None:
-        evaluate_run(arguments)
-    else:
-        imagine_run(arguments)
-    return 0
+    """Evaluates, and draws what was imagined."""
+    return evaluate.main(argv, _draw)
 
 
-def check_save(path: Path, video: Path | None) -> None:
-    """Makes sure that the episodes' values can be written to a path, and nothing lies there.
+def _draw(folder: Path) -> list[Path]:
+    from plotting.futures import draw_futures  # Takes matplotlib's time, and seldom.
 
-    Raises:
-        ValueError: it is no new .json file in a folder that is there, or it is the video's own.
-    """
-    if video is not None and path.resolve() == video.with_suffix(".json").resolve():
-        raise ValueError(f"save {path} is where the video's costs so far go: choose another name")
-    if path.suffix != ".json":
-        raise ValueError(f"save {path} must end in .json")
-    if path.exists():
-        raise ValueError(f"save {path} is there already: choose another name, or remove it")
-    if not path.parent.is_dir():
-        raise ValueError(f"save {path} is in no folder: make {path.parent} first")
-
-
-def evaluate_run(arguments: EvaluateArguments) -> None:
-    """Plays the episodes, saves what is asked for and prints their returns.
-
-    Raises:
-        ValueError: a video is asked for of a task that draws no images.
-    """
-    config = check_agent(arguments.run)
-    played_with = provenance(config)
-    decisions = config.training.episode_steps // config.training.action_repeat
-    often = 0.5 if sys.stderr.isatty() else 10.0
-    modes = ["rgb_array" if arguments.video else None] + [None] * (arguments.episodes - 1)
-    environments = [make_environment(config, render_mode=mode) for mode in modes]
-    first = video.VideoRecorder(environments[0]) if arguments.video else None
-    with tqdm(total=decisions, desc="loading", unit=" decisions", mininterval=often) as bar:
-        agent = load_agent(arguments.run)
-        from la_mbda.episodes import evaluate, layout_seed  # Loads TensorFlow, as that has.
-
-        task, count = config.task, arguments.episodes
-        seeds = [layout_seed(task, arguments.seed, "evaluate", i) for i in range(count)]
-        bar.set_description("recording" if first else "playing")
-
-        def on_step(returns: np.ndarray, cost_returns: np.ndarray) -> None:
-            if first:
-                first.on_step(returns, cost_returns)
-            bar.update()
-
-        played = evaluate(environments, agent, seeds, on_step, arguments.sampled)
-        for env in environments:
-            env.close()
-    # First of all, as who reads what is printed may not read to the end.
-    if arguments.save:
-        of_run = numbers(arguments, config, played)
-        write_json(arguments.save, of_run | {"played_with": played_with})
-    if first:
-        first.write(arguments.video, config)
-    for i, (value, costs) in enumerate(zip(played.returns, played.cost_returns, strict=True)):
-        print(f"episode {i}: return {value:.3f}, cost return {listed(costs)}")
-    costs = ", ".join(with_error(values, 2) for values in played.cost_returns.T)
-    print(f"mean ± its standard error: return {with_error(played.returns, 3)}, cost return {costs}")
-    for line in verdicts(played.cost_returns, config.lagrangian.cost_budget):
-        print(line)
-    if arguments.save:
-        print(f"numbers: {arguments.save}")
-    if first:
-        print(f"video: {arguments.video}")
-
-
-def numbers(arguments: EvaluateArguments, config: Config, played: "Evaluation") -> dict:
-    """The episodes' values, and of which run and layouts they are."""
-    of_run = {name: getattr(config, name) for name in ("task", "algorithm", "preset", "seed")}
-    actions = {"actions": "sampled" if arguments.sampled else "mode"}
-    layouts = {"layouts_seed": arguments.seed, "episodes": arguments.episodes}
-    return of_run | actions | layouts | played.summary()
-
-
-def imagine_run(arguments: EvaluateArguments) -> None:
-    """Imagines along one episode, saves the data and draws it.
-
-    Raises:
-        ValueError: a video or scores are asked for too, the run has no model, or the episode is
-            too short.
-    """
-    for name in ("video", "save", "sampled"):
-        if value := getattr(arguments, name):
-            raise ValueError(f"{name} ({value}) does not go with imagine: give one of the two")
-    config = check_agent(arguments.run)
-    if config.algorithm in BASELINES:
-        raise ValueError(
-            f"{arguments.run} is of {config.algorithm}, which has no world model to imagine "
-            "with: give a run of another algorithm"
-        )
-    agent = load_agent(arguments.run)
-    # These load TensorFlow, as that has.
-    from la_mbda.episodes import layout_seed
-    from la_mbda.futures import imagine_futures, save_futures
-    from plotting.futures import draw_futures
-
-    env = make_environment(config)
-    seed = layout_seed(config.task, arguments.seed, "evaluate", 0)
-    futures = imagine_futures(agent, env, seed, arguments.imagine_at, arguments.imagine_steps)
-    env.close()
-    save_futures(arguments.imagine, agent, futures)
-    for path in draw_futures(arguments.imagine):
-        print(f"figure: {path}")
-    if not agent.posterior.active:
-        print("the posterior is not active: all draws are the current model")
-    print(f"data:   {arguments.imagine}")
-
-
-def verdicts(cost_returns: np.ndarray, budgets: tuple[float, ...]) -> list[str]:
-    """Whether each constraint's budget is kept, where there are enough episodes to say."""
-    if len(cost_returns) == 1:
-        return []
-    lines = []
-    for costs, limit in zip(cost_returns.T.tolist(), budgets, strict=True):
-        error = budget.standard_error(costs)
-        kept = budget.keeps_budget(float(np.mean(costs)), error, limit)
-        verdict = "keeps" if kept else "does not keep"
-        rule = f"mean + {budget.CONFIDENCE} standard errors over {len(costs)} episodes"
-        lines.append(f"{verdict} the cost budget of {limit:g} ({rule})")
-    return lines
-
-
-def with_error(values: np.ndarray, digits: int) -> str:
-    """The mean over episodes, with its standard error where there are two or more."""
-    mean = f"{values.mean():.{digits}f}"
-    if len(values) == 1:
-        return mean
-    return f"{mean} ± {budget.standard_error(values.tolist()):.{digits}f}"
-
-
-def listed(costs: np.ndarray) -> str:
-    """One number per constraint."""
-    return ", ".join(f"{cost:.2f}" for cost in costs)
+    return draw_futures(folder)
 
 
 if __name__ == "__main__":

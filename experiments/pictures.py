@@ -3,6 +3,8 @@
 Of each task: what the robot sees, and the scene from beside it, at the start of an episode.
 """
 
+import checkout  # noqa: F401
+
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -6,6 +6,8 @@ a Ray cluster; where one fails, the others go on. Ctrl-C and SIGTERM let the run
 themselves first.
 """
 
+import checkout  # noqa: F401
+
 import argparse
 import subprocess
 import sys

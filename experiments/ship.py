@@ -7,6 +7,8 @@ Figure 3 is drawn from; not its replay, checkpoints, events and logs.
 `evaluate.py` plays.
 """
 
+import checkout  # noqa: F401
+
 import json
 import shutil
 from collections.abc import Sequence

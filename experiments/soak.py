@@ -4,6 +4,8 @@ Ends with status 1 if an observation, reward or cost was not finite. Some 1,000 
 them with pictures, take some five minutes.
 """
 
+import checkout  # noqa: F401
+
 import itertools
 from collections import Counter
 from collections.abc import Sequence

@@ -6,6 +6,8 @@ score, each time started again by the same command. All lines, the score and the
 same bit for bit.
 """
 
+import checkout  # noqa: F401
+
 import itertools
 import json
 import random

@@ -6,6 +6,8 @@ how well its model foresees the rewards and costs of fresh ones. `trials.py tabl
 were judged. docs/learning.md says what they taught.
 """
 
+import checkout  # noqa: F401
+
 import json
 import math
 import os

@@ -3,6 +3,8 @@
 import os
 import sys
 
+__version__ = "0.1.0"
+
 # How TensorFlow is to be loaded, whenever that will be; it reads these when it is imported.
 # oneDNN is off by default on processors without AVX-512, where it is twice as fast too (measured).
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

@@ -1,0 +1,43 @@
+"""Trains one run: `la-mbda train --task PointGoal1 --preset cpu --seed 0`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from la_mbda import command_line
+from la_mbda.run_folder import run_path
+from la_mbda.runs import train
+
+
+@dataclass(frozen=True)
+class TrainArguments(command_line.Settings):
+    """Trains one run to its budget, or goes on with it. Every setting can be given by its name."""
+
+    task: str
+    """An SG6 task, ObservablePointPush1, or gymnasium:<id>."""
+    algorithm: str
+    """lambda, unsafe_lambda, greedy_lambda or cem_mpc."""
+    preset: str
+    """paper, cpu or quick."""
+    seed: int
+    """All randomness of the run comes from it."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Parses, trains, prints the score."""
+    arguments = command_line.parse(TrainArguments, argv, preset="cpu", task="PointGoal1")
+    config = arguments.config(arguments.preset, arguments.task, arguments.algorithm, arguments.seed)
+    score = train(config, arguments.results)
+    confirmed = score.get("confirmed")
+    print(
+        f"{config.task} {config.algorithm} seed {config.seed} ({config.preset} preset): "
+        f"return {score['return']:.2f}, cost return {score['cost_return']}, "
+        f"cost regret {score['cost_regret']}, {score['env_steps']} env steps"
+    )
+    if confirmed:
+        print(
+            f"confirmed over {confirmed['episodes']} other layouts: return "
+            f"{confirmed['return']:.2f} ± {confirmed['return_se']:.2f}, cost return "
+            f"{confirmed['cost_return']} ± {confirmed['cost_return_se']}"
+        )
+    print(f"results: {run_path(arguments.results, config)}")
+    return 0
