@@ -1,4 +1,4 @@
-"""What `docs/differences.md` says of places in the code is there."""
+"""What the documents name is there: places in the code, files, pictures, and what runs."""
 
 import ast
 import re
@@ -40,3 +40,30 @@ def test_every_difference_is_told_whole():
 @pytest.mark.parametrize(("path", "symbol"), sorted(PLACES))
 def test_every_place_named_is_there(path, symbol):
     assert symbol in symbols(REPOSITORY / path)
+
+
+PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *REPOSITORY.glob("docs/*.md")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    text = page.read_text()
+    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text):
+        path, _, heading = target.partition("#")
+        other = page.parent / path if path else page
+        assert other.exists(), target
+        if heading:
+            headings = re.findall(r"(?m)^#+ (.+)$", other.read_text())
+            assert heading in [title.lower().replace(" ", "-") for title in headings], target
+
+
+def test_the_simulator_runs_as_the_readme_says():
+    (snippet,) = (
+        block
+        for block in re.findall(r"```python\n(.*?)```", PAGES[0].read_text(), re.DOTALL)
+        if "gymnasium.make" in block
+    )
+    scope = {}
+    exec(snippet, scope)
+    observation, _ = scope["env"].reset(seed=0)
+    assert observation.shape == (60,)
