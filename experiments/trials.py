@@ -42,6 +42,12 @@ def held(decision: int) -> dict:
     }
 
 
+def rates(factor: float) -> dict:
+    """Learning rates of actor and critics, times the preset's."""
+    names = ("actor_learning_rate", "task_critic_learning_rate", "safety_critic_learning_rate")
+    return dict.fromkeys(names, 3e-4 * factor)
+
+
 # What each trial changes of the preset.
 TRIALS = {
     "hold_2": {},
@@ -50,6 +56,9 @@ TRIALS = {
     "hold_5": held(5),
     "updates_50": held(4) | {"updates_per_iteration": 50},
     "updates_33": held(4) | {"updates_per_iteration": 33},
+    "rates_2": held(4) | rates(2.0),
+    "rates_3": held(4) | rates(3.0),
+    "updates_50_rates_3": held(4) | rates(3.0) | {"updates_per_iteration": 50},
 }
 
 
