@@ -59,7 +59,8 @@ class WorldModelConfig:
     head_layers: int = 2
     """Hidden layers of the reward, cost and terminal heads."""
     terminal_head: bool = True
-    """Predict terminal states; where episodes only end by time, leaving it out saves its cost."""
+    """Predict terminal states; where episodes only end by time, leaving it out saves its cost.
+    cpu and quick leave it out for SG6."""
     kl_scale: float = 1.0
     """Weight of the balanced KL divergence in the model's loss."""
     kl_mix: float = 0.8

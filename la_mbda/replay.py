@@ -59,17 +59,19 @@ class Episode(NamedTuple):
 
 
 class EpisodeBuilder:
-    """Collects the steps of an episode while it goes on."""
+    """Collects the steps of an episode while it goes on.
+
+    It copies what it keeps: an environment may write its arrays again at the next step.
+    """
 
     def __init__(self, observation: np.ndarray, actions: int, constraints: int):
         """Args: observation: what `reset` showed."""
-        self._steps = [
-            (observation, np.zeros(actions, np.float32), 0.0, np.zeros(constraints), 0.0)
-        ]
+        self._steps: list[tuple[np.ndarray, ...]] = []
+        self.add(observation, np.zeros(actions, np.float32), 0.0, np.zeros(constraints), False)
 
     def add(self, observation, action, reward: float, cost: np.ndarray, terminal: bool) -> None:
         """Adds what came of an action."""
-        self._steps.append((observation, action, reward, cost, float(terminal)))
+        self._steps.append(tuple(map(np.array, (observation, action, reward, cost, terminal))))
 
     def finish(self) -> Episode:
         """The episode so far."""

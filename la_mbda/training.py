@@ -6,6 +6,7 @@ was killed goes on from its last checkpoint as if it had not been.
 """
 
 import dataclasses
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,6 +63,7 @@ class Trainer:
         self._evaluator = Evaluator(config, folder)
         self._agent = make_agent(config, self._env)
         self._stop = StopRequest()
+        self._warned = False
         self._progress = self._restore()
         progress = self._progress
         self._recorder = Recorder(config, folder, progress.env_steps, progress.seconds)
@@ -173,10 +175,26 @@ class Trainer:
         self._stop_if_asked()
 
     def _remember(self, episode: Episode) -> None:
+        self._warn_of_terminations(episode)
         with self._recorder.stage("remembering"):
             episode.save(self._folder.episode_path(self._progress.episodes))
             self._agent.observe(episode)
         self._progress.episodes += 1
+
+    def _warn_of_terminations(self, episode: Episode) -> None:
+        """Says once that an episode ended by itself, where the agent does not learn that."""
+        planner = self._config.algorithm == "cem_mpc"
+        if self._warned or not episode.terminal.any():
+            return
+        if planner or not self._config.model.terminal_head:
+            self._warned = True
+            why = "cem_mpc plans as if" if planner else "terminal_head is off, so it is learnt as if"
+            fix = "choose lambda" if planner else "give --terminal-head"
+            warnings.warn(
+                f"an episode of {self._config.task} ended by itself (terminated), but {why} "
+                f"episodes ended by time alone: {fix} if that matters",
+                stacklevel=2,
+            )
 
     def _score(self) -> dict:
         """Ĵ and Ĵ_c of the evaluation at the budget; ρ_c over every training step."""

@@ -88,14 +88,15 @@ def _environment(config: Config) -> gymnasium.Env:
 
 def _play(env: gymnasium.Env, policy: Policy, rng: np.random.Generator, most: int) -> Fragment:
     observation, _ = env.reset(seed=int(rng.integers(2**31)))
-    observations, actions, rewards, costs = [observation], [], [], []
+    # A copy, as an environment may write its arrays again.
+    observations, actions, rewards, costs = [np.array(observation)], [], [], []
     std = np.exp(policy.log_std)
     env_steps, terminated, truncated = 0, False, False
     while len(rewards) < most and not (terminated or truncated):
         mean = policy.mean(observation)
         action = mean + std * rng.standard_normal(mean.shape, np.float32)
         observation, reward, terminated, truncated, info = env.step(np.clip(action, -1.0, 1.0))
-        observations.append(observation)
+        observations.append(np.array(observation))
         actions.append(action)
         rewards.append(reward)
         costs.append(cost_of(info, 1)[0])
