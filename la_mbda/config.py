@@ -225,7 +225,7 @@ class TrainingConfig:
     env_steps: int = 1_000_000
     """Budget of simulator steps, the random start included."""
     random_steps: int = 5_000
-    """Simulator steps of uniform-random actions at the start."""
+    """Simulator steps of uniform-random actions at the start; none with an offline_dataset."""
     offline_dataset: str | None = None
     """Folder of episodes to start from in place of random actions."""
     pretraining_updates: int = 100
@@ -254,6 +254,11 @@ class TrainingConfig:
     """Episodes on layouts of their own that confirm the score of a finished run; 0 for none."""
     checkpoint_every: int = 10_000
     """Simulator steps between checkpoints."""
+
+    @property
+    def start_steps(self) -> int:
+        """Simulator steps before the first update."""
+        return self.random_steps if self.offline_dataset is None else 0
 
 
 @dataclass(frozen=True)

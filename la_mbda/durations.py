@@ -36,7 +36,7 @@ _BASELINE_STEP, _BASELINE_EVALUATED_STEP = 1 / 1000, 1 / 3000
 def updates_until(config: Config, env_steps: int) -> float:
     """Full updates that an agent with a world model has made when it is at some env steps."""
     training = config.training
-    iterations = max(0.0, (env_steps - training.random_steps) / training.steps_per_iteration)
+    iterations = max(0.0, (env_steps - training.start_steps) / training.steps_per_iteration)
     return iterations * training.updates_per_iteration
 
 
@@ -54,7 +54,7 @@ def run_seconds(config: Config, rates: Rates, start: int, end: int) -> float:
     learnt = updates_until(config, end) - updates_until(config, start)
     seconds = START_UP + learnt * rates.update + (end - start) * step
     seconds += _evaluated_steps(config, start, end) * evaluated_step
-    if start <= training.random_steps < end:
+    if start <= training.start_steps < end:
         seconds += training.pretraining_updates * rates.model_update
     return seconds
 

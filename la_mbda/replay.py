@@ -6,6 +6,7 @@ first step is the reset, with a zero action, reward and cost; reaching a time li
 
 import itertools
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,20 +43,31 @@ class Episode(NamedTuple):
 
     @classmethod
     def load(cls, path: Path) -> "Episode":
-        """Reads an episode.
+        """Reads an episode, with the types that the file has.
 
         Raises:
             ValueError: the file is damaged or is no episode.
         """
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                episode = cls(**{name: file[name] for name in cls._fields})
-        except Exception as error:  # A damaged file makes zipfile, zlib and NumPy raise many kinds.
-            raise ValueError(f"{path} is not a readable episode ({error}): remove it") from error
-        lengths = {name: len(value) for name, value in episode._asdict().items()}
+        episode = cls(**read_parts(path, cls._fields))
+        lengths = {name: len(np.atleast_1d(value)) for name, value in episode._asdict().items()}
         if len(set(lengths.values())) != 1:
             raise ValueError(f"{path} has parts of different lengths {lengths}: remove it")
         return episode
+
+
+def read_parts(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Reads some parts of an episode's file, by name.
+
+    Raises:
+        ValueError: the file is damaged or is no episode.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in names}
+    except MemoryError:
+        raise  # The file may be whole.
+    except Exception as error:  # A damaged file makes zipfile, zlib and NumPy raise many kinds.
+        raise ValueError(f"{path} is not a readable episode ({error}): remove it") from error
 
 
 class EpisodeBuilder:

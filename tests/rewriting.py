@@ -37,6 +37,4 @@ class Rewriting(gymnasium.Env):
 
 
 for name, picture in (("RewritingVector-v0", False), ("RewritingPicture-v0", True)):
-    gymnasium.register(
-        name, Rewriting, kwargs={"picture": picture}, disable_env_checker=True
-    )
+    gymnasium.register(name, Rewriting, kwargs={"picture": picture}, disable_env_checker=True)
