@@ -14,7 +14,8 @@ from la_mbda.offline import recorded_decisions
 def replay_bytes(config: Config, env: gymnasium.Env) -> int:
     """What all the episodes that a run may remember at a time take in memory.
 
-    Those of an offline dataset are among them.
+    Those of an offline dataset are among them. Resets are left out, one step per episode: episodes
+    of n decisions take a part of 1 / n more.
     """
     training = config.training
     met = training.env_steps + recorded_decisions(config) * training.action_repeat

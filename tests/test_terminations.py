@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+import rewriting  # noqa: F401
 import tensorflow as tf
 from test_survive import check_stops
 from test_training import LOOP
@@ -66,9 +67,11 @@ def test_what_a_failure_is_like_is_learnt_from_short_episodes(preset):
     assert end[1, 0] > 0.4
 
 
-def test_a_full_update_learns_from_short_episodes():
-    config = tiny_config(TASK)
-    agent = Agent(config, (1,), 1)
+@pytest.mark.parametrize("task", [TASK, "gymnasium:RewritingPicture-v0"])
+def test_a_full_update_learns_from_short_episodes(task):
+    config = tiny_config(task)
+    env = make_environment(config)
+    agent = Agent(config, env.observation_space.shape, env.action_space.shape[0])
     for episode in played(config, 20):
         agent.observe(episode)
     for _ in range(3):
