@@ -12,7 +12,7 @@ from la_mbda.imagination import Trajectories, imagine, upper_bound
 from la_mbda.lagrangian import AugmentedLagrangian
 from la_mbda.model_based import ModelBasedAgent
 from la_mbda.randomness import Noise
-from la_mbda.replay import Episode
+from la_mbda.replay import Sequences
 from la_mbda.returns import lambda_values
 
 
@@ -97,13 +97,13 @@ class Agent(ModelBasedAgent):
         draws = noise.normal(belief.features.shape[0], self.actions)
         return self.actor.sample(belief.features, draws)
 
-    def _learn(self, batch: Episode) -> dict:
+    def _learn(self, batch: Sequences) -> dict:
         """The inner loop of Algorithm 2, from a batch of sequences on."""
         beliefs, metrics = self.model.update(batch, self.update_noise)
         draws = self.draw_models(self.update_noise)
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(self._behaviour_weights())
-            imagined = self._imagine(draws, beliefs)
+            imagined = self._imagine(draws, _going_on(beliefs, batch))
             task = self._bound_task(imagined)
             safety = [self._bound_safety(imagined, i) for i in range(len(self.safety_critics))]
             excess = self._excess(safety)
@@ -230,6 +230,22 @@ class Agent(ModelBasedAgent):
             metrics[f"safety_critic_loss_{i}"] = bound.critic_loss
             metrics[f"multiplier_{i}"] = self.lagrangian.multiplier[i]
         return metrics
+
+
+def _going_on(beliefs: rssm.Belief, batch: Sequences) -> rssm.Belief:
+    """The beliefs after which an episode went on: nothing follows a terminal state.
+
+    In place of those of terminal states the first others come twice, so that there are as many
+    starts each time. Where no episode is short, one step in thousands is terminal at most, and all
+    stay as they are.
+    """
+    if batch.first is None:
+        return beliefs
+    order = tf.argsort(tf.reshape(batch.terminal, [-1]), stable=True)
+    count = tf.math.count_nonzero(batch.terminal == 0.0, dtype=tf.int32)
+    chosen = tf.gather(order, tf.range(tf.size(order)) % tf.maximum(count, 1))
+    flat = (tf.reshape(part, [-1, part.shape[-1]]) for part in beliefs)
+    return rssm.Belief(*(tf.ensure_shape(tf.gather(x, chosen), x.shape) for x in flat))
 
 
 def _values_by(rule: str, objective: Objective, imagined: Trajectories) -> tf.Tensor:

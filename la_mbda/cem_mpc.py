@@ -15,7 +15,7 @@ from la_mbda.config import Config, PlannerConfig
 from la_mbda.imagination import follow
 from la_mbda.model_based import ModelBasedAgent
 from la_mbda.randomness import Noise
-from la_mbda.replay import Episode
+from la_mbda.replay import Sequences
 
 
 class Scores(NamedTuple):
@@ -200,7 +200,7 @@ class CemMpcAgent(ModelBasedAgent):
         shape = [features.shape[0], environments, count, horizon]
         return judge(tf.reshape(rewards, shape), tf.reshape(costs, [*shape, -1]), self.config)
 
-    def _learn(self, batch: Episode) -> dict:
+    def _learn(self, batch: Sequences) -> dict:
         """The world model alone; the share of feasible plans is of all training decisions so far.
 
         Where it is small, the planner mostly flees from costs: see `calibrate_cost`.

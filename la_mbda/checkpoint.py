@@ -5,10 +5,13 @@ then renamed; the last two are kept. Its manifest holds the checksum of every ot
 damaged checkpoint is found out and the one before it is used.
 """
 
+import contextlib
 import hashlib
 import os
 import shutil
+import tempfile
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +25,8 @@ KEPT = 2
 MANIFEST = "manifest.json"
 _STATE = "state.json"
 _VARIABLES = "variables"
+_OF_PATTERNS = frozenset("*?[\\")
+"""Characters that TensorFlow does not take as they stand in the path of what it reads."""
 
 
 def save(folder: Path, variables: tf.Module, state: dict, step: int) -> None:
@@ -54,27 +59,52 @@ def restore(folder: Path, variables: tf.Module) -> dict | None:
     Returns None where there is no checkpoint at all.
 
     Raises:
-        ValueError: there are checkpoints and every one is damaged, or is of another version.
+        ValueError: there are checkpoints and every one is damaged, or one that is whole cannot be
+            read into the module, as it is of another version.
     """
     paths = _all(folder)
     problems = []
     for path in reversed(paths):
         try:
             _verify(path)
-            state = read_json(path / _STATE)
-            checkpoint = tf.train.Checkpoint(root=variables)
-            checkpoint.read(str(path / _VARIABLES)).assert_consumed()
-        except (ValueError, AssertionError, tf.errors.OpError) as error:
+        except ValueError as error:
             warnings.warn(f"checkpoint {path} is not usable ({error})", stacklevel=2)
             problems.append(path.name)
         else:
-            return state
+            _read(path, variables)
+            return read_json(path / _STATE)
     if problems:
         raise ValueError(
-            f"no checkpoint in {folder} is usable ({', '.join(problems)}): they are damaged or of "
-            "another version of la_mbda; remove the folder of the run to start it anew"
+            f"no checkpoint in {folder} is usable ({', '.join(problems)}): they are damaged; "
+            "remove the folder of the run to start it anew"
         )
     return None
+
+
+def _read(path: Path, variables: tf.Module) -> None:
+    """Reads a whole checkpoint, never to go back to an older one: that would undo what is saved."""
+    try:
+        with _without_patterns(path) as plain:
+            checkpoint = tf.train.Checkpoint(root=variables)
+            checkpoint.read(str(plain / _VARIABLES)).assert_consumed()
+    except (ValueError, AssertionError, tf.errors.OpError) as error:
+        raise ValueError(
+            f"checkpoint {path} is whole, but not what this version of la_mbda reads ({error}): "
+            "go on with the version that wrote it (run.json names its commit), or choose other "
+            "--results"
+        ) from error
+
+
+@contextlib.contextmanager
+def _without_patterns(path: Path) -> Iterator[Path]:
+    """The same folder under a name that holds no pattern; TensorFlow looks for a match of names."""
+    if _OF_PATTERNS.isdisjoint(str(path)):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder) / path.name
+        link.symlink_to(path.absolute(), target_is_directory=True)
+        yield link
 
 
 def as_progress(kind: type[Progress], state: dict, folder: Path) -> Progress:

@@ -59,7 +59,8 @@ class WorldModelConfig:
     head_layers: int = 2
     """Hidden layers of the reward, cost and terminal heads."""
     terminal_head: bool = True
-    """Predict terminal states; where episodes only end by time, leaving it out saves its cost."""
+    """Predict terminal states; where episodes only end by time, leaving it out saves its cost.
+    cpu and quick leave it out for SG6."""
     kl_scale: float = 1.0
     """Weight of the balanced KL divergence in the model's loss."""
     kl_mix: float = 0.8
@@ -224,7 +225,7 @@ class TrainingConfig:
     env_steps: int = 1_000_000
     """Budget of simulator steps, the random start included."""
     random_steps: int = 5_000
-    """Simulator steps of uniform-random actions at the start."""
+    """Simulator steps of uniform-random actions at the start; none with an offline_dataset."""
     offline_dataset: str | None = None
     """Folder of episodes to start from in place of random actions."""
     pretraining_updates: int = 100
@@ -253,6 +254,11 @@ class TrainingConfig:
     """Episodes on layouts of their own that confirm the score of a finished run; 0 for none."""
     checkpoint_every: int = 10_000
     """Simulator steps between checkpoints."""
+
+    @property
+    def start_steps(self) -> int:
+        """Simulator steps before the first update."""
+        return self.random_steps if self.offline_dataset is None else 0
 
 
 @dataclass(frozen=True)

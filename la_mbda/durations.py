@@ -42,7 +42,7 @@ _BASELINE_ACTING, _BASELINE_UPDATING, _BASELINE_EVALUATED_STEP = 1 / 8000, 7 / 8
 def updates_until(config: Config, env_steps: int) -> float:
     """Full updates that an agent with a world model has made when it is at some env steps."""
     training = config.training
-    iterations = max(0.0, (env_steps - training.random_steps) / training.steps_per_iteration)
+    iterations = max(0.0, (env_steps - training.start_steps) / training.steps_per_iteration)
     return iterations * training.updates_per_iteration
 
 
@@ -55,7 +55,7 @@ def work_until(config: Config, env_steps: int) -> dict[str, float]:
     finished = env_steps >= training.env_steps
     # The last one is at the budget; none is in the random start.
     passed = (math.ceil if finished else math.floor)(env_steps / training.evaluate_every)
-    start = 0 if config.algorithm in BASELINES else training.random_steps
+    start = 0 if config.algorithm in BASELINES else training.start_steps
     evaluations = max(0, passed - start // training.evaluate_every)
     work = {
         "acting": env_steps,
@@ -64,7 +64,7 @@ def work_until(config: Config, env_steps: int) -> dict[str, float]:
     }
     if config.algorithm in BASELINES:
         return work | {"updating": env_steps}
-    pretrained = training.pretraining_updates if env_steps > training.random_steps else 0
+    pretrained = training.pretraining_updates if env_steps > training.start_steps else 0
     return work | {"pre-training": pretrained, "updating": updates_until(config, env_steps)}
 
 

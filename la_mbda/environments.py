@@ -66,8 +66,7 @@ def _make_external(name: str, render_mode: str | None) -> gymnasium.Env:
     actions, observations = env.action_space, env.observation_space
     if not isinstance(actions, gymnasium.spaces.Box) or len(actions.shape) != 1:
         raise ValueError(f"{name} has action space {actions}: wrap it to a one-dimensional Box")
-    if not np.isfinite([actions.low, actions.high]).all():
-        raise ValueError(f"{name} has unbounded actions {actions}: give them finite bounds")
+    _check_actions(name, actions)
     image = (
         isinstance(observations, gymnasium.spaces.Box)
         and observations.dtype == np.uint8
@@ -83,6 +82,27 @@ def _make_external(name: str, render_mode: str | None) -> gymnasium.Env:
     if vector:
         env = gymnasium.wrappers.DtypeObservation(env, np.float32)
     return gymnasium.wrappers.RescaleAction(env, np.float32(-1.0), np.float32(1.0))
+
+
+def _check_actions(name: str, actions: gymnasium.spaces.Box) -> None:
+    """Makes sure that actions from -1 to 1 can be scaled to a one-dimensional Box.
+
+    Raises:
+        ValueError: they cannot.
+    """
+    if not actions.shape[0]:
+        raise ValueError(f"{name} has no actions {actions}: give it one at least")
+    if not np.issubdtype(actions.dtype, np.floating):
+        raise ValueError(
+            f"{name} has actions of {actions.dtype} {actions}: wrap it to a Box of float32 and "
+            "round there"
+        )
+    with np.errstate(over="ignore"):  # The largest floats stand for no bound.
+        spread = actions.high - actions.low
+    if not np.isfinite(spread).all():
+        raise ValueError(f"{name} has unbounded actions {actions}: give them finite bounds")
+    if not (spread > 0.0).all():
+        raise ValueError(f"{name} has actions of a single value {actions}: leave these out")
 
 
 def cost_of(info: dict, constraints: int) -> np.ndarray:

@@ -96,7 +96,8 @@ def _play(env: gymnasium.Env, decide, seed: int, constraints: int) -> Played:
     env_steps, done = 0, False
     while not done:
         action = decide(observation)
-        observation, reward, terminated, truncated, info = env.step(action)
+        # Of its own, as an environment may write into what it is given.
+        observation, reward, terminated, truncated, info = env.step(action.copy())
         builder.add(observation, action, reward, cost_of(info, constraints), terminated)
         env_steps += info["env_steps"]
         done = terminated or truncated
@@ -122,13 +123,17 @@ def evaluate(
     constraints = len(agent.config.lagrangian.cost_budget)
     count = len(environments)
     returns, cost_returns = np.zeros(count), np.zeros((count, constraints))
-    observations = [env.reset(seed=seed)[0] for env, seed in zip(environments, seeds, strict=True)]
+    # Copies, as environments may write their arrays again, and may even share them.
+    pairs = zip(environments, seeds, strict=True)
+    observations = [np.array(env.reset(seed=seed)[0]) for env, seed in pairs]
     state = agent.initial_state(count)
     running = np.ones(count, bool)
     while running.any():
         actions, state = agent.act(np.stack(observations), state, explore=sampled)
         for i in np.flatnonzero(running):
-            observations[i], reward, terminated, truncated, info = environments[i].step(actions[i])
+            played = environments[i].step(actions[i].copy())
+            observation, reward, terminated, truncated, info = played
+            observations[i] = np.array(observation)
             returns[i] += reward
             cost_returns[i] += cost_of(info, constraints)
             running[i] = not (terminated or truncated)

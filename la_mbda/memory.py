@@ -8,12 +8,18 @@ import gymnasium
 import numpy as np
 
 from la_mbda.config import Config
+from la_mbda.offline import recorded_decisions
 
 
 def replay_bytes(config: Config, env: gymnasium.Env) -> int:
-    """What all the episodes that a run may remember at a time take in memory."""
+    """What all the episodes that a run may remember at a time take in memory.
+
+    Those of an offline dataset are among them. Resets are left out, one step per episode: episodes
+    of n decisions take a part of 1 / n more.
+    """
     training = config.training
-    steps = min(training.replay_capacity, training.env_steps) // training.action_repeat
+    met = training.env_steps + recorded_decisions(config) * training.action_repeat
+    steps = min(training.replay_capacity, met) // training.action_repeat
     observation = math.prod(env.observation_space.shape) * env.observation_space.dtype.itemsize
     numbers = env.action_space.shape[0] + len(config.lagrangian.cost_budget) + 2
     return steps * (observation + numbers * np.dtype(np.float32).itemsize)

@@ -8,7 +8,7 @@ import tensorflow as tf
 from la_mbda import rssm
 from la_mbda.config import Config
 from la_mbda.randomness import Noise, derive_seed
-from la_mbda.replay import Episode, Replay
+from la_mbda.replay import Episode, Replay, Sequences
 from la_mbda.swag import Swag
 from la_mbda.world_model import WorldModel
 
@@ -126,19 +126,19 @@ class ModelBasedAgent(tf.Module):
         """θ_j ~ p(θ | D), j = 1 … N, on a leading axis."""
         return self.model.cast(self.posterior.sample(self.config.swag.posterior_samples, noise))
 
-    def _sample(self) -> Episode:
+    def _sample(self) -> Sequences:
         batch = self.replay.sample(self.config.training.batch_size)
-        return Episode(*map(tf.constant, batch))
+        return Sequences(*(None if part is None else tf.constant(part) for part in batch))
 
-    def _learn_model(self, batch: Episode) -> dict:
+    def _learn_model(self, batch: Sequences) -> dict:
         _, metrics = self.model.update(batch, self.update_noise)
         return metrics
 
-    def _learn(self, batch: Episode) -> dict:
+    def _learn(self, batch: Sequences) -> dict:
         """Updates everything from a batch of sequences; returns metrics."""
         raise NotImplementedError
 
-    def _batch_metrics(self, batch: Episode) -> dict:
+    def _batch_metrics(self, batch: Sequences) -> dict:
         """What the batch really met, per decision, and whether draws differ yet."""
         metrics = {
             "real_reward": tf.reduce_mean(batch.reward),

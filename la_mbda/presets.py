@@ -11,6 +11,7 @@ import typing
 from la_mbda import validation
 from la_mbda.config import (
     BASELINES,
+    EXTERNAL_TASK_PREFIX,
     GROUP_OF,
     GROUPS,
     PRESETS,
@@ -152,6 +153,8 @@ def _preset_fields(preset: str, task: str, algorithm: str) -> dict[str, typing.A
     if preset == "paper_long" and not baseline:
         raise ValueError(f"preset paper_long is for {', '.join(BASELINES)}: choose paper")
     fields = dict(_BASELINE_FIELDS[preset] if baseline else _FIELDS[preset])
+    if task.startswith(EXTERNAL_TASK_PREFIX):
+        fields.pop("terminal_head", None)  # SG6's episodes end by time; others' may not.
     if preset == "paper":
         fields["env_steps"] = PAPER_BUDGET.get(task, 1_000_000)
     if baseline:

@@ -131,7 +131,12 @@ def project(weights: dict, embeddings: tf.Tensor) -> tf.Tensor:
 
 
 def observe(
-    weights: dict, start: Belief, actions: tf.Tensor, embeddings: tf.Tensor, noise: tf.Tensor
+    weights: dict,
+    start: Belief,
+    actions: tf.Tensor,
+    embeddings: tf.Tensor,
+    noise: tf.Tensor,
+    first: tf.Tensor | None = None,
 ) -> Inference:
     """Infers the beliefs of sequences.
 
@@ -140,11 +145,15 @@ def observe(
         actions: `[batch, time, actions]`, each the action that led to the observation.
         embeddings: `[batch, time, embedding]`.
         noise: standard normal `[batch, time, stochastic]`.
+        first: `[batch, time]` bool, before which steps the belief is that of the start again.
     """
     inputs = (actions, project(weights, embeddings), noise)
     steps = zip(*(tf.unstack(x, axis=1) for x in inputs), strict=True)
     belief, beliefs, posteriors = start, [], []
-    for step in steps:
+    for time, step in enumerate(steps):
+        if first is not None:
+            pairs = zip(start, belief, strict=True)
+            belief = Belief(*(tf.where(first[:, time, None], new, old) for new, old in pairs))
         belief, posterior = observe_step(weights, belief, *step)
         beliefs.append(belief)
         posteriors.append(posterior)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from la_mbda.config import BASELINES, Config, from_dict
 from la_mbda.environments import check_rendering, check_vectors, make_environment
 from la_mbda.memory import check_memory
+from la_mbda.offline import check_dataset
 from la_mbda.quiet import without_native_messages
 from la_mbda.run_folder import RunFolder, check_config, read_json, read_score, run_path
 from la_mbda.run_lock import locked
@@ -42,6 +43,8 @@ def train(config: Config, results: Path) -> dict:
     if config.algorithm in BASELINES:
         check_vectors(config, env)
     else:
+        if config.training.offline_dataset is not None and not _has_saved(path, CHECKPOINTS):
+            print(check_dataset(config, env))
         print(check_memory(config, env), flush=True)
     env.close()
     trainer = _trainer(config)
@@ -49,6 +52,10 @@ def train(config: Config, results: Path) -> dict:
     with locked(path):
         folder = RunFolder(path, config)
         return folder.score or trainer(config, folder).run()
+
+
+def _has_saved(path: Path, kind: str) -> bool:
+    return any((path / kind).glob("step_*/manifest.json"))
 
 
 def _trainer(config: Config) -> "type[Trainer | BaselineTrainer]":
@@ -74,7 +81,7 @@ def check_agent(path: Path) -> Config:
     if not (path / "config.json").exists():
         raise ValueError(f"{path} is no run folder: give one that holds a config.json")
     config = from_dict(read_json(path / "config.json"))
-    if not any(any((path / name).glob("step_*/manifest.json")) for name in (CHECKPOINTS, WEIGHTS)):
+    if not _has_saved(path, CHECKPOINTS) and not _has_saved(path, WEIGHTS):
         raise ValueError(
             f"{path} has no checkpoint and no weights: let its training go on for a while, or "
             "choose another run, as most shipped ones come without"

@@ -6,8 +6,8 @@ was killed goes on from its last checkpoint as if it had not been.
 """
 
 import dataclasses
+import warnings
 from collections.abc import Callable
-from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -20,6 +20,7 @@ from la_mbda.environments import make_environment
 from la_mbda.episodes import Played, layout_seed, plain, play_exploring, play_random
 from la_mbda.evaluator import Evaluator
 from la_mbda.model_based import ModelBasedAgent
+from la_mbda.offline import read_episodes
 from la_mbda.progress import RunProgress
 from la_mbda.recorder import Recorder
 from la_mbda.replay import Episode
@@ -69,6 +70,7 @@ class Trainer:
         self._evaluator = Evaluator(config, folder)
         self._agent = make_agent(config, self._env)
         self._stop = StopRequest()
+        self._warned = False
         self._progress = self._restore()
         self._recorder = Recorder(config, folder, self._progress)
 
@@ -113,9 +115,9 @@ class Trainer:
     def _start(self) -> None:
         """Fills the memory with random actions or an offline dataset, then trains the model."""
         if self._settings.offline_dataset is not None and not self._progress.episodes:
-            for episode in self._load_offline(Path(self._settings.offline_dataset)):
+            for episode in read_episodes(self._config, self._env):
                 self._remember(episode)
-        while self._progress.env_steps < self._settings.random_steps:
+        while self._progress.env_steps < self._settings.start_steps:
             self._play(lambda seed: play_random(self._env, seed, self._constraints))
         self._update(self._agent.pretrain, self._settings.pretraining_updates, "pre-training")
         self._progress.started = True
@@ -180,10 +182,28 @@ class Trainer:
         self._stop_if_asked()
 
     def _remember(self, episode: Episode) -> None:
+        self._warn_of_terminations(episode)
         with self._recorder.stage("remembering"):
             episode.save(self._folder.episode_path(self._progress.episodes))
             self._agent.observe(episode)
         self._progress.episodes += 1
+
+    def _warn_of_terminations(self, episode: Episode) -> None:
+        """Says once that an episode ended by itself, where the agent does not learn that."""
+        planner = self._config.algorithm == "cem_mpc"
+        if self._warned or not episode.terminal.any():
+            return
+        if planner or not self._config.model.terminal_head:
+            self._warned = True
+            why = (
+                "cem_mpc plans as if" if planner else "terminal_head is off, so it is learnt as if"
+            )
+            fix = "choose lambda" if planner else "give --terminal-head"
+            warnings.warn(
+                f"an episode of {self._config.task} ended by itself (terminated), but {why} "
+                f"episodes ended by time alone: {fix} if that matters",
+                stacklevel=2,
+            )
 
     def _score(self) -> dict:
         """Ĵ and Ĵ_c of the evaluation at the budget; ρ_c over every training step."""
@@ -216,23 +236,3 @@ class Trainer:
         for index in range(progress.episodes):
             self._agent.replay.add(Episode.load(self._folder.episode_path(index)))
         return progress
-
-    def _load_offline(self, folder: Path) -> list[Episode]:
-        """The episodes of a dataset, in the order of their names."""
-        paths = sorted(folder.glob("*.npz"))
-        if not paths:
-            raise ValueError(f"offline_dataset {folder} holds no episodes (*.npz): choose another")
-        shape, actions = self._env.observation_space.shape, self._env.action_space.shape
-        expected = (shape, actions, (self._constraints,))
-        episodes = []
-        for path in paths:
-            episode = Episode.load(path)
-            parts = (episode.observation, episode.action, episode.cost)
-            shapes = tuple(part.shape[1:] for part in parts)
-            if shapes != expected:
-                raise ValueError(
-                    f"{path} has observations, actions and costs of shapes {shapes}, but "
-                    f"{self._config.task} has {expected}: choose a dataset of that task"
-                )
-            episodes.append(episode)
-        return episodes

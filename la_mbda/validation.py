@@ -119,7 +119,7 @@ def check_model_based(values: dict) -> None:
             f"replay_capacity is {values['replay_capacity']}: choose at least one episode "
             f"({values['episode_steps']})"
         )
-    if values["env_steps"] < values["random_steps"]:
+    if values["offline_dataset"] is None and values["env_steps"] < values["random_steps"]:
         raise ValueError(
             f"env_steps is {values['env_steps']}: choose at least random_steps "
             f"({values['random_steps']})"

@@ -14,7 +14,7 @@ import tensorflow_probability as tfp
 from la_mbda import networks, rssm
 from la_mbda.config import Config
 from la_mbda.randomness import Noise
-from la_mbda.replay import Episode
+from la_mbda.replay import Episode, Sequences
 from la_mbda.running import CostScale, Normalizer
 from la_mbda.swag import CyclicLearningRate
 
@@ -129,7 +129,7 @@ class WorldModel(tf.Module):
             return tf.zeros(tf.shape(features)[:-1])
         return tf.sigmoid(networks.mlp(weights["terminal"], features)[..., 0])
 
-    def infer(self, batch: Episode, noise: Noise) -> tuple[rssm.Inference, tf.Tensor]:
+    def infer(self, batch: Sequences, noise: Noise) -> tuple[rssm.Inference, tf.Tensor]:
         """Beliefs of a batch of sequences, from the zero belief, and the preprocessed targets."""
         batch_size, length = batch.reward.shape
         flat = tf.reshape(batch.observation, [-1, *batch.observation.shape[2:]])
@@ -137,10 +137,10 @@ class WorldModel(tf.Module):
         start = rssm.initial_belief(self._config, batch_size)
         draws = noise.normal(batch_size, length, self._config.stochastic_size)
         weights = self.cast_weights["rssm"]
-        inference = rssm.observe(weights, start, batch.action, embeddings, draws)
+        inference = rssm.observe(weights, start, batch.action, embeddings, draws, batch.first)
         return inference, self._preprocess(flat)
 
-    def loss(self, batch: Episode, noise: Noise) -> tuple[tf.Tensor, rssm.Belief, dict]:
+    def loss(self, batch: Sequences, noise: Noise) -> tuple[tf.Tensor, rssm.Belief, dict]:
         """Negative evidence lower bound (mean over batch and time), beliefs and metrics."""
         config, weights = self._config, self.cast_weights
         inference, targets = self.infer(batch, noise)
@@ -161,7 +161,7 @@ class WorldModel(tf.Module):
         loss = config.kl_scale * kl_loss + tf.add_n(list(losses.values()))
         return loss, inference.beliefs, {"model_loss": loss, "kl": kl, **losses}
 
-    def update(self, batch: Episode, noise: Noise) -> tuple[rssm.Belief, dict]:
+    def update(self, batch: Sequences, noise: Noise) -> tuple[rssm.Belief, dict]:
         """One optimiser step, then the registered callbacks.
 
         Returns:

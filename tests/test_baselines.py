@@ -12,6 +12,7 @@ from pathlib import Path
 import gymnasium
 import numpy as np
 import pytest
+import rewriting  # noqa: F401
 from test_survive import check_stops
 from test_training import lines
 from toy import BEST_ACTION, ToyEnv
@@ -21,7 +22,7 @@ from la_mbda.baselines.agent import BaselineAgent
 from la_mbda.baselines.training import BaselineTrainer
 from la_mbda.config import BASELINES
 from la_mbda.presets import make_config
-from la_mbda.run_folder import STREAMS, run_path
+from la_mbda.run_folder import STREAMS, RunFolder, run_path
 from la_mbda.runs import load_agent, train
 from la_mbda.scores import collect_scores
 
@@ -220,6 +221,61 @@ def test_an_episode_that_ends_early_is_followed_by_another(in_process):
     assert [len(f.rewards) for f in fragments] == [7, 7, 6]
     assert [(f.terminated, f.completed) for f in fragments] == [(True, True)] * 2 + [(False, False)]
     assert [len(f.observations) for f in fragments] == [8, 8, 7]
+
+
+class Uneven(ToyEnv):
+    """Four of five episodes have 5 steps and the others 20; a step's reward is 1, its cost 2."""
+
+    def reset(self, *, seed=None, options=None):
+        reset = super().reset(seed=seed)
+        self._length = 5 if self.np_random.random() < 0.8 else 20
+        return reset
+
+    def step(self, action):
+        observation, *_, done, _ = super().step(action)
+        return observation, 1.0, done, False, {"cost": 2.0}
+
+
+gymnasium.register("Uneven-v0", entry_point=Uneven)
+MEAN_LENGTH = 8.0
+
+
+def test_episodes_count_alike_whatever_their_length(in_process):
+    """One of 20 steps fits its slot only where it comes first; counted so, the mean is 6.2."""
+    config = make_config("quick", "gymnasium:Uneven-v0", "ppo", **TOY)
+    policy = rollouts.Policy([(np.zeros((1, 1)), np.zeros(1))], np.zeros(1))
+    slots = [rollouts.play_slot(config, policy, seed) for seed in range(2_000)]
+    found = np.array([rollouts.means(slot) for slot in slots])
+    error = found[:, 0].std() / np.sqrt(len(slots))
+    assert error < 0.15
+    assert found[:, 0].mean() == pytest.approx(MEAN_LENGTH, abs=3.5 * error)
+    np.testing.assert_allclose(found[:, 1:], found[:, :1] * [2.0, 1.0])
+
+
+def test_score_and_constraint_are_without_bias_to_length(tmp_path, in_process):
+    sizes = {"epoch_steps": 8_000, "env_steps": 16_000, "cost_budget": (3.0,)}
+    config = make_config("quick", "gymnasium:Uneven-v0", "cpo", **TOY | sizes)
+    path = run_path(tmp_path, config)
+    trainer = BaselineTrainer(config, RunFolder(path, config))
+    constraint = trainer._record(trainer._play())
+    assert constraint.length == pytest.approx(MEAN_LENGTH, abs=1.0)
+    assert constraint.excess == pytest.approx(2.0 * constraint.length - 3.0)
+    score = train(config, tmp_path)
+    assert score["return"] == pytest.approx(MEAN_LENGTH, abs=0.8)
+    assert score["cost_return"] == pytest.approx(2.0 * score["return"])
+    assert score["first_epoch_return"] == pytest.approx(constraint.length)
+    # Every episode that was not cut has its line all the same.
+    assert {line["length"] for line in lines(path, "episodes")} == {5, 20}
+
+
+def test_observations_that_an_environment_writes_again_are_copied(in_process):
+    config = make_config("quick", "gymnasium:RewritingVector-v0", "ppo", **TOY)
+    policy = rollouts.Policy([(np.zeros((2, 2)), np.zeros(2))], np.zeros(2))
+    first = rollouts.play_slot(config, policy, seed=0)[0]
+    np.testing.assert_array_equal(first.observations[:, 0], [0, 1, 2, 3, 4, 5])
+    np.testing.assert_array_equal(first.rewards, [1, 2, 3, 4, 5])
+    np.testing.assert_array_equal(first.costs, first.rewards / 4)
+    assert (first.actions != 0.0).all()
 
 
 def test_weights_that_broke_stop_the_run(tmp_path, in_process):

@@ -13,7 +13,7 @@ from la_mbda.agent import Agent
 from la_mbda.config import LagrangianConfig
 from la_mbda.imagination import Trajectories
 from la_mbda.lagrangian import AugmentedLagrangian
-from la_mbda.replay import Episode
+from la_mbda.replay import Episode, Sequences
 
 TOLERANCE = 1e-5
 
@@ -42,34 +42,47 @@ def normal(rng, *shape):
     return rng.normal(size=shape).astype(np.float32)
 
 
-def random_batch(rng, batch=3, time=7):
-    return Episode(
+def random_batch(rng, batch=3, time=7, first=None):
+    return Sequences(
         normal(rng, batch, time, 6),
         rng.uniform(-1, 1, (batch, time, 2)).astype(np.float32),
         normal(rng, batch, time),
         (rng.random((batch, time, 2)) < 0.3).astype(np.float32),
         (rng.random((batch, time)) < 0.3).astype(np.float32),
+        first,
     )
 
 
-def observe_in_numpy(weights, actions, embeddings, noise):
+@pytest.fixture(params=[False, True], ids=["inside episodes", "over their ends"])
+def first(request):
+    """Where sequences `[3, 7]` begin with another episode."""
+    if not request.param:
+        return None
+    first = np.zeros((3, 7), bool)
+    first[:, 0] = first[0, 3] = first[1, 1] = first[1, 6] = first[2, 3] = True
+    return first
+
+
+def observe_in_numpy(weights, actions, embeddings, noise, first=None):
     """Beliefs, posteriors and priors `[batch, time, …]` of sequences, step by step."""
     h_size = weights["prior"]["gru"]["recurrent_kernel"].shape[0]
     z, h = np.zeros_like(noise[:, 0]), np.zeros((len(noise), h_size))
     steps = []
     for t in range(noise.shape[1]):
+        if first is not None:
+            z, h = (np.where(first[:, t, None], 0.0, part) for part in (z, h))
         inputs = (actions[:, t], embeddings[:, t], noise[:, t])
         z, h, posterior, prior = reference.observe_step(weights, z, h, *inputs)
         steps.append((z, h, *posterior, *prior))
     return [np.stack(part, 1) for part in zip(*steps, strict=True)]
 
 
-def test_observing(agent, rng):
+def test_observing(agent, rng, first):
     inputs = normal(rng, 3, 7, 2), normal(rng, 3, 7, 16), normal(rng, 3, 7, 4)
     weights = agent.model.weights["rssm"]
     start = rssm.initial_belief(agent.config.model, 3)
-    actual = rssm.observe(weights, start, *map(tf.constant, inputs))
-    expected = observe_in_numpy(numpy_weights(weights), *inputs)
+    actual = rssm.observe(weights, start, *map(tf.constant, inputs), first)
+    expected = observe_in_numpy(numpy_weights(weights), *inputs, first)
     for part, value in zip(tf.nest.flatten(actual), expected, strict=True):
         assert relative_error(part, value) < TOLERANCE
 
@@ -116,10 +129,10 @@ def test_balanced_kl_and_its_gradients(rng):
         assert relative_error(gradient, formula / (3 * 7)) < TOLERANCE
 
 
-def test_the_models_loss(agent, rng):
+def test_the_models_loss(agent, rng, first):
     """Reconstruction, reward, weighted cost and terminal likelihoods and the KL, term by term."""
-    batch = random_batch(rng)
-    agent.observe(Episode(*(part[0] for part in batch)))  # Statistics to standardise by.
+    batch = random_batch(rng, first=first)
+    agent.observe(Episode(*(part[0] for part in batch[:-1])))  # Statistics to standardise by.
     draws = int(agent.update_noise.draws)
     loss, _, metrics = agent.model.loss(batch, agent.update_noise)
     agent.update_noise.draws.assign(draws)
@@ -129,7 +142,7 @@ def test_the_models_loss(agent, rng):
     seen = np.float64(batch.observation[0])
     observations = (batch.observation - seen.mean(0)) / (seen.std(0) + 1e-6)
     embeddings = reference.elu(reference.mlp(weights["encoder"], observations))
-    z, h, *statistics = observe_in_numpy(weights["rssm"], batch.action, embeddings, noise)
+    z, h, *statistics = observe_in_numpy(weights["rssm"], batch.action, embeddings, noise, first)
     features = np.concatenate([z, h], -1)
     posterior, prior = statistics[:2], statistics[2:]
 

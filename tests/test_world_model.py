@@ -8,7 +8,7 @@ from toy import tiny_config
 from la_mbda.networks import transposed_convolution
 from la_mbda.presets import make_config
 from la_mbda.randomness import Noise
-from la_mbda.replay import Episode
+from la_mbda.replay import Sequences
 from la_mbda.world_model import WorldModel
 
 
@@ -23,7 +23,10 @@ def image_batch(rng):
         observation[i, j, :, place[i, j] - 4 : place[i, j] + 4] = 220
     reward = (place / 32.0 - 1).astype(np.float32)
     cost = (place > 36).astype(np.float32)[..., None]
-    return Episode(observation, action, reward, cost, np.zeros((batch, length), np.float32))
+    return Sequences(
+        *map(tf.constant, (observation, action, reward, cost)),
+        tf.zeros((batch, length)),
+    )
 
 
 def test_overfits_one_batch():
@@ -39,7 +42,7 @@ def test_overfits_one_batch():
     )
     model = WorldModel(config, (64, 64, 3), actions=1, seed=0)
     noise = Noise(0, "noise")
-    batch = Episode(*map(tf.constant, image_batch(np.random.default_rng(0))))
+    batch = image_batch(np.random.default_rng(0))
     step = tf.function(lambda: model.update(batch, noise)[1])
     first = {name: float(value) for name, value in step().items()}
     for _ in range(400):

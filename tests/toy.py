@@ -7,6 +7,7 @@ from la_mbda.presets import make_config
 
 BEST_ACTION = 0.5
 COST_ABOVE = 0.0
+FAILS_ABOVE = 0.5
 
 
 class ToyEnv(gymnasium.Env):
@@ -35,7 +36,18 @@ class ToyEnv(gymnasium.Env):
         return observation, reward, False, self._steps >= self._length, info
 
 
+class FailingEnv(ToyEnv):
+    """The toy environment where an action above 0.5 fails: it costs 1, is rewarded with −1, and
+    ends the episode."""
+
+    def step(self, action):
+        observation, _, _, truncated, _ = super().step(action)
+        failed = bool(action[0] > FAILS_ABOVE)
+        return observation, -1.0 if failed else 1.0, failed, truncated, {"cost": float(failed)}
+
+
 gymnasium.register("Toy-v0", entry_point=ToyEnv)
+gymnasium.register("Failing-v0", entry_point=FailingEnv)
 
 TINY = {
     "deterministic_size": 16,

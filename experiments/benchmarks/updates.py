@@ -167,7 +167,7 @@ def measure_parts(agent, update: float, repeats: int) -> dict[str, float]:
         "imagination_and_actor": lambda: imagining(draws)[0].numpy(),
         "swag": lambda: tf.nest.flatten(drawing())[0].numpy(),
         "replay_sampling": lambda: agent.replay.sample(training.batch_size),
-        "host_to_device": lambda: [tf.constant(part) for part in batch],
+        "host_to_device": lambda: [tf.constant(part) for part in batch if part is not None],
     }
     parts = {}
     for name, call in calls.items():

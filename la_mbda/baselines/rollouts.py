@@ -51,6 +51,22 @@ class Fragment(NamedTuple):
     completed: bool
     """Whether it ended there or at its time limit, and not only with its slot."""
 
+    @property
+    def totals(self) -> tuple[float, float, int]:
+        """Return, cost return and length in decisions."""
+        sums = (float(part.sum(dtype=np.float64)) for part in (self.rewards, self.costs))
+        return *sums, len(self.rewards)
+
+
+def means(slot: Sequence[Fragment]) -> tuple[float, float, float]:
+    """Return, cost return and length of an episode as a slot finds them, without bias to length.
+
+    The episode that fills the slot is left out, cut or not, unless it is the only one: what comes
+    last is long more often than not. Which of the others came first is then chance alone, so that
+    the expectation of their mean is that of a slot's first episode, which always fits.
+    """
+    return tuple(np.mean([fragment.totals for fragment in slot[:-1] or slot], 0).tolist())
+
 
 def play_epoch(config: Config, policy: Policy, seeds: Sequence[int]) -> Iterator[list[Fragment]]:
     """Plays a slot from each seed; yields each slot's fragments, in the order of the seeds."""
@@ -88,14 +104,15 @@ def _environment(config: Config) -> gymnasium.Env:
 
 def _play(env: gymnasium.Env, policy: Policy, rng: np.random.Generator, most: int) -> Fragment:
     observation, _ = env.reset(seed=int(rng.integers(2**31)))
-    observations, actions, rewards, costs = [observation], [], [], []
+    # A copy, as an environment may write its arrays again.
+    observations, actions, rewards, costs = [np.array(observation)], [], [], []
     std = np.exp(policy.log_std)
     env_steps, terminated, truncated = 0, False, False
     while len(rewards) < most and not (terminated or truncated):
         mean = policy.mean(observation)
         action = mean + std * rng.standard_normal(mean.shape, np.float32)
         observation, reward, terminated, truncated, info = env.step(np.clip(action, -1.0, 1.0))
-        observations.append(observation)
+        observations.append(np.array(observation))
         actions.append(action)
         rewards.append(reward)
         costs.append(cost_of(info, 1)[0])

@@ -4,6 +4,7 @@ A run is left and gone on with between epochs, where no episode is under way.
 """
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from la_mbda import checkpoint
 from la_mbda.baselines.agent import BaselineAgent
 from la_mbda.baselines.constraint import Constraint
-from la_mbda.baselines.rollouts import Fragment, play_epoch
+from la_mbda.baselines.rollouts import Fragment, means, play_epoch
 from la_mbda.config import SCORED_EPOCHS, Config
 from la_mbda.episodes import layout_seed
 from la_mbda.evaluator import Evaluator
@@ -29,7 +30,8 @@ class Progress(RunProgress):
     cost: float = 0.0
     """Sum of the costs met while training."""
     first: list[tuple[float, float]] = dataclasses.field(default_factory=list)
-    """Return and cost return of each episode of the first epoch, of the untrained policy."""
+    """Return and cost return of an episode in each slot of the first epoch (`rollouts.means`), of
+    the untrained policy."""
     recent: list[list[tuple[float, float]]] = dataclasses.field(default_factory=list)
     """The same of the last epochs, which are scored."""
     rates: list[float] = dataclasses.field(default_factory=list)
@@ -88,10 +90,10 @@ class BaselineTrainer:
 
     def _run_epoch(self) -> None:
         progress, start = self._progress, self._progress.env_steps
-        fragments = self._play()
-        constraint = self._record(fragments)
+        slots = self._play()
+        constraint = self._record(slots)
         with self._recorder.stage("updating"):
-            metrics = self._agent.update(fragments, constraint)
+            metrics = self._agent.update(list(itertools.chain(*slots)), constraint)
             self._recorder.advance("updating", self._config.baseline.epoch_steps)
         progress.epochs += 1
         self._recorder.check_finite(metrics, f"epoch {progress.epochs}")
@@ -106,29 +108,26 @@ class BaselineTrainer:
         if due(self._settings.checkpoint_every):
             self._checkpoint()
 
-    def _play(self) -> list[Fragment]:
-        slots = self._config.baseline.epoch_steps // self._settings.episode_steps
-        first = self._progress.epochs * slots
+    def _play(self) -> list[list[Fragment]]:
+        count = self._config.baseline.epoch_steps // self._settings.episode_steps
+        first = self._progress.epochs * count
         task, seed = self._config.task, self._config.seed
-        seeds = [layout_seed(task, seed, "slot", first + i) for i in range(slots)]
-        fragments = []
+        seeds = [layout_seed(task, seed, "slot", first + i) for i in range(count)]
+        slots = []
         with self._recorder.stage("acting"):
             for played in play_epoch(self._config, self._agent.policy.numpy(), seeds):
-                fragments += played
+                slots.append(played)
                 self._recorder.advance("acting", sum(fragment.env_steps for fragment in played))
-        return fragments
+        return slots
 
-    def _record(self, fragments: Sequence[Fragment]) -> Constraint:
+    def _record(self, slots: Sequence[Sequence[Fragment]]) -> Constraint:
         """Logs the episodes; those that only the slot's end cut are no episodes."""
-        progress, episodes, lengths = self._progress, [], []
-        for fragment in fragments:
+        progress = self._progress
+        for fragment in itertools.chain(*slots):
             progress.env_steps += fragment.env_steps
-            returned = float(fragment.rewards.sum(dtype=np.float64))
-            cost = float(fragment.costs.sum(dtype=np.float64))
+            returned, cost, _ = fragment.totals
             progress.cost += cost
             if fragment.completed:
-                episodes.append((returned, cost))
-                lengths.append(len(fragment.rewards))
                 values = {
                     "return": returned,
                     "cost_return": cost,
@@ -136,15 +135,18 @@ class BaselineTrainer:
                     "cost_regret": progress.cost / progress.env_steps,
                 }
                 self._recorder.log("episodes", progress.env_steps, values)
+        returns, costs, lengths = zip(*map(means, slots), strict=True)
+        episodes = list(zip(returns, costs, strict=True))
         progress.first = progress.first or episodes
         progress.recent = [*progress.recent, episodes][-SCORED_EPOCHS:]
         progress.rates = [*progress.rates, progress.cost / progress.env_steps][-SCORED_EPOCHS:]
-        mean_cost = np.mean([cost for _, cost in episodes])
         (budget,) = self._config.lagrangian.cost_budget
-        return Constraint(float(mean_cost - budget), float(np.mean(lengths)))
+        return Constraint(float(np.mean(costs) - budget), float(np.mean(lengths)))
 
     def _score(self) -> dict:
         """Ĵ and Ĵ_c of the last epochs' training episodes, ρ_c the mean of the rates at their ends.
+
+        Each slot counts alike, which is each episode where all are of one length.
 
         So the published scores of the baselines are read (after Ray et al. 2019).
         """

@@ -37,7 +37,8 @@ class ActionRepeat(gymnasium.Wrapper):
         total, costs, count = 0.0, {}, 0
         while count < self._repeats:
             count += 1
-            observation, reward, terminated, truncated, info = self.env.step(action)
+            # A copy for each, as an environment may write into what it is given.
+            observation, reward, terminated, truncated, info = self.env.step(np.array(action))
             total += float(reward)
             for name, value in info.items():
                 if name == "cost" or name.startswith("cost_"):
