@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import tensorflow as tf
 
+from la_mbda.errors import ExpectedError, unwritable, writing
 from la_mbda.run_folder import read_json, write_json
 
 Progress = TypeVar("Progress")
@@ -29,17 +30,24 @@ def save(folder: Path, variables: tf.Module, state: dict, step: int) -> None:
 
     Args:
         step: what orders the checkpoints, and names this one.
+
+    Raises:
+        ValueError: it cannot be written, as on a full disk; the earlier ones are as they were.
     """
     folder.mkdir(exist_ok=True)
     partial = folder / "partial"
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    tf.train.Checkpoint(root=variables).write(str(partial / _VARIABLES))
-    write_json(partial / _STATE, state)
-    checksums = {path.name: _checksum(path) for path in sorted(partial.iterdir())}
-    write_json(partial / MANIFEST, checksums)
-    for path in (*partial.iterdir(), partial):
-        _flush(path)
+    with writing(partial):
+        partial.mkdir()
+        try:
+            tf.train.Checkpoint(root=variables).write(str(partial / _VARIABLES))
+        except tf.errors.OpError as error:
+            raise unwritable(partial, error) from error
+        write_json(partial / _STATE, state)
+        checksums = {path.name: _checksum(path) for path in sorted(partial.iterdir())}
+        write_json(partial / MANIFEST, checksums)
+        for path in (*partial.iterdir(), partial):
+            _flush(path)
     final = folder / f"step_{step:012d}"
     shutil.rmtree(final, ignore_errors=True)
     partial.rename(final)
@@ -70,7 +78,7 @@ def restore(folder: Path, variables: tf.Module) -> dict | None:
         else:
             return state
     if problems:
-        raise ValueError(
+        raise ExpectedError(
             f"no checkpoint in {folder} is usable ({', '.join(problems)}): they are damaged or of "
             "another version of la_mbda; remove the folder of the run to start it anew"
         )
@@ -86,7 +94,7 @@ def as_progress(kind: type[Progress], state: dict, folder: Path) -> Progress:
     try:
         return kind(**state)
     except TypeError as error:
-        raise ValueError(
+        raise ExpectedError(
             f"the checkpoint in {folder} is of another version of la_mbda ({error}): go on with "
             "that one (run.json names its commit), or choose other --results"
         ) from error
@@ -100,10 +108,10 @@ def _verify(path: Path) -> None:
     checksums = read_json(path / MANIFEST)
     names = {file.name for file in path.iterdir()} - {MANIFEST}
     if checksums.keys() != names:
-        raise ValueError(f"{path} does not hold the files that its {MANIFEST} lists")
+        raise ExpectedError(f"{path} does not hold the files that its {MANIFEST} lists")
     for name, checksum in checksums.items():
         if _checksum(path / name) != checksum:
-            raise ValueError(f"{path / name} is damaged")
+            raise ExpectedError(f"{path / name} is damaged")
 
 
 def _checksum(path: Path) -> str:

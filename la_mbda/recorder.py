@@ -10,7 +10,8 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from la_mbda.config import Config
-from la_mbda.run_folder import RunFolder
+from la_mbda.errors import ExpectedError, unwritable
+from la_mbda.run_folder import METRICS, RunFolder
 
 
 class Recorder:
@@ -34,10 +35,13 @@ class Recorder:
     def log(self, stream: str, env_steps: int, values: dict) -> None:
         """Adds a line to a stream of the run folder, and its numbers to TensorBoard."""
         self._folder.append(stream, {"env_steps": env_steps} | values)
-        with self._board.as_default(step=env_steps):
+        with self._writing_events(), self._board.as_default(step=env_steps):
             for name, value in values.items():
                 if isinstance(value, float):
                     tf.summary.scalar(f"{stream}/{name}", value)
+                elif name in METRICS:  # One of each constraint.
+                    for i, number in enumerate(value):
+                        tf.summary.scalar(f"{stream}/{name}_{i}", number)
 
     @contextmanager
     def stage(self, name: str, text: str | None = None) -> Iterator[None]:
@@ -60,11 +64,11 @@ class Recorder:
         """Stops a run that has become nonsense, before that is saved or acted on.
 
         Raises:
-            RuntimeError: a metric is not finite.
+            ValueError: a metric is not finite.
         """
         broken = [f"{name} is {value}" for name, value in metrics.items() if not isfinite(value)]
         if broken:
-            raise RuntimeError(
+            raise ExpectedError(
                 f"{', '.join(broken)} at {where} of {self._folder.path}: the run stops here. Its "
                 f"last checkpoint ({self._folder.checkpoints}) is from before; lower a learning "
                 "rate or a clip"
@@ -73,4 +77,12 @@ class Recorder:
     def close(self) -> None:
         """Ends the bar and the events' file."""
         self._bar.close()
-        self._board.close()
+        with self._writing_events():
+            self._board.close()
+
+    @contextmanager
+    def _writing_events(self) -> Iterator[None]:
+        try:
+            yield
+        except tf.errors.OpError as error:
+            raise unwritable(self._folder.path / "tensorboard", error) from error

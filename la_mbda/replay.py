@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from la_mbda.errors import ExpectedError, writing
+
 
 class Episode(NamedTuple):
     """One episode of T decisions, or a batch of sequences with a leading batch axis."""
@@ -34,11 +36,12 @@ class Episode(NamedTuple):
     def save(self, path: Path) -> None:
         """Writes an NPZ file, whole or not at all."""
         partial = path.with_suffix(".partial")
-        with partial.open("wb") as file:
-            np.savez_compressed(file, **self._asdict())
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        with writing(partial):
+            with partial.open("wb") as file:
+                np.savez_compressed(file, **self._asdict())
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> "Episode":
@@ -51,10 +54,10 @@ class Episode(NamedTuple):
             with np.load(path, allow_pickle=False) as file:
                 episode = cls(**{name: file[name] for name in cls._fields})
         except Exception as error:  # A damaged file makes zipfile, zlib and NumPy raise many kinds.
-            raise ValueError(f"{path} is not a readable episode ({error}): remove it") from error
+            raise ExpectedError(f"{path} is not a readable episode ({error}): remove it") from error
         lengths = {name: len(value) for name, value in episode._asdict().items()}
         if len(set(lengths.values())) != 1:
-            raise ValueError(f"{path} has parts of different lengths {lengths}: remove it")
+            raise ExpectedError(f"{path} has parts of different lengths {lengths}: remove it")
         return episode
 
 
@@ -108,7 +111,7 @@ class Replay:
             ValueError: no episode is as long as a sequence.
         """
         if not self._episodes:
-            raise ValueError(
+            raise ExpectedError(
                 f"no remembered episode has {self._length} steps: lower sequence_length "
                 "or let the episodes be longer"
             )

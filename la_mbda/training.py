@@ -7,6 +7,7 @@ was killed goes on from its last checkpoint as if it had not been.
 
 import dataclasses
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import gymnasium
@@ -18,7 +19,9 @@ from la_mbda.cem_mpc import CemMpcAgent
 from la_mbda.config import Config
 from la_mbda.environments import make_environment
 from la_mbda.episodes import Played, layout_seed, plain, play_exploring, play_random
+from la_mbda.errors import ExpectedError
 from la_mbda.evaluator import Evaluator, RunProgress
+from la_mbda.keeping import keeping
 from la_mbda.model_based import ModelBasedAgent
 from la_mbda.recorder import Recorder
 from la_mbda.replay import Episode
@@ -71,7 +74,8 @@ class Trainer:
 
         Raises:
             KeyboardInterrupt: Ctrl-C or SIGTERM; what was going on is finished and saved.
-            RuntimeError: a loss, a gradient or an action is not finite.
+            ValueError: a loss, a gradient, an action or what the environment gives is not finite.
+            EnvironmentFailedError: the environment raised an error.
         """
         with self._stop:
             if not self._progress.started:
@@ -80,7 +84,8 @@ class Trainer:
             while self._progress.iteration_start < budget or not self._progress.evaluation:
                 self._iterate()
             while len(self._progress.confirmed) < self._settings.final_episodes:
-                self._evaluator.confirm(self._agent, self._progress, self._recorder)
+                with self._keeping():
+                    self._evaluator.confirm(self._agent, self._progress, self._recorder)
                 self._checkpoint()
                 self._stop_if_asked()
         self._recorder.close()
@@ -100,9 +105,16 @@ class Trainer:
     def _stop_if_asked(self) -> None:
         """Called where a run can be left and gone on with."""
         if self._stop.asked:
-            self._checkpoint()
-            self._recorder.close()
+            self._leave()
             raise KeyboardInterrupt
+
+    def _leave(self) -> None:
+        self._checkpoint()
+        self._recorder.close()
+
+    def _keeping(self) -> AbstractContextManager:
+        """While episodes are played, which begin where a run can be left and gone on with."""
+        return keeping(self._progress, self._agent.changed_by_acting, self._leave)
 
     def _start(self) -> None:
         """Fills the memory with random actions or an offline dataset, then trains the model."""
@@ -124,7 +136,8 @@ class Trainer:
         while progress.env_steps < min(end, settings.env_steps):
             self._play(lambda seed: play_exploring(self._env, self._agent, seed))
         if self._due(settings.evaluate_every):
-            self._evaluator.evaluate(self._agent, progress, self._recorder)
+            with self._keeping():
+                self._evaluator.evaluate(self._agent, progress, self._recorder)
         checkpoint_due = self._due(settings.checkpoint_every)
         self._end_iteration()
         if checkpoint_due:
@@ -154,7 +167,7 @@ class Trainer:
     def _play(self, play: Callable[[int], Played]) -> None:
         """Plays an episode, remembers it and logs it."""
         progress = self._progress
-        with self._recorder.stage("acting"):
+        with self._keeping(), self._recorder.stage("acting"):
             task, seed = self._config.task, self._config.seed
             played = play(layout_seed(task, seed, "episode", progress.episodes))
         episode = played.episode
@@ -214,7 +227,9 @@ class Trainer:
         """The episodes of a dataset, in the order of their names."""
         paths = sorted(folder.glob("*.npz"))
         if not paths:
-            raise ValueError(f"offline_dataset {folder} holds no episodes (*.npz): choose another")
+            raise ExpectedError(
+                f"offline_dataset {folder} holds no episodes (*.npz): choose another"
+            )
         shape, actions = self._env.observation_space.shape, self._env.action_space.shape
         expected = (shape, actions, (self._constraints,))
         episodes = []
@@ -223,7 +238,7 @@ class Trainer:
             parts = (episode.observation, episode.action, episode.cost)
             shapes = tuple(part.shape[1:] for part in parts)
             if shapes != expected:
-                raise ValueError(
+                raise ExpectedError(
                     f"{path} has observations, actions and costs of shapes {shapes}, but "
                     f"{self._config.task} has {expected}: choose a dataset of that task"
                 )

@@ -224,7 +224,7 @@ def test_an_episode_that_ends_early_is_followed_by_another(in_process):
 
 def test_weights_that_broke_stop_the_run(tmp_path, in_process):
     config = toy_config("ppo", policy_learning_rate=1e30, env_steps=5_000)
-    with pytest.raises((RuntimeError, ValueError), match=r"not finite|is nan|is inf"):
+    with pytest.raises(ValueError, match=r"not finite|is nan|is inf"):
         train(config, tmp_path)
 
 
