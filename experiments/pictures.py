@@ -6,12 +6,12 @@ Of each task: what the robot sees, and the scene from beside it, at the start of
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 import gymnasium
 import imageio.v3 as imageio
 import matplotlib.colors
-import mujoco
 import numpy as np
 import tyro
 
@@ -50,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
         same = seeds.get(task.removeprefix("Observable"))
         seeds[task] = draw_task(arguments, task, same)
         print(f"{task}: episode {seeds[task]}")
-    record = {"seeds": seeds, "mujoco": mujoco.__version__}
+    record = {"seeds": seeds, "mujoco": metadata.version("mujoco")}
     (arguments.folder / "pictures.json").write_text(
         json.dumps(record, indent=2) + "\n", encoding="utf-8"
     )
