@@ -48,7 +48,7 @@ def train(config: Config, results: Path) -> dict:
         print(check_memory(config, env), flush=True)
     env.close()
     trainer = _trainer(config)
-    check_rendering(config)  # TensorFlow, loaded after Mesa's software GL, crashes the process.
+    check_rendering(config)
     with locked(path):
         folder = RunFolder(path, config)
         return folder.score or trainer(config, folder).run()

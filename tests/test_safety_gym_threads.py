@@ -77,11 +77,11 @@ import threading, gymnasium, la_mbda.safety_gym
 def work(env, drawn):
     env.reset(seed=0)
     drawn.set()
-    while True:
-        env.step(env.action_space.sample())
+    while True:  # Python itself does not wait for a thread in which MuJoCo steps.
+        env.render()
 for _ in range(2):
     drawn = threading.Event()
-    env = gymnasium.make("Safexp-PointGoal1-v0", observation="vision")
+    env = gymnasium.make("Safexp-PointGoal1-v0", render_mode="rgb_array")
     threading.Thread(target=work, args=(env.unwrapped, drawn), daemon=True).start()
     drawn.wait()
 """

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 import mujoco
 import numpy as np
 
+from la_mbda.safety_gym.llvm import prepare_for_tensorflow
+
 # Mesa in software: pictures this small take longer to share out among threads than to draw, and a
 # forked process, where those threads are missing, would wait for them for ever.
 os.environ.setdefault("LP_NUM_THREADS", "0")
@@ -59,7 +61,9 @@ def _make_context(width: int, height: int):
             problems.append(f"lib{libraries[name]} is not installed")
             continue
         try:
-            return _load(name, width, height)
+            context = _load(name, width, height)
+            prepare_for_tensorflow()
+            return context
         except Exception as error:  # PyOpenGL raises errors of many kinds.
             problems.append(f"{name}: {error}")
     chosen = f", or unset MUJOCO_GL, which is {wanted}" if wanted in libraries else ""
@@ -118,7 +122,7 @@ class Renderer:
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
         self._viewport = mujoco.MjrRect(0, 0, width, height)
         self._pixels = np.zeros((height, width, 3), np.uint8)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         # The main thread lasts, and keeps its contexts, which saves time. Another one may end, and
         # a context that is current in it could then never be freed.
         self.stays_current = _in_main_thread()
@@ -161,6 +165,11 @@ class Renderer:
         with self._current():
             self._resources.free()
             self._context.free()
+
+    def end(self) -> None:
+        """Closes it as the process ends: a thread that still draws waits from then on for ever."""
+        self._lock.acquire()
+        self.close()
 
 
 def _unseen(model: mujoco.MjModel, data: mujoco.MjData, camera: int, aspect: float) -> np.ndarray:
@@ -217,7 +226,8 @@ class SharedRenderers:
         with self._lock:
             self._left += self._renderers.values()
             self._renderers.clear()
-            self._free_left()
+            while self._left:
+                self._left.pop().end()
 
     def _free_left(self) -> None:
         here = _in_main_thread()
