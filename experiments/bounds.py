@@ -16,6 +16,7 @@ import tyro
 
 from la_mbda import command_line
 from la_mbda.environments import make_environment
+from la_mbda.errors import ExpectedError
 from la_mbda.runs import check_agent, load_agent
 from la_mbda.validation import BOUND_RULES
 
@@ -42,10 +43,10 @@ def main(argv: Sequence[str]) -> int:
     """
     arguments = tyro.cli(BoundsArguments, args=list(argv))
     if arguments.episodes < 1:
-        raise ValueError(f"episodes is {arguments.episodes}: choose 1 or more")
+        raise ExpectedError(f"episodes is {arguments.episodes}: choose 1 or more")
     config = check_agent(arguments.run)
     if config.algorithm not in BOUNDED:
-        raise ValueError(
+        raise ExpectedError(
             f"{arguments.run} is of {config.algorithm}, which has no upper bounds: give a run of "
             f"{' or '.join(BOUNDED)}"
         )
@@ -55,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
     from la_mbda.episodes import layout_seed
 
     if not agent.posterior.active:
-        raise ValueError(
+        raise ExpectedError(
             f"{arguments.run} has no active posterior, so its draws are all the same model: let "
             "its training go on, or choose a run that has its checkpoint (shipped weights come "
             "without a posterior)"

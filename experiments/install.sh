@@ -2,6 +2,7 @@
 # Makes .venv with everything that requirements.txt pins, and a GL library where one is missing.
 # Does nothing where that has been done.
 set -euo pipefail
+unset CDPATH # With it, cd would print where it goes.
 
 repository="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 venv="$repository/.venv"
@@ -19,15 +20,22 @@ find_python() {
   return 1
 }
 
+# An installation that was broken off, or whose Python has gone, leaves a .venv that cannot be used.
+is_usable() {
+  "$venv/bin/python" -c 'import pip, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null
+}
+
 quiet_pip() {
   "$venv/bin/python" -m pip --quiet --disable-pip-version-check install "$@"
 }
 
 # The mark is a copy of the requirements, so that a change of them installs again.
-if ! cmp -s "$repository/requirements.txt" "$venv/installed.txt"; then
+if ! is_usable || ! cmp -s "$repository/requirements.txt" "$venv/installed.txt"; then
   echo "Installing into $venv (once; a few minutes)"
-  python="$(find_python)"
-  [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+  if ! is_usable; then
+    python="$(find_python)"
+    "$python" -m venv --clear "$venv"
+  fi
   quiet_pip -r "$repository/requirements.txt"
   if command -v nvidia-smi >/dev/null; then
     # CUDA libraries of the versions that TensorFlow was built with.

@@ -8,16 +8,18 @@ import checkout  # noqa: F401
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 import gymnasium
 import imageio.v3 as imageio
 import matplotlib.colors
-import mujoco
 import numpy as np
 import tyro
 
-from la_mbda import command_line, config, safety_gym
+from la_mbda import command_line, config
+from la_mbda.environments import check_pictures
+from la_mbda.errors import ExpectedError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 HUES = 12
@@ -41,8 +43,8 @@ def main(argv: Sequence[str]) -> int:
     """Draws, and records which episode was drawn."""
     arguments = tyro.cli(Pictures, args=list(argv))
     if arguments.seeds < 1:
-        raise ValueError(f"seeds is {arguments.seeds}: choose 1 or more")
-    safety_gym.check_gl()
+        raise ExpectedError(f"seeds is {arguments.seeds}: choose 1 or more")
+    check_pictures()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     seeds: dict[str, int] = {}
     for task in config.TASKS:
@@ -50,8 +52,10 @@ def main(argv: Sequence[str]) -> int:
         same = seeds.get(task.removeprefix("Observable"))
         seeds[task] = draw_task(arguments, task, same)
         print(f"{task}: episode {seeds[task]}")
-    record = {"seeds": seeds, "mujoco": mujoco.__version__}
-    (arguments.folder / "pictures.json").write_text(json.dumps(record, indent=2) + "\n")
+    record = {"seeds": seeds, "mujoco": metadata.version("mujoco")}
+    (arguments.folder / "pictures.json").write_text(
+        json.dumps(record, indent=2) + "\n", encoding="utf-8"
+    )
     print(f"pictures: {arguments.folder}")
     return 0
 

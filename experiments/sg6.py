@@ -20,6 +20,7 @@ from la_mbda import cluster, command_line
 from la_mbda.config import SG6_TASKS, Config
 from la_mbda.durations import machine_slowness, run_seconds
 from la_mbda.environments import check_rendering
+from la_mbda.errors import ExpectedError
 from la_mbda.overview import Estimate, Overview, duration
 from la_mbda.quiet import without_native_messages
 from la_mbda.run_folder import check_config, run_path
@@ -93,14 +94,14 @@ def make_plan(argv: Sequence[str]) -> tuple[list[Run], SweepArguments]:
     preset, first = given.preset or default_preset(), given.algorithms.split(",")[0].strip()
     arguments = command_line.parse(SweepArguments, argv, preset, SG6_TASKS[0], first)
     if arguments.jobs < 1:
-        raise ValueError(f"jobs is {arguments.jobs}: choose 1 or more")
+        raise ExpectedError(f"jobs is {arguments.jobs}: choose 1 or more")
     if arguments.backend not in ("local", "ray"):
-        raise ValueError(f"unknown backend {arguments.backend!r}: choose local or ray")
+        raise ExpectedError(f"unknown backend {arguments.backend!r}: choose local or ray")
     seeds = arguments.seeds or ("0,1,2,3,4" if arguments.preset == "paper" else "0")
     plan = []
     for seed in split(seeds):
         if not seed.isdecimal():
-            raise ValueError(f"seed {seed!r} is no whole number: give seeds as 0,1,2")
+            raise ExpectedError(f"seed {seed!r} is no whole number: give seeds as 0,1,2")
         for task in split(arguments.tasks):
             for algorithm in split(arguments.algorithms):
                 # Read once more for each, as the preset's settings depend on them.
@@ -119,10 +120,15 @@ def choose_run(plan: list[Run], index: int) -> Run:
         ValueError: the plan has no such run.
     """
     if not 0 <= index < len(plan):
-        raise ValueError(
-            f"index is {index}: the plan has {len(plan)} runs, choose 0 to {len(plan) - 1}"
+        raise ExpectedError(
+            f"index is {index}: the plan has {counted(plan)}, choose 0 to {len(plan) - 1}"
         )
     return plan[index]
+
+
+def counted(plan: Sequence[Run]) -> str:
+    """How many runs there are, in words."""
+    return f"{len(plan)} run{'' if len(plan) == 1 else 's'}"
 
 
 def split(text: str) -> list[str]:
@@ -133,7 +139,7 @@ def split(text: str) -> list[str]:
     """
     items = [item.strip() for item in text.split(",")]
     if not all(items) or len(set(items)) != len(items):
-        raise ValueError(f"{text!r} has an empty or a double item: give each once, as a,b,c")
+        raise ExpectedError(f"{text!r} has an empty or a double item: give each once, as a,b,c")
     return items
 
 
@@ -157,7 +163,7 @@ def make_estimate(plan: list[Run], backend: str) -> Estimate:
 
 def print_plan(plan: list[Run], results: Path, estimate: Estimate) -> None:
     """What will be done, and about how long it will take."""
-    print(f"Plan: {len(plan)} runs, results in {results}")
+    print(f"Plan: {counted(plan)}, results in {results}")
     total = 0.0
     for run in plan:
         config = run.config
@@ -205,7 +211,7 @@ def print_end(
 ) -> None:
     """The last screen: what is where, and what failed."""
     folder = results / plan[0].config.preset
-    print(f"\n{len(plan) - len(unfinished)} of {len(plan)} runs finished in {duration(seconds)}.")
+    print(f"\n{len(plan) - len(unfinished)} of {counted(plan)} finished in {duration(seconds)}.")
     for run, outcome in unfinished.items():
         print(f"  {outcome.state}: {run}: {outcome.reason or 'by a signal'}: see {run.log}")
     if unfinished:

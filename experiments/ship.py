@@ -19,6 +19,7 @@ import tyro
 
 from la_mbda import command_line
 from la_mbda.config import PRESETS
+from la_mbda.errors import ExpectedError
 from la_mbda.run_folder import STREAMS, read_score
 from la_mbda.runs import WEIGHTS, save_weights
 
@@ -47,10 +48,10 @@ def main(argv: Sequence[str]) -> int:
     arguments = tyro.cli(Ship, args=list(argv))
     scores = [p for preset in PRESETS for p in arguments.results.glob(f"{preset}/*/*/*/score.json")]
     if not scores:
-        raise ValueError(f"{arguments.results} holds no finished run: give a folder of results")
+        raise ExpectedError(f"{arguments.results} holds no finished run: give a folder of results")
     for name in arguments.weights:
         if arguments.results / name / "score.json" not in scores:
-            raise ValueError(f"weights {name} is no finished run below {arguments.results}")
+            raise ExpectedError(f"weights {name} is no finished run below {arguments.results}")
     for score in sorted(scores):
         read_score(score)
         run = score.parent
@@ -93,9 +94,9 @@ def copy(run: Path, target: Path) -> None:
     for stream in STREAMS:
         source = run / f"{stream}.jsonl"
         if source.exists():  # Not every run plays final episodes.
-            lines = source.read_text().splitlines()
+            lines = source.read_text(encoding="utf-8").splitlines()
             thinned = (json.dumps(shortened(json.loads(line))) + "\n" for line in lines)
-            (target / source.name).write_text("".join(thinned))
+            (target / source.name).write_text("".join(thinned), encoding="utf-8")
     for name in WHOLE:
         shutil.copyfile(run / name, target / name)
 

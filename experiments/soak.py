@@ -17,6 +17,7 @@ import tqdm
 import tyro
 
 from la_mbda import command_line
+from la_mbda.errors import ExpectedError
 from la_mbda.safety_gym import TASKS
 
 OBSERVATIONS = ("lidar", "lidar", "lidar", "lidar", "vision")
@@ -36,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
     """Runs the episodes in turn over tasks and prints what happened."""
     arguments = tyro.cli(Soak, args=list(argv))
     if arguments.episodes < 1:
-        raise ValueError(f"episodes is {arguments.episodes}: choose 1 or more")
+        raise ExpectedError(f"episodes is {arguments.episodes}: choose 1 or more")
     rng = np.random.default_rng(arguments.seed)
     kinds = itertools.cycle(itertools.product(OBSERVATIONS, TASKS))
     counts = Counter()

@@ -25,6 +25,7 @@ import numpy as np
 import tyro
 
 from la_mbda import command_line
+from la_mbda.errors import ExpectedError
 from la_mbda.run_folder import STREAMS
 from la_mbda.runs import load_agent
 
@@ -57,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
     """Runs both and compares; the exit status is 1 where they differ."""
     arguments = tyro.cli(Survive, args=list(argv))
     if arguments.kills < 1:
-        raise ValueError(f"kills is {arguments.kills}: choose 1 or more")
+        raise ExpectedError(f"kills is {arguments.kills}: choose 1 or more")
     with tempfile.TemporaryDirectory() as folder:
         whole, killed = Path(folder, "whole"), Path(folder, "killed")
         run = Path("quick", arguments.algorithm, "PointGoal1", "seed_3")
@@ -84,30 +85,32 @@ def finish(process: subprocess.Popen) -> None:
     """Waits for the end.
 
     Raises:
-        RuntimeError: the run failed.
+        ValueError: the run failed.
     """
     _, errors = process.communicate()
     if process.returncode:
-        raise RuntimeError(f"the run ended with {process.returncode}: {errors.decode()[-2_000:]}")
+        raise ExpectedError(
+            f"the run ended with {process.returncode}: {errors.decode(errors='replace')[-2_000:]}"
+        )
 
 
 def kill(process: subprocess.Popen, run: Path, moment: str, rng: random.Random) -> str:
     """Ends a run at some moment of its own; says how far it was.
 
     Raises:
-        RuntimeError: the run ended before.
+        ValueError: the run ended before.
     """
     begin = [size(run / f"{stream}.jsonl") for stream in STREAMS]
     while not arrived(run, moment, begin):
         if process.poll() is not None:
-            raise RuntimeError(f"the run ended by itself before it was {moment}")
+            raise ExpectedError(f"the run ended by itself before it was {moment}")
         time.sleep(0.0005)
     if moment != "checkpointing":
         time.sleep(rng.uniform(0.0, 0.05))
     process.send_signal(signal.SIGKILL)
     process.communicate()
     episodes = run / "episodes.jsonl"
-    lines = episodes.read_text().splitlines() if episodes.exists() else []
+    lines = episodes.read_text(encoding="utf-8").splitlines() if episodes.exists() else []
     return f"after {len(lines)} episodes, {size(run / 'updates.jsonl')} bytes of updates"
 
 
@@ -136,7 +139,7 @@ def size(path: Path) -> int:
 
 def last_line(path: Path) -> dict:
     """The last whole JSON line."""
-    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
     whole = [line for line in lines if line.endswith("\n")]
     return json.loads(whole[-1]) if whole else {}
 

@@ -24,6 +24,7 @@ import tyro
 
 from la_mbda import command_line, validation
 from la_mbda.config import Config
+from la_mbda.errors import ExpectedError
 from la_mbda.presets import make_config
 from la_mbda.run_folder import read_json, run_path, write_json
 from la_mbda.runs import load_agent, train
@@ -104,7 +105,7 @@ def main(argv: Sequence[str]) -> int:
         return 0
     validation.choose("trial", command.trial, TRIALS)
     if command.minutes <= 0:
-        raise ValueError(f"minutes is {command.minutes}: choose more than 0")
+        raise ExpectedError(f"minutes is {command.minutes}: choose more than 0")
     config = trial_config(command)
     path = run_path(command.results / command.trial, config)
     train_for(config, command.results / command.trial, path / JUDGEMENT, 60.0 * command.minutes)
@@ -217,7 +218,7 @@ def line(record: dict) -> str:
 
 
 def _lines(path: Path) -> list[dict]:
-    return [json.loads(text) for text in path.read_text().splitlines()]
+    return [json.loads(text) for text in path.read_text(encoding="utf-8").splitlines()]
 
 
 if __name__ == "__main__":

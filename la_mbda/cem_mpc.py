@@ -172,6 +172,11 @@ class CemMpcAgent(ModelBasedAgent):
         self.decisions = tf.Variable(0, name="decisions", **counter)
         self.feasible_decisions = tf.Variable(0, name="feasible_decisions", **counter)
 
+    @property
+    def changed_by_acting(self) -> list[tf.Variable]:
+        """The variables that acting changes."""
+        return [*super().changed_by_acting, self.decisions, self.feasible_decisions]
+
     def _decide(self, belief: rssm.Belief, noise: Noise, explore: bool) -> tf.Tensor:
         """The first action of the best sequence found; training and evaluation plan alike."""
         plan, _ = self.plan(belief, noise)

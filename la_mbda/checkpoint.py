@@ -17,6 +17,7 @@ from typing import TypeVar
 
 import tensorflow as tf
 
+from la_mbda.errors import ExpectedError, unwritable, writing
 from la_mbda.run_folder import read_json, write_json
 
 Progress = TypeVar("Progress")
@@ -34,17 +35,24 @@ def save(folder: Path, variables: tf.Module, state: dict, step: int) -> None:
 
     Args:
         step: what orders the checkpoints, and names this one.
+
+    Raises:
+        ValueError: it cannot be written, as on a full disk; the earlier ones are as they were.
     """
     folder.mkdir(exist_ok=True)
     partial = folder / "partial"
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    tf.train.Checkpoint(root=variables).write(str(partial / _VARIABLES))
-    write_json(partial / _STATE, state)
-    checksums = {path.name: _checksum(path) for path in sorted(partial.iterdir())}
-    write_json(partial / MANIFEST, checksums)
-    for path in (*partial.iterdir(), partial):
-        _flush(path)
+    with writing(partial):
+        partial.mkdir()
+        try:
+            tf.train.Checkpoint(root=variables).write(str(partial / _VARIABLES))
+        except tf.errors.OpError as error:
+            raise unwritable(partial, error) from error
+        write_json(partial / _STATE, state)
+        checksums = {path.name: _checksum(path) for path in sorted(partial.iterdir())}
+        write_json(partial / MANIFEST, checksums)
+        for path in (*partial.iterdir(), partial):
+            _flush(path)
     final = folder / f"step_{step:012d}"
     shutil.rmtree(final, ignore_errors=True)
     partial.rename(final)
@@ -74,7 +82,7 @@ def restore(folder: Path, variables: tf.Module) -> dict | None:
             _read(path, variables)
             return read_json(path / _STATE)
     if problems:
-        raise ValueError(
+        raise ExpectedError(
             f"no checkpoint in {folder} is usable ({', '.join(problems)}): they are damaged; "
             "remove the folder of the run to start it anew"
         )
@@ -88,7 +96,7 @@ def _read(path: Path, variables: tf.Module) -> None:
             checkpoint = tf.train.Checkpoint(root=variables)
             checkpoint.read(str(plain / _VARIABLES)).assert_consumed()
     except (ValueError, AssertionError, tf.errors.OpError) as error:
-        raise ValueError(
+        raise ExpectedError(
             f"checkpoint {path} is whole, but not what this version of la_mbda reads ({error}): "
             "go on with the version that wrote it (run.json names its commit), or choose other "
             "--results"
@@ -116,7 +124,7 @@ def as_progress(kind: type[Progress], state: dict, folder: Path) -> Progress:
     try:
         return kind(**state)
     except TypeError as error:
-        raise ValueError(
+        raise ExpectedError(
             f"the checkpoint in {folder} is of another version of la_mbda ({error}): go on with "
             "that one (run.json names its commit), or choose other --results"
         ) from error
@@ -130,10 +138,10 @@ def _verify(path: Path) -> None:
     checksums = read_json(path / MANIFEST)
     names = {file.name for file in path.iterdir()} - {MANIFEST}
     if checksums.keys() != names:
-        raise ValueError(f"{path} does not hold the files that its {MANIFEST} lists")
+        raise ExpectedError(f"{path} does not hold the files that its {MANIFEST} lists")
     for name, checksum in checksums.items():
         if _checksum(path / name) != checksum:
-            raise ValueError(f"{path / name} is damaged")
+            raise ExpectedError(f"{path / name} is damaged")
 
 
 def _checksum(path: Path) -> str:

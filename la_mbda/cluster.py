@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 
+from la_mbda.errors import ExpectedError
 from la_mbda.run_lock import is_locked
 from la_mbda.stopping import StopRequest
 from la_mbda.sweep import Outcome, Run, Watcher, attend, threads
@@ -29,7 +30,7 @@ def connect() -> None:
     try:
         import ray
     except ImportError as error:
-        raise ValueError("backend ray needs Ray: pip install -e '.[cluster]'") from error
+        raise ExpectedError("backend ray needs Ray: pip install -e '.[cluster]'") from error
     address = os.environ.get("RAY_ADDRESS", "auto")
     host, _, port = address.rpartition(":")
     try:
@@ -37,7 +38,7 @@ def connect() -> None:
             socket.create_connection((host, int(port)), timeout=10.0).close()
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except (OSError, RuntimeError) as error:
-        raise ValueError(
+        raise ExpectedError(
             f"no Ray cluster at RAY_ADDRESS {address!r} ({error}): start one with "
             "`ray start --head`, and give its host:port"
         ) from error

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ from la_mbda.config import (
     TrainingConfig,
     WorldModelConfig,
 )
+from la_mbda.errors import ExpectedError
 from la_mbda.presets import make_config, overrides
 
 
@@ -95,7 +97,7 @@ def parse(
         return_unknown_args=True,
     )
     if unknown:
-        raise ValueError(_unknown_option(unknown[0], base))
+        raise ExpectedError(_unknown_option(unknown[0], base))
     return parsed
 
 
@@ -105,7 +107,7 @@ def _unknown_option(option: str, base: Config) -> str:
     name = option.removeprefix("--").replace("-", "_")
     try:
         make_config(base.preset, base.task, base.algorithm, **{name: None})
-    except ValueError as error:
+    except ExpectedError as error:
         return str(error)
     return f"unknown option {option!r}: see --help"
 
@@ -124,12 +126,23 @@ def overrides_as_arguments(config: Config) -> list[str]:
 
 
 def run(main: Callable[[Sequence[str]], int]) -> None:
-    """Runs a command and ends the process; an expected error is one line and exit status 1."""
+    """Runs a command and ends the process; an expected error is one line and exit status 1.
+
+    Any other keeps its traceback.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # Keeps the terminal readable.
+    if sys.stdout is not None:
+        sys.stdout.reconfigure(errors="replace")  # Some locales have no δ and no λ.
+    name = Path(sys.argv[0]).name
     try:
         sys.exit(main(sys.argv[1:]))
-    except (ValueError, RuntimeError) as error:
-        sys.exit(f"{Path(sys.argv[0]).name}: error: {error}")
+    except ExpectedError as error:
+        notes = getattr(error, "__notes__", ())
+        sys.exit(f"{name}: error: {'; '.join((str(error), *notes))}")
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        sys.exit(f"{name}: error: {error}: free some space and give the command again")
     except KeyboardInterrupt:
         print("\ninterrupted: the same command goes on from the last checkpoint", file=sys.stderr)
         sys.exit(130)

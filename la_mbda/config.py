@@ -11,6 +11,7 @@ import typing
 from dataclasses import dataclass, field
 
 from la_mbda import validation
+from la_mbda.errors import ExpectedError
 
 SG6_TASKS = (
     "PointGoal1",
@@ -336,11 +337,11 @@ def _flat(config: Config) -> dict:
 
 def _build(cls, values, where: str):
     if not isinstance(values, dict):
-        raise ValueError(f"{where} must be a JSON object, not {values!r}")
+        raise ExpectedError(f"{where} must be a JSON object, not {values!r}")
     known = {f.name: f for f in dataclasses.fields(cls)}
     for name in values:
         if name not in known:
-            raise ValueError(
+            raise ExpectedError(
                 f"unknown config field {name!r} in {where}{validation.suggest(name, known)}"
             )
     built = {}
@@ -351,7 +352,7 @@ def _build(cls, values, where: str):
                 _build(f.type, values[name], name) if nested else _typed(name, values[name], f.type)
             )
         elif cls is Config and name not in GROUPS:
-            raise ValueError(f"{where} lacks the field {name!r}: add it")
+            raise ExpectedError(f"{where} lacks the field {name!r}: add it")
     return cls(**built)
 
 
@@ -361,12 +362,12 @@ def _typed(name: str, value, kind):
         return None if value is None else _typed(name, value, typing.get_args(kind)[0])
     if typing.get_origin(kind) is tuple:
         if not isinstance(value, list | tuple):
-            raise ValueError(f"{name} must be a list of numbers, not {value!r}")
+            raise ExpectedError(f"{name} must be a list of numbers, not {value!r}")
         return tuple(_typed(name, item, typing.get_args(kind)[0]) for item in value)
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:
-        raise ValueError(f"{name} must be of type {kind.__name__}, not {value!r}")
+        raise ExpectedError(f"{name} must be of type {kind.__name__}, not {value!r}")
     return value
 
 
@@ -381,7 +382,7 @@ def validate(config: Config) -> None:
         validation.choose("task", config.task, (*TASKS, f"{EXTERNAL_TASK_PREFIX}<id>"))
     validation.choose("algorithm", config.algorithm, ALGORITHMS)
     if config.seed < 0:
-        raise ValueError(f"seed is {config.seed}: choose 0 or more")
+        raise ExpectedError(f"seed is {config.seed}: choose 0 or more")
     values = _flat(config)
     validation.check_ranges(values)
     if config.algorithm in BASELINES:

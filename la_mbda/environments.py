@@ -8,7 +8,9 @@ per constraint, is the cost; where it is absent the cost is 0.
 import gymnasium
 import numpy as np
 
+from la_mbda.checked import CheckedEnvironment, CurrentAPI, failed
 from la_mbda.config import EXTERNAL_TASK_PREFIX, Config
+from la_mbda.errors import ExpectedError
 from la_mbda.safety_gym import IMAGE_SIZE, ActionRepeat, check_gl
 
 
@@ -16,11 +18,23 @@ def check_rendering(config: Config) -> None:
     """Draws a small picture, if the config's task is one that shows pictures.
 
     Raises:
-        RuntimeError: there is no GL library; the message names the packages to install.
+        ValueError: there is no GL library; the message names the packages to install.
     """
     external = config.task.startswith(EXTERNAL_TASK_PREFIX)
     if not external and config.training.observation == "vision":
+        check_pictures()
+
+
+def check_pictures() -> None:
+    """Draws a small picture.
+
+    Raises:
+        ValueError: there is no GL library; the message names the packages to install.
+    """
+    try:
         check_gl()
+    except RuntimeError as error:
+        raise ExpectedError(str(error)) from error
 
 
 def check_vectors(config: Config, env: gymnasium.Env) -> None:
@@ -31,7 +45,7 @@ def check_vectors(config: Config, env: gymnasium.Env) -> None:
     """
     shape = env.observation_space.shape
     if len(shape) != 1:
-        raise ValueError(
+        raise ExpectedError(
             f"{config.task} shows pictures {shape}, but {config.algorithm} learns from vectors: "
             "choose another task or lambda"
         )
@@ -40,10 +54,15 @@ def check_vectors(config: Config, env: gymnasium.Env) -> None:
 def make_environment(config: Config, render_mode: str | None = None) -> gymnasium.Env:
     """The config's task, one step of which is one decision of the agent.
 
+    Whatever it gives is checked, see `checked.py`.
+
     Raises:
         ValueError: an unknown or unsuitable environment.
+        EnvironmentFailedError: its constructor raised an error.
     """
     training = config.training
+    repeat = training.action_repeat
+    steps = training.episode_steps // repeat
     if config.task.startswith(EXTERNAL_TASK_PREFIX):
         env = _make_external(config.task.removeprefix(EXTERNAL_TASK_PREFIX), render_mode)
     else:
@@ -53,19 +72,16 @@ def make_environment(config: Config, render_mode: str | None = None) -> gymnasiu
             render_mode=render_mode,
             disable_env_checker=True,
         )
-    env = ActionRepeat(env, training.action_repeat)
-    return gymnasium.wrappers.TimeLimit(env, training.episode_steps // training.action_repeat)
+        env = gymnasium.wrappers.TimeLimit(ActionRepeat(env, repeat), steps)
+        return CheckedEnvironment(env, config.task, repeat)
+    return gymnasium.wrappers.TimeLimit(ActionRepeat(env, repeat), steps)
 
 
 def _make_external(name: str, render_mode: str | None) -> gymnasium.Env:
-    try:
-        env = gymnasium.make(name, render_mode=render_mode)
-    except (gymnasium.error.Error, ImportError) as error:
-        message = f"gymnasium cannot make {name!r} ({error}): install or register it"
-        raise ValueError(message) from error
+    env = _make_current(name, render_mode)
     actions, observations = env.action_space, env.observation_space
     if not isinstance(actions, gymnasium.spaces.Box) or len(actions.shape) != 1:
-        raise ValueError(f"{name} has action space {actions}: wrap it to a one-dimensional Box")
+        raise ExpectedError(f"{name} has action space {actions}: wrap it to a one-dimensional Box")
     _check_actions(name, actions)
     image = (
         isinstance(observations, gymnasium.spaces.Box)
@@ -75,13 +91,41 @@ def _make_external(name: str, render_mode: str | None) -> gymnasium.Env:
     )
     vector = isinstance(observations, gymnasium.spaces.Box) and len(observations.shape) == 1
     if not image and not vector:
-        raise ValueError(
+        raise ExpectedError(
             f"{name} has observation space {observations}: wrap it to give a vector or a uint8 "
             f"image of {IMAGE_SIZE}x{IMAGE_SIZE}"
         )
+    env = CheckedEnvironment(env, f"{EXTERNAL_TASK_PREFIX}{name}")
     if vector:
         env = gymnasium.wrappers.DtypeObservation(env, np.float32)
     return gymnasium.wrappers.RescaleAction(env, np.float32(-1.0), np.float32(1.0))
+
+
+def _make_current(name: str, render_mode: str | None) -> gymnasium.Env:
+    """The environment as gymnasium makes it; what keeps its old API is refused once it is used."""
+    # Many constructors know no render_mode, and none needs one where nothing is drawn.
+    drawing = {} if render_mode is None else {"render_mode": render_mode}
+    try:
+        env = gymnasium.make(name, **drawing)
+    except (gymnasium.error.Error, ModuleNotFoundError) as error:
+        message = f"gymnasium cannot make {name!r} ({error}): install or register it"
+        raise ExpectedError(message) from error
+    except Exception as error:
+        if str(error).startswith(("Gym is incompatible", "The environment must inherit")):
+            raise ExpectedError(f"{name} is no gymnasium environment: {error}") from error
+        if drawing and "unexpected keyword argument 'render_mode'" in str(error):
+            raise ExpectedError(
+                f"{name} draws no pictures, as its constructor takes no render_mode: let it take "
+                f"{render_mode!r}, or ask for no video"
+            ) from error
+        raise failed(name, error, "its constructor") from error
+    innermost = env
+    while isinstance(innermost, gymnasium.Wrapper) and innermost.env is not env.unwrapped:
+        innermost = innermost.env
+    if not isinstance(innermost, gymnasium.Wrapper):
+        return CurrentAPI(env)
+    innermost.env = CurrentAPI(innermost.env)
+    return env
 
 
 def _check_actions(name: str, actions: gymnasium.spaces.Box) -> None:
@@ -91,18 +135,18 @@ def _check_actions(name: str, actions: gymnasium.spaces.Box) -> None:
         ValueError: they cannot.
     """
     if not actions.shape[0]:
-        raise ValueError(f"{name} has no actions {actions}: give it one at least")
+        raise ExpectedError(f"{name} has no actions {actions}: give it one at least")
     if not np.issubdtype(actions.dtype, np.floating):
-        raise ValueError(
+        raise ExpectedError(
             f"{name} has actions of {actions.dtype} {actions}: wrap it to a Box of float32 and "
             "round there"
         )
     with np.errstate(over="ignore"):  # The largest floats stand for no bound.
         spread = actions.high - actions.low
     if not np.isfinite(spread).all():
-        raise ValueError(f"{name} has unbounded actions {actions}: give them finite bounds")
+        raise ExpectedError(f"{name} has unbounded actions {actions}: give them finite bounds")
     if not (spread > 0.0).all():
-        raise ValueError(f"{name} has actions of a single value {actions}: leave these out")
+        raise ExpectedError(f"{name} has actions of a single value {actions}: leave these out")
 
 
 def cost_of(info: dict, constraints: int) -> np.ndarray:
@@ -113,7 +157,7 @@ def cost_of(info: dict, constraints: int) -> np.ndarray:
     """
     cost = np.atleast_1d(np.asarray(info.get("cost", np.zeros(constraints)), np.float32))
     if cost.shape != (constraints,):
-        raise ValueError(
+        raise ExpectedError(
             f'info["cost"] has {cost.size} costs, but cost_budget {constraints}: give one for each'
         )
     return cost

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from la_mbda import rssm
 from la_mbda.episodes import play_evaluating
+from la_mbda.errors import ExpectedError
 from la_mbda.imagination import follow
 from la_mbda.model_based import ModelBasedAgent
 
@@ -63,7 +64,7 @@ def _foresee_episode(
     episode, states = play_evaluating(env, agent, seed)
     windows = len(states) // steps
     if windows < 1:
-        raise ValueError(
+        raise ExpectedError(
             f"an episode has {len(states)} decisions, fewer than the {steps} of a window: choose "
             "fewer steps"
         )

@@ -15,6 +15,7 @@ import tensorflow as tf
 from la_mbda import rssm
 from la_mbda.agent import Agent
 from la_mbda.episodes import play_evaluating
+from la_mbda.errors import ExpectedError
 from la_mbda.imagination import follow, upper_bound
 from la_mbda.model_based import ModelBasedAgent
 from la_mbda.replay import Episode
@@ -69,12 +70,12 @@ def imagine_futures(
     episode, states = play_evaluating(env, agent, seed)
     last = len(states) - steps
     if steps < 1 or last < 0:
-        raise ValueError(
+        raise ExpectedError(
             f"imagine_steps is {steps}: choose 1 to {len(states)}, the episode's decisions"
         )
     for start in starts:
         if not 0 <= start <= last:
-            raise ValueError(
+            raise ExpectedError(
                 f"imagine_at is {start}: choose 0 to {last}, as the episode has {len(states)} "
                 f"decisions and {steps} are imagined"
             )
@@ -182,7 +183,7 @@ def _summary(future: Future) -> dict:
 
 
 def _write_csv(path: Path, names: list[str], rows: list[list]) -> None:
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(names)
         writer.writerows(rows)

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from la_mbda import rssm
 from la_mbda.config import Config
+from la_mbda.errors import ExpectedError
 from la_mbda.randomness import Noise, derive_seed
 from la_mbda.replay import Episode, Replay, Sequences
 from la_mbda.swag import Swag
@@ -59,6 +60,11 @@ class ModelBasedAgent(tf.Module):
         learnt.statistics = [self.model.normalizer, self.model.cost_scale]
         return learnt
 
+    @property
+    def changed_by_acting(self) -> list[tf.Variable]:
+        """The variables that acting changes."""
+        return [self.acting_noise.draws, self.evaluation_noise.draws]
+
     # Acting
 
     def initial_state(self, environments: int) -> PolicyState:
@@ -80,12 +86,12 @@ class ModelBasedAgent(tf.Module):
             Actions `[environments, actions]` in [-1, 1] and the next state.
 
         Raises:
-            RuntimeError: an action is not finite.
+            ValueError: an action is not finite.
         """
         action, state = self._act(tf.constant(observations), state, explore=explore)
         action = action.numpy()
         if not np.isfinite(action).all():
-            raise RuntimeError(f"the policy's action is {action}: its weights are broken")
+            raise ExpectedError(f"the policy's action is {action}: its weights are broken")
         return action, state
 
     def _act(self, observations: tf.Tensor, state: PolicyState, explore: bool):

@@ -11,6 +11,7 @@ import gymnasium
 import numpy as np
 
 from la_mbda.config import Config
+from la_mbda.errors import ExpectedError
 from la_mbda.replay import Episode, read_parts
 
 
@@ -50,7 +51,7 @@ def read_episodes(config: Config, env: gymnasium.Env) -> Iterator[Episode]:
     folder = Path(config.training.offline_dataset)
     paths = _paths(folder)
     if not paths:
-        raise ValueError(f"offline_dataset {folder} holds no episodes (*.npz): choose another")
+        raise ExpectedError(f"offline_dataset {folder} holds no episodes (*.npz): choose another")
     for path in paths:
         episode = Episode.load(path)
         _check_shapes(path, episode, config, env)
@@ -74,19 +75,19 @@ def _check_shapes(path: Path, episode: Episode, config: Config, env: gymnasium.E
             for parts in zip(Episode._fields, found, expected, strict=True)
             if parts[1] != parts[2]
         )
-        raise ValueError(
+        raise ExpectedError(
             f"{path} has a step's {name} of shape {value}, but {config.task} has {right}: choose "
             "a dataset of that task"
         )
     if episode.steps < 2:
-        raise ValueError(f"{path} has {episode.steps} steps, so no decision: remove it")
+        raise ExpectedError(f"{path} has {episode.steps} steps, so no decision: remove it")
 
 
 def _check_pictures(path: Path, episode: Episode, env: gymnasium.Env) -> None:
     """Numbers from 0 to 1 would all be black, and larger ones wrap around."""
     pictures = episode.observation
     if env.observation_space.dtype == np.uint8 and pictures.dtype != np.uint8:
-        raise ValueError(
+        raise ExpectedError(
             f"{path} has pictures of {pictures.dtype} from {pictures.min()} to {pictures.max()}: "
             "save bytes from 0 to 255 (uint8)"
         )
@@ -96,7 +97,7 @@ def _as_float32(path: Path, episode: Episode) -> Episode:
     parts = {}
     for name, part in episode._asdict().items():
         if part.dtype.kind not in "biuf":
-            raise ValueError(f"{path} has {name} of {part.dtype}: save numbers")
+            raise ExpectedError(f"{path} has {name} of {part.dtype}: save numbers")
         if name == "observation" and part.ndim == 4:
             parts[name] = part
             continue
@@ -105,7 +106,7 @@ def _as_float32(path: Path, episode: Episode) -> Episode:
         finite = np.isfinite(parts[name])
         if not finite.all():
             step = int(np.argwhere(~finite)[0][0])
-            raise ValueError(
+            raise ExpectedError(
                 f"{path} has {name} {part[step]} at step {step}, which is not finite as float32: "
                 "repair or remove it"
             )
@@ -116,22 +117,22 @@ def _check_values(path: Path, episode: Episode) -> None:
     beyond = np.abs(episode.action).max(1) > 1.0
     if beyond.any():
         step = int(np.argmax(beyond))
-        raise ValueError(
+        raise ExpectedError(
             f"{path} has the action {episode.action[step]} at step {step}: scale actions from the "
             "task's bounds to [-1, 1]"
         )
     for name in ("action", "reward", "cost", "terminal"):
         first = getattr(episode, name)[0]
         if np.any(first != 0.0):
-            raise ValueError(
+            raise ExpectedError(
                 f"{path} has {name} {first} at step 0, which is the reset: put an action and what "
                 "came of it at the step that it led to, and 0 first"
             )
     terminal = episode.terminal
     if not np.isin(terminal, (0.0, 1.0)).all():
-        raise ValueError(f"{path} has terminal {terminal}: save 0 or 1")
+        raise ExpectedError(f"{path} has terminal {terminal}: save 0 or 1")
     if terminal[:-1].any():
-        raise ValueError(
+        raise ExpectedError(
             f"{path} goes on after the terminal state at step {int(terminal.argmax())}: save each "
             "episode in a file of its own"
         )

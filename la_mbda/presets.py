@@ -20,6 +20,7 @@ from la_mbda.config import (
     Config,
     differences,
 )
+from la_mbda.errors import ExpectedError
 
 # The paper's budget in simulator steps; every other task has 1M (Section 5).
 PAPER_BUDGET = {
@@ -136,7 +137,9 @@ def make_config(
     groups: dict[str, dict[str, typing.Any]] = {name: {} for name in GROUPS}
     for name, value in (_preset_fields(preset, task, algorithm) | overrides).items():
         if name not in GROUP_OF:
-            raise ValueError(f"unknown config field {name!r}{validation.suggest(name, GROUP_OF)}")
+            raise ExpectedError(
+                f"unknown config field {name!r}{validation.suggest(name, GROUP_OF)}"
+            )
         groups[GROUP_OF[name]][name] = value
     return Config(
         task=task,
@@ -151,7 +154,7 @@ def _preset_fields(preset: str, task: str, algorithm: str) -> dict[str, typing.A
     validation.choose("preset", preset, PRESETS)
     baseline = algorithm in BASELINES
     if preset == "paper_long" and not baseline:
-        raise ValueError(f"preset paper_long is for {', '.join(BASELINES)}: choose paper")
+        raise ExpectedError(f"preset paper_long is for {', '.join(BASELINES)}: choose paper")
     fields = dict(_BASELINE_FIELDS[preset] if baseline else _FIELDS[preset])
     if task.startswith(EXTERNAL_TASK_PREFIX):
         fields.pop("terminal_head", None)  # SG6's episodes end by time; others' may not.

@@ -13,10 +13,11 @@ from tqdm import tqdm
 
 from la_mbda.config import Config
 from la_mbda.durations import unit_seconds, work_until
+from la_mbda.errors import ExpectedError, unwritable
 from la_mbda.overview import duration
 from la_mbda.pace import Pace
 from la_mbda.progress import RunProgress
-from la_mbda.run_folder import RunFolder
+from la_mbda.run_folder import METRICS, RunFolder
 
 LAST_EPISODES = 10
 """Episodes whose mean return and cost the bar shows."""
@@ -55,10 +56,13 @@ class Recorder:
         if "multiplier_0" in values:
             multipliers = _listed(values, "multiplier_", ".3g")
             self._constraint = f"λ {multipliers}, V^c {_listed(values, 'safety_bound_', '.1f')}"
-        with self._board.as_default(step=env_steps):
+        with self._writing_events(), self._board.as_default(step=env_steps):
             for name, value in values.items():
                 if isinstance(value, float):
                     tf.summary.scalar(f"{stream}/{name}", value)
+                elif name in METRICS:  # One of each constraint.
+                    for i, number in enumerate(value):
+                        tf.summary.scalar(f"{stream}/{name}_{i}", number)
 
     @contextmanager
     def stage(self, name: str, text: str | None = None) -> Iterator[None]:
@@ -110,11 +114,11 @@ class Recorder:
         """Stops a run that has become nonsense, before that is saved or acted on.
 
         Raises:
-            RuntimeError: a metric is not finite.
+            ValueError: a metric is not finite.
         """
         broken = [f"{name} is {value}" for name, value in metrics.items() if not isfinite(value)]
         if broken:
-            raise RuntimeError(
+            raise ExpectedError(
                 f"{', '.join(broken)} at {where} of {self._folder.path}: the run stops here. Its "
                 f"last checkpoint ({self._folder.checkpoints}) is from before; lower a learning "
                 "rate or a clip"
@@ -123,8 +127,16 @@ class Recorder:
     def close(self) -> None:
         """Ends the bar and the events' file, and tells no sweep any more."""
         self._bar.close()
-        self._board.close()
+        with self._writing_events():
+            self._board.close()
         self._folder.end_progress()
+
+    @contextmanager
+    def _writing_events(self) -> Iterator[None]:
+        try:
+            yield
+        except tf.errors.OpError as error:
+            raise unwritable(self._folder.path / "tensorboard", error) from error
 
 
 def _listed(values: dict, prefix: str, form: str) -> str:

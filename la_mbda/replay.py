@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from la_mbda.errors import ExpectedError, writing
+
 
 class Episode(NamedTuple):
     """One episode of T decisions."""
@@ -34,11 +36,12 @@ class Episode(NamedTuple):
     def save(self, path: Path) -> None:
         """Writes an NPZ file, whole or not at all."""
         partial = path.with_suffix(".partial")
-        with partial.open("wb") as file:
-            np.savez_compressed(file, **self._asdict())
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        with writing(partial):
+            with partial.open("wb") as file:
+                np.savez_compressed(file, **self._asdict())
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> "Episode":
@@ -50,7 +53,7 @@ class Episode(NamedTuple):
         episode = cls(**read_parts(path, cls._fields))
         lengths = {name: len(np.atleast_1d(value)) for name, value in episode._asdict().items()}
         if len(set(lengths.values())) != 1:
-            raise ValueError(f"{path} has parts of different lengths {lengths}: remove it")
+            raise ExpectedError(f"{path} has parts of different lengths {lengths}: remove it")
         return episode
 
 
@@ -79,7 +82,7 @@ def read_parts(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
     except MemoryError:
         raise  # The file may be whole.
     except Exception as error:  # A damaged file makes zipfile, zlib and NumPy raise many kinds.
-        raise ValueError(f"{path} is not a readable episode ({error}): remove it") from error
+        raise ExpectedError(f"{path} is not a readable episode ({error}): remove it") from error
 
 
 class EpisodeBuilder:
@@ -140,7 +143,7 @@ class Replay:
             ValueError: nothing is remembered.
         """
         if not self._episodes:
-            raise ValueError("no episode is remembered: add one before sampling")
+            raise ExpectedError("no episode is remembered: add one before sampling")
         if self._starts is None:
             steps = np.array([episode.steps for episode in self._episodes])
             self._run_on = bool(steps.min() < self._length)

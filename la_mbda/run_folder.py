@@ -14,6 +14,7 @@ from pathlib import Path
 
 from la_mbda import config as config_module
 from la_mbda.config import Config
+from la_mbda.errors import ExpectedError, unwritable, writing
 
 STREAMS = ("episodes", "evaluations", "updates", "confirmed")
 PROGRESS = "progress.json"
@@ -31,11 +32,12 @@ def run_path(results: Path, config: Config) -> Path:
 def write_json(path: Path, values: dict) -> None:
     """Writes a JSON file, whole or not at all."""
     partial = path.with_name(path.name + ".partial")
-    with partial.open("w") as file:
-        file.write(json.dumps(values, indent=2) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    with writing(partial):
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(values, indent=2) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
 
 
 def read_json(path: Path) -> dict:
@@ -45,11 +47,13 @@ def read_json(path: Path) -> dict:
         ValueError: the file is unreadable or no JSON object; the message names it.
     """
     try:
-        values = json.loads(path.read_text())
+        values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ValueError(f"{path} is not readable JSON ({error}): repair or remove it") from error
+        raise ExpectedError(
+            f"{path} is not readable JSON ({error}): repair or remove it"
+        ) from error
     if not isinstance(values, dict):
-        raise ValueError(f"{path} holds no JSON object: repair or remove it")
+        raise ExpectedError(f"{path} holds no JSON object: repair or remove it")
     return values
 
 
@@ -63,11 +67,13 @@ def read_score(path: Path) -> dict:
     score = read_json(path)
     for metric in METRICS:
         if metric not in score:
-            raise ValueError(f"{path} lacks {metric!r}: remove it, and the run goes on to its end")
+            raise ExpectedError(
+                f"{path} lacks {metric!r}: remove it, and the run goes on to its end"
+            )
         values = score[metric] if isinstance(score[metric], list) else [score[metric]]
         for value in values:
             if type(value) not in (int, float) or not math.isfinite(value):
-                raise ValueError(
+                raise ExpectedError(
                     f"{path} has {metric} {score[metric]!r}, which is no finite number: remove it, "
                     "and the run goes on to its end"
                 )
@@ -87,7 +93,7 @@ def check_config(path: Path, config: Config) -> None:
     changes = config_module.differences(stored, config)
     if changes:
         listed = ", ".join(f"{name} {old} not {new}" for name, (old, new) in changes.items())
-        raise ValueError(
+        raise ExpectedError(
             f"{path} holds a run with {listed}: choose another --results folder, or remove that one"
         )
 
@@ -110,7 +116,9 @@ class RunFolder:
                 write_json(path / "run.json", provenance(config))
                 write_json(config_path, config_module.to_dict(config))
         except OSError as error:
-            raise ValueError(f"cannot write to {path} ({error}): choose other --results") from error
+            raise ExpectedError(
+                f"cannot write to {path} ({error}): choose other --results"
+            ) from error
 
     @property
     def replay(self) -> Path:
@@ -127,9 +135,20 @@ class RunFolder:
         return self.replay / f"episode_{index:06d}.npz"
 
     def append(self, stream: str, values: dict) -> None:
-        """Adds a line to one of the `STREAMS`."""
-        with self._stream(stream).open("a") as file:
-            file.write(json.dumps(values) + "\n")
+        """Adds a line to one of the `STREAMS`, or none of it.
+
+        Raises:
+            ValueError: it cannot be written.
+        """
+        path = self._stream(stream)
+        size = path.stat().st_size if path.exists() else 0
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(values) + "\n")
+        except OSError as error:
+            if path.exists():
+                os.truncate(path, size)
+            raise unwritable(path, error) from error
 
     def tell_progress(self, values: dict) -> None:
         """Writes how far the run is, for who watches it; whole, but not made sure to last."""
@@ -197,7 +216,9 @@ def _commit() -> str | None:
     """The commit of the code; None where it is not run from a git checkout."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", check=True
+        ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None
 
@@ -205,7 +226,7 @@ def _commit() -> str | None:
 def processor() -> str:
     """The processor's name, where the system tells it."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return platform.processor()
     names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))

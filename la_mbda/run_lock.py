@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from la_mbda.errors import ExpectedError
+
 LOCK = "lock"
 _PAUSE = 0.1
 
@@ -30,9 +32,9 @@ def locked(path: Path, patience: float = 5.0) -> Iterator[None]:
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
-        file = (path / LOCK).open("a+")
+        file = (path / LOCK).open("a+", encoding="utf-8", errors="replace")
     except OSError as error:
-        raise ValueError(f"cannot write to {path} ({error}): choose other --results") from error
+        raise ExpectedError(f"cannot write to {path} ({error}): choose other --results") from error
     with file:
         _acquire(file, path, time.monotonic() + patience)
         file.truncate(0)
@@ -48,7 +50,7 @@ def _acquire(file, path: Path, deadline: float) -> None:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 file.seek(0)
-                raise ValueError(
+                raise ExpectedError(
                     f"another process trains {path} ({file.read().strip()}): wait for its end or "
                     "stop it"
                 ) from None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from la_mbda.config import BASELINES, Config, from_dict
 from la_mbda.environments import check_rendering, check_vectors, make_environment
+from la_mbda.errors import ExpectedError
 from la_mbda.memory import check_memory
 from la_mbda.offline import check_dataset
 from la_mbda.quiet import without_native_messages
@@ -31,8 +32,10 @@ def train(config: Config, results: Path) -> dict:
     Raises:
         ValueError: the results folder holds a run with other settings, or the environment or the
             offline dataset does not fit, or the replay does not fit into memory; or another
-            process trains the run; before any training.
-        RuntimeError: the task shows pictures and there is no GL library.
+            process trains the run; or the task shows pictures and there is no GL library; before
+            any training. Later: what the environment gives or the run learns is not finite, or the
+            disk is full.
+        EnvironmentFailedError: the environment's own code raised an error.
     """
     path = run_path(results, config)
     if (path / "score.json").exists():
@@ -48,7 +51,7 @@ def train(config: Config, results: Path) -> dict:
         print(check_memory(config, env), flush=True)
     env.close()
     trainer = _trainer(config)
-    check_rendering(config)  # TensorFlow, loaded after Mesa's software GL, crashes the process.
+    check_rendering(config)
     with locked(path):
         folder = RunFolder(path, config)
         return folder.score or trainer(config, folder).run()
@@ -79,10 +82,10 @@ def check_agent(path: Path) -> Config:
         ValueError: the folder is no run, or has neither checkpoints nor weights.
     """
     if not (path / "config.json").exists():
-        raise ValueError(f"{path} is no run folder: give one that holds a config.json")
+        raise ExpectedError(f"{path} is no run folder: give one that holds a config.json")
     config = from_dict(read_json(path / "config.json"))
     if not _has_saved(path, CHECKPOINTS) and not _has_saved(path, WEIGHTS):
-        raise ValueError(
+        raise ExpectedError(
             f"{path} has no checkpoint and no weights: let its training go on for a while, or "
             "choose another run, as most shipped ones come without"
         )

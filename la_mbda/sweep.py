@@ -29,7 +29,7 @@ LOG = "train.log"
 INTERRUPTED = 130
 """The exit status of a run that was asked to stop and has saved itself."""
 _PAUSE = 0.25
-_ERROR = re.compile(r"\berror\b|^\w*(Error|Exception|Interrupt)\b", re.IGNORECASE)
+_ERROR = re.compile(r"\berror\b|^[\w.]*(Error|Exception|Interrupt)\b", re.IGNORECASE)
 _PROGRESS = re.compile(r"\d+%\|")
 
 
@@ -167,7 +167,9 @@ def visible_gpus() -> list[str]:
         return [name for name in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if name]
     command = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
     try:
-        listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        listed = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", check=True
+        ).stdout
     except (OSError, subprocess.CalledProcessError):
         return []
     return listed.split()
@@ -187,7 +189,7 @@ def attend(
     try:
         run.path.mkdir(parents=True, exist_ok=True)
         (run.path / PROGRESS).unlink(missing_ok=True)  # Of the process before.
-        with run.log.open("a") as file:
+        with run.log.open("a", encoding="utf-8") as file:
             now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
             print(f"--- {now} on {socket.gethostname()}", file=file, flush=True)
             begin = run.log.stat().st_size

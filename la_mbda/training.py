@@ -8,6 +8,7 @@ was killed goes on from its last checkpoint as if it had not been.
 import dataclasses
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import gymnasium
 import numpy as np
@@ -19,6 +20,7 @@ from la_mbda.config import Config
 from la_mbda.environments import make_environment
 from la_mbda.episodes import Played, layout_seed, plain, play_exploring, play_random
 from la_mbda.evaluator import Evaluator
+from la_mbda.keeping import keeping
 from la_mbda.model_based import ModelBasedAgent
 from la_mbda.offline import read_episodes
 from la_mbda.progress import RunProgress
@@ -79,7 +81,8 @@ class Trainer:
 
         Raises:
             KeyboardInterrupt: Ctrl-C or SIGTERM; what was going on is finished and saved.
-            RuntimeError: a loss, a gradient or an action is not finite.
+            ValueError: a loss, a gradient, an action or what the environment gives is not finite.
+            EnvironmentFailedError: the environment raised an error.
         """
         with self._stop:
             if not self._progress.started:
@@ -88,7 +91,8 @@ class Trainer:
             while self._progress.iteration_start < budget or not self._progress.evaluation:
                 self._iterate()
             while len(self._progress.confirmed) < self._settings.final_episodes:
-                self._evaluator.confirm(self._agent, self._progress, self._recorder)
+                with self._keeping():
+                    self._evaluator.confirm(self._agent, self._progress, self._recorder)
                 self._checkpoint()
                 self._stop_if_asked()
         self._recorder.close()
@@ -108,9 +112,16 @@ class Trainer:
     def _stop_if_asked(self) -> None:
         """Called where a run can be left and gone on with."""
         if self._stop.asked:
-            self._checkpoint()
-            self._recorder.close()
+            self._leave()
             raise KeyboardInterrupt
+
+    def _leave(self) -> None:
+        self._checkpoint()
+        self._recorder.close()
+
+    def _keeping(self) -> AbstractContextManager:
+        """While episodes are played, which begin where a run can be left and gone on with."""
+        return keeping(self._progress, self._agent.changed_by_acting, self._leave)
 
     def _start(self) -> None:
         """Fills the memory with random actions or an offline dataset, then trains the model."""
@@ -132,7 +143,8 @@ class Trainer:
         while progress.env_steps < min(end, settings.env_steps):
             self._play(lambda seed: play_exploring(self._env, self._agent, seed))
         if self._due(settings.evaluate_every):
-            self._evaluator.evaluate(self._agent, progress, self._recorder)
+            with self._keeping():
+                self._evaluator.evaluate(self._agent, progress, self._recorder)
         checkpoint_due = self._due(settings.checkpoint_every)
         self._end_iteration()
         if checkpoint_due:
@@ -163,7 +175,7 @@ class Trainer:
     def _play(self, play: Callable[[int], Played]) -> None:
         """Plays an episode, remembers it and logs it."""
         progress = self._progress
-        with self._recorder.stage("acting"):
+        with self._keeping(), self._recorder.stage("acting"):
             task, seed = self._config.task, self._config.seed
             played = play(layout_seed(task, seed, "episode", progress.episodes))
             self._recorder.advance("acting", played.env_steps)

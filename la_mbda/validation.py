@@ -4,6 +4,8 @@ import difflib
 import math
 from collections.abc import Iterable
 
+from la_mbda.errors import ExpectedError
+
 # By which an upper bound chooses among the posterior's draws.
 BOUND_RULES = ("values", "critic")
 
@@ -17,7 +19,7 @@ def suggest(name: str, known: Iterable[str]) -> str:
 def choose(name: str, value: str, choices: Iterable[str]) -> None:
     """Raises a ValueError if the value is not one of the choices."""
     if value not in choices:
-        raise ValueError(f"unknown {name} {value!r}{suggest(str(value), choices)}")
+        raise ExpectedError(f"unknown {name} {value!r}{suggest(str(value), choices)}")
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -61,37 +63,37 @@ def check_ranges(values: dict) -> None:
     """Raises a ValueError if any value, by field name, is out of its range."""
     for name, value in values.items():
         if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"{name} is {value}: choose a finite number")
+            raise ExpectedError(f"{name} is {value}: choose a finite number")
     for name in _POSITIVE_INTEGERS:
         if values[name] < 1:
-            raise ValueError(f"{name} is {values[name]}: choose 1 or more")
+            raise ExpectedError(f"{name} is {values[name]}: choose 1 or more")
     for name in _POSITIVE:
         if values[name] <= 0:
-            raise ValueError(f"{name} is {values[name]}: choose more than 0")
+            raise ExpectedError(f"{name} is {values[name]}: choose more than 0")
     for name in _NOT_NEGATIVE:
         if values[name] < 0:
-            raise ValueError(f"{name} is {values[name]}: choose 0 or more")
+            raise ExpectedError(f"{name} is {values[name]}: choose 0 or more")
     for name in _FRACTIONS:
         if not 0 <= values[name] <= 1:
-            raise ValueError(f"{name} is {values[name]}: choose a value from 0 to 1")
+            raise ExpectedError(f"{name} is {values[name]}: choose a value from 0 to 1")
     if values["horizon"] < 2:
-        raise ValueError(
+        raise ExpectedError(
             f"horizon is {values['horizon']}: choose 2 or more (the last state only bootstraps)"
         )
     if values["swag_models"] < 2:
-        raise ValueError(f"swag_models is {values['swag_models']}: choose 2 or more")
+        raise ExpectedError(f"swag_models is {values['swag_models']}: choose 2 or more")
     if values["final_episodes"] == 1:
-        raise ValueError(
+        raise ExpectedError(
             "final_episodes is 1: choose 0, or 2 or more (one alone has no standard error)"
         )
     if values["elites"] > values["candidates"]:
-        raise ValueError(
+        raise ExpectedError(
             f"elites is {values['elites']}: choose candidates ({values['candidates']}) or fewer"
         )
     if values["cyclic_factor"] < 1:
-        raise ValueError(f"cyclic_factor is {values['cyclic_factor']}: choose 1 or more")
+        raise ExpectedError(f"cyclic_factor is {values['cyclic_factor']}: choose 1 or more")
     if not values["cost_budget"] or not all(0 <= d < math.inf for d in values["cost_budget"]):
-        raise ValueError(
+        raise ExpectedError(
             f"cost_budget is {values['cost_budget']}: give one number of 0 or more per constraint"
         )
     choose("bound_by", values["bound_by"], BOUND_RULES)
@@ -105,22 +107,22 @@ def check_model_based(values: dict) -> None:
     _check_episode(values)
     decisions = values["episode_steps"] // values["action_repeat"]
     if values["sequence_length"] > decisions + 1:
-        raise ValueError(
+        raise ExpectedError(
             f"sequence_length is {values['sequence_length']}, but an episode has only "
             f"{decisions + 1} steps: choose that or fewer"
         )
     if values["offline_dataset"] is None and values["random_steps"] < values["episode_steps"]:
-        raise ValueError(
+        raise ExpectedError(
             f"random_steps is {values['random_steps']}: choose at least one episode "
             f"({values['episode_steps']}), or give an offline_dataset"
         )
     if values["replay_capacity"] < values["episode_steps"]:
-        raise ValueError(
+        raise ExpectedError(
             f"replay_capacity is {values['replay_capacity']}: choose at least one episode "
             f"({values['episode_steps']})"
         )
     if values["offline_dataset"] is None and values["env_steps"] < values["random_steps"]:
-        raise ValueError(
+        raise ExpectedError(
             f"env_steps is {values['env_steps']}: choose at least random_steps "
             f"({values['random_steps']})"
         )
@@ -130,22 +132,22 @@ def check_baseline(values: dict) -> None:
     """Raises a ValueError if values do not fit each other, for a model-free baseline."""
     _check_episode(values)
     if values["epoch_steps"] % values["episode_steps"]:
-        raise ValueError(
+        raise ExpectedError(
             f"epoch_steps is {values['epoch_steps']}: choose a multiple of episode_steps "
             f"({values['episode_steps']})"
         )
     if values["env_steps"] < values["epoch_steps"]:
-        raise ValueError(
+        raise ExpectedError(
             f"env_steps is {values['env_steps']}: choose at least one epoch "
             f"({values['epoch_steps']})"
         )
     if values["observation"] != "lidar":
-        raise ValueError(
+        raise ExpectedError(
             f"observation is {values['observation']}, but {values['algorithm']} learns from "
             "vectors: choose lidar"
         )
     if len(values["cost_budget"]) != 1:
-        raise ValueError(
+        raise ExpectedError(
             f"cost_budget is {values['cost_budget']}, but {values['algorithm']} knows one "
             "constraint: give one number"
         )
@@ -153,7 +155,7 @@ def check_baseline(values: dict) -> None:
 
 def _check_episode(values: dict) -> None:
     if values["episode_steps"] % values["action_repeat"]:
-        raise ValueError(
+        raise ExpectedError(
             f"episode_steps is {values['episode_steps']}: choose a multiple of action_repeat "
             f"({values['action_repeat']})"
         )

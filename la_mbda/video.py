@@ -10,6 +10,7 @@ import gymnasium
 import numpy as np
 
 from la_mbda.config import Config
+from la_mbda.errors import ExpectedError
 from la_mbda.run_folder import write_json
 
 SUFFIXES = (".mp4", ".gif")
@@ -26,10 +27,10 @@ def check_path(path: Path) -> None:
         ValueError: its suffix is of no video, or a JSON of its name is there and not of a video.
     """
     if path.suffix not in SUFFIXES:
-        raise ValueError(f"video {path} must end in {' or '.join(SUFFIXES)}")
+        raise ExpectedError(f"video {path} must end in {' or '.join(SUFFIXES)}")
     numbers = path.with_suffix(".json")
     if numbers.exists() and not any(path.with_suffix(suffix).exists() for suffix in SUFFIXES):
-        raise ValueError(f"{numbers} is there and of no video: choose another name than {path}")
+        raise ExpectedError(f"{numbers} is there and of no video: choose another name than {path}")
 
 
 class VideoRecorder:
@@ -47,7 +48,7 @@ class VideoRecorder:
     def __init__(self, env: gymnasium.Env):
         modes = env.metadata.get("render_modes") or []
         if "rgb_array" not in modes:
-            raise ValueError(
+            raise ExpectedError(
                 f"{env.unwrapped} draws no images for a video (its render modes are "
                 f"{', '.join(modes) or 'none'}, not rgb_array): leave out the video"
             )

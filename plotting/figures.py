@@ -97,4 +97,6 @@ def print_end(folder: Path, runs: Sequence[Run], drawn: Outcome, tables: list[Ta
 
 
 if __name__ == "__main__":
+    if sys.stdout is not None:
+        sys.stdout.reconfigure(errors="replace")  # Some locales have no δ and no λ.
     sys.exit(main(sys.argv[1:]))

@@ -280,7 +280,7 @@ def test_observations_that_an_environment_writes_again_are_copied(in_process):
 
 def test_weights_that_broke_stop_the_run(tmp_path, in_process):
     config = toy_config("ppo", policy_learning_rate=1e30, env_steps=5_000)
-    with pytest.raises((RuntimeError, ValueError), match=r"not finite|is nan|is inf"):
+    with pytest.raises(ValueError, match=r"not finite|is nan|is inf"):
         train(config, tmp_path)
 
 

@@ -182,7 +182,7 @@ def test_evaluating_leaves_the_noise_of_training_untouched_and_draws_the_posteri
     np.testing.assert_array_equal(first, again)
     agent.posterior.snapshots.assign(agent.config.swag.swag_models)
     agent.posterior.mean.assign(np.full(agent.posterior.mean.shape, np.nan, np.float32))
-    with pytest.raises(RuntimeError, match="the policy's action is"):
+    with pytest.raises(ValueError, match="the policy's action is"):
         agent.act(observation, state, explore=False)
 
 

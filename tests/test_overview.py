@@ -176,6 +176,8 @@ def test_a_lost_run_waits_and_its_time_stands_still(sweep):
 def test_durations():
     said = [duration(seconds) for seconds in (42.4, 192, 1920, 7200)]
     assert said == ["42 s", "3 min 12 s", "32 min", "2.0 h"]
+    said = [duration(seconds) for seconds in (59.4, 59.6, 119.6, 599.4, 599.6)]
+    assert said == ["59 s", "1 min 0 s", "2 min 0 s", "9 min 59 s", "10 min"]
 
 
 def test_a_run_that_tells_its_progress_is_believed(sweep):

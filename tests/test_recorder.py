@@ -1,8 +1,9 @@
-"""What a run shows of itself while it goes on."""
+"""What a run shows of itself while it goes on, and writes for TensorBoard."""
 
 import re
 
 import pytest
+import tensorflow as tf
 from test_training import LOOP
 from toy import tiny_config
 
@@ -53,3 +54,27 @@ def test_the_bar_says_what_a_run_comes_to(tmp_path, capsys):
     assert "gymnasium:Toy-v0 lambda seed 0: " in shown
     assert "100/260 env steps, updating 0/2, return 1.5, cost 5.0, 0.5, λ 0.0312, 0.5" in shown
     assert re.search(r"about \S+ .*left, .* V\^c 40.1, 2.0, .* updates/s", shown)
+
+
+EVALUATIONS = {
+    (25.0,): {"return": 1.0, "cost_return": 2.0, "returns": [0.5, 1.5], "cost_returns": [1.0, 3.0]},
+    (25.0, 10.0): {"return": 1.0, "cost_return": [2.0, 4.0], "returns": [0.5, 1.5]}
+    | {"cost_returns": [[1.0, 3.0], [3.0, 5.0]]},
+}
+
+
+@pytest.mark.parametrize("budget", EVALUATIONS)
+def test_each_constraint_has_a_curve(tmp_path, budget):
+    config = tiny_config(cost_budget=budget)
+    folder = RunFolder(tmp_path, config)
+    recorder = Recorder(config, folder, RunProgress())
+    recorder.log("evaluations", 7, EVALUATIONS[budget])
+    recorder.close()
+    (path,) = (tmp_path / "tensorboard").iterdir()
+    values = {
+        value.tag.removeprefix("evaluations/"): float(tf.make_ndarray(value.tensor))
+        for event in tf.compat.v1.train.summary_iterator(str(path))
+        for value in event.summary.value
+    }
+    costs = {"cost_return": 2.0} if len(budget) == 1 else {"cost_return_0": 2.0, "cost_return_1": 4}
+    assert values == {"return": 1.0} | costs

@@ -288,7 +288,7 @@ def test_no_gl_library_is_one_line_that_names_the_package(tmp_path, monkeypatch)
 def test_an_array_job_trains_one_run_of_the_plan(job, tmp_path):
     done = sg6(tmp_path, "--index", "1", "--jobs", "2")
     assert done.returncode == 0, done.stderr
-    assert "Plan: 1 runs" in done.stdout
+    assert "Plan: 1 run, results in" in done.stdout
     runs = [path.parent.parent.name for path in tmp_path.rglob("score.json")]
     assert runs == [TASKS[1]]
     results, _ = job

@@ -1,8 +1,10 @@
 """The trained policy that the repository ships still loads, and still drives to its goals."""
 
+import pytest
+
 from la_mbda.environments import make_environment
 from la_mbda.episodes import evaluate
-from la_mbda.runs import load_agent
+from la_mbda.runs import check_agent, load_agent
 from plotting.results import SHIPPED
 
 
@@ -14,3 +16,12 @@ def test_the_shipped_policy_reaches_goals():
         env.close()
     # A random policy's mean return is near 0, a goal reached adds about 1.5.
     assert played.returns.mean() > 6.0
+
+
+def test_a_shipped_run_without_weights_says_so():
+    runs = [path.parent for path in SHIPPED.glob("*/*/*/seed_*/config.json")]
+    without = [path for path in runs if not (path / "weights").exists()]
+    assert len(without) > 20
+    for path in without:
+        with pytest.raises(ValueError, match=r"has no checkpoint and no weights: .*shipped ones"):
+            check_agent(path)

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from la_mbda.errors import ExpectedError
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 # What is compared: its name, and where the figures of an update have it.
 FIGURES = {
@@ -40,7 +42,7 @@ def compare(commit: str, options: list[str], rounds: int) -> dict[str, dict[str,
 
     Raises:
         ValueError: there is no such commit.
-        RuntimeError: a benchmark failed.
+        ValueError: a benchmark failed.
     """
     found: dict[str, list[dict]] = {"there": [], "here": []}
     with worktree(commit) as other:
@@ -67,11 +69,12 @@ def worktree(commit: str) -> Iterator[Path]:
         made = subprocess.run(
             [*git, "add", "--detach", str(path), commit],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=False,
         )
         if made.returncode:
-            raise ValueError(f"against is {commit!r}: {made.stderr.strip().splitlines()[-1]}")
+            raise ExpectedError(f"against is {commit!r}: {made.stderr.strip().splitlines()[-1]}")
         try:
             yield path
         finally:
@@ -87,12 +90,13 @@ def measure(checkout: Path, options: list[str]) -> dict:
             [sys.executable, str(script), "update", *options, "--json", str(figures)],
             env=os.environ | {"PYTHONPATH": str(checkout)},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=False,
         )
         if done.returncode:
-            raise RuntimeError(f"{script} failed:\n{done.stderr}")
-        return json.loads(figures.read_text())
+            raise ExpectedError(f"{script} failed:\n{done.stderr}")
+        return json.loads(figures.read_text(encoding="utf-8"))
 
 
 def _value(figures: dict, keys: tuple[str, ...]) -> float:

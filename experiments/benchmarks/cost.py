@@ -10,6 +10,7 @@ from benchmarks.measuring import machine, matmul_peak, print_figures, print_tabl
 from benchmarks.updates import busy_agent
 from la_mbda.config import SG6_TASKS, Config
 from la_mbda.durations import Rates, run_seconds, updates_until
+from la_mbda.errors import ExpectedError
 from la_mbda.presets import make_config
 
 if TYPE_CHECKING:
@@ -44,9 +45,9 @@ def run(arguments: Cost) -> dict:
         ValueError: an assumed rate or a number of slots that is not positive.
     """
     if arguments.gpu_tflops <= 0:
-        raise ValueError(f"gpu_tflops is {arguments.gpu_tflops}: choose more than 0")
+        raise ExpectedError(f"gpu_tflops is {arguments.gpu_tflops}: choose more than 0")
     if min(arguments.slots) < 1:
-        raise ValueError(f"slots are {arguments.slots}: choose 1 or more")
+        raise ExpectedError(f"slots are {arguments.slots}: choose 1 or more")
     figures = {**machine(), "matmul_peak_gflops": matmul_peak(), "gpu_tflops": arguments.gpu_tflops}
     print_figures(figures)
     for size in arguments.sizes:

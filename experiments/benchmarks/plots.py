@@ -14,6 +14,7 @@ import numpy as np
 
 from benchmarks.measuring import machine, print_figures
 from la_mbda import config
+from la_mbda.errors import ExpectedError
 from la_mbda.presets import make_config
 from la_mbda.run_folder import run_path
 
@@ -39,17 +40,19 @@ def run(arguments: Plots) -> dict:
     """Measures and prints.
 
     Raises:
-        RuntimeError: the command fails.
+        ValueError: the command fails.
     """
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder)
         count = make_runs(results, arguments)
         begin = time.perf_counter()
         command = [sys.executable, FIGURES, results, "--partial"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
         seconds = time.perf_counter() - begin
         if done.returncode:
-            raise RuntimeError(f"figures.py failed:\n{done.stderr}")
+            raise ExpectedError(f"figures.py failed:\n{done.stderr}")
         written = len(list((results / "figures").glob("*.png")))
     figures = {"runs": count, "figures": written, "seconds": seconds, **machine()}
     print_figures(figures)
@@ -64,20 +67,21 @@ def make_runs(results: Path, arguments: Plots) -> int:
         settings = make_config("cpu", task, algorithm, seed)
         path = run_path(results, settings)
         path.mkdir(parents=True)
-        (path / "config.json").write_text(json.dumps(config.to_dict(settings)))
+        (path / "config.json").write_text(json.dumps(config.to_dict(settings)), encoding="utf-8")
         write_lines(path / "episodes.jsonl", arguments.episodes, episode_of, rng)
         write_lines(path / "evaluations.jsonl", arguments.evaluations, evaluation_of, rng)
         score = {"task": task, "algorithm": algorithm, "seed": seed, "preset": "cpu"}
         score |= {"env_steps": STEPS, "return": rng.normal(10.0, 3.0), "cost_regret": 0.03}
         score["cost_return"] = rng.gamma(2.0, 15.0)
-        (path / "score.json").write_text(json.dumps(score))
+        (path / "score.json").write_text(json.dumps(score), encoding="utf-8")
     return len(cells)
 
 
 def write_lines(path: Path, count: int, values: Callable, rng: np.random.Generator) -> None:
     """Lines with what a run's would have, evenly spread over its env steps."""
     steps = np.linspace(0, STEPS, count + 1)[1:].astype(int).tolist()
-    path.write_text("".join(json.dumps({"env_steps": s} | values(rng)) + "\n" for s in steps))
+    lines = (json.dumps({"env_steps": s} | values(rng)) + "\n" for s in steps)
+    path.write_text("".join(lines), encoding="utf-8")
 
 
 def episode_of(rng: np.random.Generator) -> dict:

@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmarks.measuring import median_seconds, print_table
 from la_mbda.config import TASKS
+from la_mbda.errors import ExpectedError
 from la_mbda.safety_gym import ActionRepeat
 
 VISION_REPEATS = 2
@@ -55,7 +56,7 @@ def make(task: str, observation: str = "lidar", repeats: int = 1) -> gymnasium.E
         ValueError: there is no such task.
     """
     if task not in TASKS:
-        raise ValueError(f"unknown task {task!r}: choose of {', '.join(TASKS)}")
+        raise ExpectedError(f"unknown task {task!r}: choose of {', '.join(TASKS)}")
     env = gymnasium.make(f"Safexp-{task}-v0", observation=observation, disable_env_checker=True)
     return ActionRepeat(env, repeats)
 
@@ -87,10 +88,17 @@ def compare(ours: dict[str, float], task: str, steps: int, python: Path) -> dict
     script = Path(__file__).with_name("safety_gymnasium_rates.py")
     command = [python, script, task, str(steps)]
     environment = {"MUJOCO_GL": "egl"} | os.environ
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        env=environment,
+        check=False,
+    )
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no output"])[-1]
-        raise ValueError(f"cannot measure safety-gymnasium with {python}: {reason}")
+        raise ExpectedError(f"cannot measure safety-gymnasium with {python}: {reason}")
     theirs = json.loads(done.stdout.splitlines()[-1])
     return {
         "lidar_ratio": ours["lidar_steps_per_second"] / theirs["lidar_steps_per_second"],

@@ -18,6 +18,7 @@ from benchmarks.measuring import (
     seconds_of,
     spread,
 )
+from la_mbda.errors import ExpectedError
 from la_mbda.presets import make_config
 from la_mbda.quiet import without_native_messages
 from la_mbda.sweep import threads
@@ -56,7 +57,7 @@ def run(arguments: Update) -> dict:
     for name in ("threads", "rounds"):
         value = getattr(arguments, name)
         if value is not None and value < 1:
-            raise ValueError(f"{name} is {value}: choose 1 or more")
+            raise ExpectedError(f"{name} is {value}: choose 1 or more")
     if arguments.threads is not None:  # Before TensorFlow is imported.
         os.environ.update(threads(arguments.threads))
     if arguments.against is not None:

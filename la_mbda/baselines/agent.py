@@ -10,7 +10,7 @@ from la_mbda.baselines.constraint import Constraint, Penalty
 from la_mbda.baselines.cpo import CPO
 from la_mbda.baselines.policy import GaussianPolicy, Values
 from la_mbda.baselines.ppo import PPO
-from la_mbda.baselines.rollouts import Fragment
+from la_mbda.baselines.rollouts import Fragment, finite_action
 from la_mbda.baselines.trpo import TRPO
 from la_mbda.config import Config
 from la_mbda.randomness import Noise, derive_seed
@@ -36,6 +36,11 @@ class BaselineAgent(tf.Module):
         """The weights that acting uses."""
         return self.policy
 
+    @property
+    def changed_by_acting(self) -> list[tf.Variable]:
+        """The variables that acting changes."""
+        return [self.evaluation_noise.draws]
+
     def initial_state(self, environments: int) -> None:
         """There is nothing to carry from one decision to the next."""
 
@@ -46,11 +51,14 @@ class BaselineAgent(tf.Module):
 
         Args:
             observations: `[environments, size]`.
+
+        Raises:
+            ValueError: an action is not finite.
         """
         action = self.policy.mean(tf.constant(observations))
         if explore:
             action += tf.exp(self.policy.log_std) * self.evaluation_noise.normal(*action.shape)
-        return np.clip(action.numpy(), -1.0, 1.0), state
+        return np.clip(finite_action(action.numpy()), -1.0, 1.0), state
 
     def update(self, fragments: Sequence[Fragment], constraint: Constraint) -> dict[str, float]:
         """Learns from an epoch: the policy first, then the values; returns metrics."""

@@ -17,6 +17,7 @@ import numpy as np
 
 from la_mbda.config import Config
 from la_mbda.environments import cost_of, make_environment
+from la_mbda.errors import ExpectedError
 
 
 class Policy(NamedTuple):
@@ -102,6 +103,17 @@ def _environment(config: Config) -> gymnasium.Env:
     return make_environment(config)  # Once per process.
 
 
+def finite_action(action: np.ndarray) -> np.ndarray:
+    """The action.
+
+    Raises:
+        ValueError: it is not finite.
+    """
+    if not np.isfinite(action).all():
+        raise ExpectedError(f"the policy's action is {action}: its weights are broken")
+    return action
+
+
 def _play(env: gymnasium.Env, policy: Policy, rng: np.random.Generator, most: int) -> Fragment:
     observation, _ = env.reset(seed=int(rng.integers(2**31)))
     # A copy, as an environment may write its arrays again.
@@ -110,7 +122,7 @@ def _play(env: gymnasium.Env, policy: Policy, rng: np.random.Generator, most: in
     env_steps, terminated, truncated = 0, False, False
     while len(rewards) < most and not (terminated or truncated):
         mean = policy.mean(observation)
-        action = mean + std * rng.standard_normal(mean.shape, np.float32)
+        action = finite_action(mean + std * rng.standard_normal(mean.shape, np.float32))
         observation, reward, terminated, truncated, info = env.step(np.clip(action, -1.0, 1.0))
         observations.append(np.array(observation))
         actions.append(action)

@@ -6,6 +6,7 @@ A run is left and gone on with between epochs, where no episode is under way.
 import dataclasses
 import itertools
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from la_mbda.baselines.rollouts import Fragment, means, play_epoch
 from la_mbda.config import SCORED_EPOCHS, Config
 from la_mbda.episodes import layout_seed
 from la_mbda.evaluator import Evaluator
+from la_mbda.keeping import keeping
 from la_mbda.progress import RunProgress
 from la_mbda.recorder import Recorder
 from la_mbda.run_folder import RunFolder
@@ -36,6 +38,8 @@ class Progress(RunProgress):
     """The same of the last epochs, which are scored."""
     rates: list[float] = dataclasses.field(default_factory=list)
     """All costs so far per env step, at the ends of these epochs."""
+    evaluation_due: bool = False
+    """Whether the last epoch is still to be followed by an evaluation."""
 
     def work(self, config: Config) -> dict[str, float]:
         """Units of each stage done so far, as `durations.work_until` counts them."""
@@ -63,14 +67,17 @@ class BaselineTrainer:
 
         Raises:
             KeyboardInterrupt: Ctrl-C or SIGTERM; the epoch that was going on is finished and saved.
-            RuntimeError: a loss or a weight is not finite.
+            ValueError: a loss or a weight is not finite; or what the environment gives.
+            EnvironmentFailedError: the environment raised an error.
         """
         with self._stop:
+            self._evaluate_if_due()
             while self._progress.epochs < self._epochs:
                 self._run_epoch()
                 self._stop_if_asked()
             while len(self._progress.confirmed) < self._settings.final_episodes:
-                self._evaluator.confirm(self._agent, self._progress, self._recorder)
+                with self._keeping():
+                    self._evaluator.confirm(self._agent, self._progress, self._recorder)
                 self._checkpoint()
                 self._stop_if_asked()
         self._recorder.close()
@@ -80,9 +87,16 @@ class BaselineTrainer:
     def _stop_if_asked(self) -> None:
         """Called where a run can be left and gone on with."""
         if self._stop.asked:
-            self._checkpoint()
-            self._recorder.close()
+            self._leave()
             raise KeyboardInterrupt
+
+    def _leave(self) -> None:
+        self._checkpoint()
+        self._recorder.close()
+
+    def _keeping(self) -> AbstractContextManager:
+        """While episodes are played, which begin where a run can be left and gone on with."""
+        return keeping(self._progress, self._agent.changed_by_acting, self._leave)
 
     @property
     def _epochs(self) -> int:
@@ -90,7 +104,8 @@ class BaselineTrainer:
 
     def _run_epoch(self) -> None:
         progress, start = self._progress, self._progress.env_steps
-        slots = self._play()
+        with self._keeping():
+            slots = self._play()
         constraint = self._record(slots)
         with self._recorder.stage("updating"):
             metrics = self._agent.update(list(itertools.chain(*slots)), constraint)
@@ -103,10 +118,16 @@ class BaselineTrainer:
         def due(every: int) -> bool:
             return last or progress.env_steps // every > start // every
 
-        if due(self._settings.evaluate_every):
-            self._evaluator.evaluate(self._agent, progress, self._recorder)
+        progress.evaluation_due = due(self._settings.evaluate_every)
+        self._evaluate_if_due()
         if due(self._settings.checkpoint_every):
             self._checkpoint()
+
+    def _evaluate_if_due(self) -> None:
+        if self._progress.evaluation_due:
+            with self._keeping():
+                self._evaluator.evaluate(self._agent, self._progress, self._recorder)
+            self._progress.evaluation_due = False
 
     def _play(self) -> list[list[Fragment]]:
         count = self._config.baseline.epoch_steps // self._settings.episode_steps

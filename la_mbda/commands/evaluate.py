@@ -16,6 +16,7 @@ from tqdm import tqdm
 from la_mbda import budget, video
 from la_mbda.config import BASELINES, Config
 from la_mbda.environments import make_environment
+from la_mbda.errors import ExpectedError
 from la_mbda.run_folder import provenance, write_json
 from la_mbda.runs import check_agent, load_agent
 
@@ -57,7 +58,7 @@ def main(argv: Sequence[str], draw: Callable[[Path], Sequence[Path]] | None = No
     """
     arguments = tyro.cli(EvaluateArguments, args=list(argv))
     if arguments.episodes < 1:
-        raise ValueError(f"episodes is {arguments.episodes}: choose 1 or more")
+        raise ExpectedError(f"episodes is {arguments.episodes}: choose 1 or more")
     if arguments.video is not None:
         video.check_path(arguments.video)
     if arguments.save is not None:
@@ -76,13 +77,15 @@ def check_save(path: Path, video: Path | None) -> None:
         ValueError: it is no new .json file in a folder that is there, or it is the video's own.
     """
     if video is not None and path.resolve() == video.with_suffix(".json").resolve():
-        raise ValueError(f"save {path} is where the video's costs so far go: choose another name")
+        raise ExpectedError(
+            f"save {path} is where the video's costs so far go: choose another name"
+        )
     if path.suffix != ".json":
-        raise ValueError(f"save {path} must end in .json")
+        raise ExpectedError(f"save {path} must end in .json")
     if path.exists():
-        raise ValueError(f"save {path} is there already: choose another name, or remove it")
+        raise ExpectedError(f"save {path} is there already: choose another name, or remove it")
     if not path.parent.is_dir():
-        raise ValueError(f"save {path} is in no folder: make {path.parent} first")
+        raise ExpectedError(f"save {path} is in no folder: make {path.parent} first")
 
 
 def evaluate_run(arguments: EvaluateArguments) -> None:
@@ -151,10 +154,10 @@ def imagine_run(
     """
     for name in ("video", "save", "sampled"):
         if value := getattr(arguments, name):
-            raise ValueError(f"{name} ({value}) does not go with imagine: give one of the two")
+            raise ExpectedError(f"{name} ({value}) does not go with imagine: give one of the two")
     config = check_agent(arguments.run)
     if config.algorithm in BASELINES:
-        raise ValueError(
+        raise ExpectedError(
             f"{arguments.run} is of {config.algorithm}, which has no world model to imagine "
             "with: give a run of another algorithm"
         )

@@ -6,6 +6,7 @@ env = gymnasium.make("Safexp-PointGoal1-v0", observation="vision")
 
 import gymnasium
 
+from la_mbda.safety_gym import loading  # noqa: F401 (before whatever else imports MuJoCo)
 from la_mbda.safety_gym.env import IMAGE_SIZE, SafetyGymEnv
 from la_mbda.safety_gym.layout import LayoutError
 from la_mbda.safety_gym.rendering import check_gl

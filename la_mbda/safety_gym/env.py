@@ -1,6 +1,7 @@
 """The gymnasium environment of SG6."""
 
 import json
+import threading
 from typing import Any
 
 import gymnasium
@@ -191,7 +192,7 @@ class SafetyGymEnv(gymnasium.Env):
         return self._draw("vision", IMAGE_SIZE, self._quality)
 
     def _draw(self, camera: str, size: int, quality: str) -> np.ndarray:
-        key = (self._task_name, size, size, quality)
+        key = (threading.get_ident(), self._task_name, size, size, quality)
         if key not in self._renderers:
             self._renderers[key] = SHARED.acquire(key, self.model)
         return self._renderers[key].render(self.model, self.data, camera)
@@ -238,6 +239,10 @@ class SafetyGymEnv(gymnasium.Env):
         self._rules.distances = np.array(state["distances"])
         self._world.restore(state)
         return self._observe()
+
+    def __getstate__(self) -> dict:
+        """What a copy has: everything but the renderers, of which it makes use itself."""
+        return self.__dict__ | {"_renderers": {}}
 
     def close(self) -> None:
         """Gives up the renderers."""

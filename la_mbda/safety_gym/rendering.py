@@ -1,17 +1,22 @@
 """Pictures through MuJoCo's renderer, on a GPU or on Mesa in software.
 
 A GL context is slow to make and holds the textures of a task's model, so all environments of a task
-in a process share one.
+share one. But a context belongs to the thread in which it is current, so each thread has its own.
 """
 
 import atexit
 import ctypes.util
 import os
 import sys
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import mujoco
 import numpy as np
+
+from la_mbda.safety_gym.llvm import prepare_for_tensorflow
 
 # Mesa in software: pictures this small take longer to share out among threads than to draw, and a
 # forked process, where those threads are missing, would wait for them for ever.
@@ -56,11 +61,14 @@ def _make_context(width: int, height: int):
             problems.append(f"lib{libraries[name]} is not installed")
             continue
         try:
-            return _load(name, width, height)
+            context = _load(name, width, height)
+            prepare_for_tensorflow()
+            return context
         except Exception as error:  # PyOpenGL raises errors of many kinds.
             problems.append(f"{name}: {error}")
+    chosen = f", or unset MUJOCO_GL, which is {wanted}" if wanted in libraries else ""
     raise RuntimeError(
-        f"no GL library to draw with ({'; '.join(problems)}): apt-get install {_PACKAGES}"
+        f"no GL library to draw with ({'; '.join(problems)}): apt-get install {_PACKAGES}{chosen}"
     )
 
 
@@ -73,6 +81,23 @@ def _load(name: str, width: int, height: int):
     context = GLContext(width, height)
     context.make_current()
     return context
+
+
+def _let_go(context) -> None:
+    """Leaves this thread without its current context, so that another one can take it."""
+    if type(context).__module__ == "mujoco.egl":
+        from mujoco import egl
+
+        nothing = (egl.EGL.EGL_NO_SURFACE, egl.EGL.EGL_NO_SURFACE, egl.EGL.EGL_NO_CONTEXT)
+        egl.EGL.eglMakeCurrent(egl.EGL_DISPLAY, *nothing)
+    else:
+        from mujoco import osmesa
+
+        osmesa.osmesa.OSMesaMakeCurrent(None, None, osmesa.GL.GL_FLOAT, 0, 0)
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 class Renderer:
@@ -97,10 +122,29 @@ class Renderer:
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
         self._viewport = mujoco.MjrRect(0, 0, width, height)
         self._pixels = np.zeros((height, width, 3), np.uint8)
+        self._lock = threading.RLock()
+        # The main thread lasts, and keeps its contexts, which saves time. Another one may end, and
+        # a context that is current in it could then never be freed.
+        self.stays_current = _in_main_thread()
+        if not self.stays_current:
+            _let_go(self._context)
+
+    @contextmanager
+    def _current(self) -> Iterator[None]:
+        with self._lock:
+            self._context.make_current()
+            try:
+                yield
+            finally:
+                if not self.stays_current:
+                    _let_go(self._context)
 
     def render(self, model: mujoco.MjModel, data: mujoco.MjData, camera: str) -> np.ndarray:
         """A picture `[height, width, 3]` uint8, upright."""
-        self._context.make_current()
+        with self._current():
+            return self._render(model, data, camera)
+
+    def _render(self, model: mujoco.MjModel, data: mujoco.MjData, camera: str) -> np.ndarray:
         self._camera.fixedcamid = model.camera(camera).id
         opacity = model.geom_rgba[:, 3]
         aspect = self._viewport.width / self._viewport.height
@@ -118,9 +162,14 @@ class Renderer:
 
     def close(self) -> None:
         """Frees the GL context and all that it holds."""
-        self._context.make_current()
-        self._resources.free()
-        self._context.free()
+        with self._current():
+            self._resources.free()
+            self._context.free()
+
+    def end(self) -> None:
+        """Closes it as the process ends: a thread that still draws waits from then on for ever."""
+        self._lock.acquire()
+        self.close()
 
 
 def _unseen(model: mujoco.MjModel, data: mujoco.MjData, camera: int, aspect: float) -> np.ndarray:
@@ -148,27 +197,43 @@ class SharedRenderers:
     def __init__(self):
         self._renderers: dict[tuple, Renderer] = {}
         self._users: dict[tuple, int] = {}
+        self._left: list[Renderer] = []
+        """The main thread's, given up in another one, where they cannot be freed."""
+        self._lock = threading.Lock()
 
     def acquire(self, key: tuple, model: mujoco.MjModel) -> Renderer:
-        """The renderer of (task, width, height, quality), made if it is the first use."""
-        if key not in self._renderers:
-            self._renderers[key] = Renderer(model, *key[1:])
-        if not self._users:
-            # Registered after the GL library's own end, and so run before it.
-            atexit.register(self.close)
-        self._users[key] = self._users.get(key, 0) + 1
-        return self._renderers[key]
+        """The renderer of (thread, task, width, height, quality), made if it is the first use."""
+        with self._lock:
+            self._free_left()
+            if key not in self._renderers:
+                self._renderers[key] = Renderer(model, *key[2:])
+            if not self._users:
+                # Registered after the GL library's own end, and so run before it.
+                atexit.register(self.close)
+            self._users[key] = self._users.get(key, 0) + 1
+            return self._renderers[key]
 
     def release(self, key: tuple) -> None:
         """Ends one use of a renderer."""
-        self._users[key] -= 1
-        if not self._users[key] and key in self._renderers:
-            self._renderers.pop(key).close()
+        with self._lock:
+            self._users[key] -= 1
+            if not self._users[key] and key in self._renderers:
+                self._left.append(self._renderers.pop(key))
+            self._free_left()
 
     def close(self) -> None:
         """Frees all renderers that are still in use, as the process ends."""
-        while self._renderers:
-            self._renderers.popitem()[1].close()
+        with self._lock:
+            self._left += self._renderers.values()
+            self._renderers.clear()
+            while self._left:
+                self._left.pop().end()
+
+    def _free_left(self) -> None:
+        here = _in_main_thread()
+        for renderer in [left for left in self._left if here or not left.stays_current]:
+            self._left.remove(renderer)
+            renderer.close()
 
 
 SHARED = SharedRenderers()

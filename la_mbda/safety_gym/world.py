@@ -54,7 +54,7 @@ class World:
         # Resets write poses into the model, so that each world has a copy of its own.
         self.model: mujoco.MjModel = _compiled(task_name).__copy__()
         self.data = mujoco.MjData(self.model)
-        self._warnings = [self.data.warning[kind] for kind in _UNSTABLE]
+        self._watch()
         self.robot_id = self.model.body("robot").id
         self.robot_geoms = self.model.body_rootid[self.model.geom_bodyid] == self.robot_id
         self.body_ids = {
@@ -71,6 +71,24 @@ class World:
         if not self._gremlins:  # These never rest, and then it costs more than it saves.
             self.model.opt.enableflags |= mujoco.mjtEnableBit.mjENBL_SLEEP
             self.model.opt.sleep_tolerance = SLEEP_TOLERANCE
+
+    def _watch(self) -> None:
+        """Finds where MuJoCo counts instabilities: views of the data, read at each step."""
+        self._warnings = [self.data.warning[kind] for kind in _UNSTABLE]
+
+    def __getstate__(self) -> dict:
+        """What a copy has: all but the views, which would be of nothing there.
+
+        What sleeps goes along by itself, as pickled data of MuJoCo's lacks it.
+        """
+        kept = {name: value for name, value in self.__dict__.items() if name != "_warnings"}
+        return kept | {"_sleep": self._sleep_state()}
+
+    def __setstate__(self, state: dict) -> None:
+        sleep = state.pop("_sleep")
+        self.__dict__ |= state
+        self._set_sleep_state(sleep)
+        self._watch()
 
     def place(self, layout: Layout) -> None:
         """Starts anew with everything at its place and at rest."""
@@ -140,8 +158,7 @@ class World:
         """MuJoCo's state, with that of sleeping bodies."""
         physics = np.zeros(mujoco.mj_stateSize(self.model, _STATE))
         mujoco.mj_getState(self.model, self.data, physics, _STATE)
-        sleep = {name: np.array(getattr(self.data, name)) for name in _SLEEP_STATE}
-        return {"physics": physics} | sleep
+        return {"physics": physics} | self._sleep_state()
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Goes back to a state, in a world whose objects stand where they did."""
@@ -149,6 +166,12 @@ class World:
         self.forward()
         # The forward pass has overwritten the solver's warm start, and woken everything.
         mujoco.mj_setState(self.model, self.data, state["physics"], _STATE)
+        self._set_sleep_state(state)
+
+    def _sleep_state(self) -> dict[str, np.ndarray]:
+        return {name: np.array(getattr(self.data, name)) for name in _SLEEP_STATE}
+
+    def _set_sleep_state(self, state: dict[str, np.ndarray]) -> None:
         for name in _SLEEP_STATE:
             if state[name].shape:
                 getattr(self.data, name)[:] = state[name]

@@ -12,8 +12,9 @@ _TRANSPARENT = (gymnasium.wrappers.OrderEnforcing, gymnasium.wrappers.PassiveEnv
 class ActionRepeat(gymnasium.Wrapper):
     """Holds each action for several steps and sums their rewards and costs.
 
-    `info` is that of the last step, but `cost` and its parts are sums and `env_steps` counts the
-    steps taken. Safety Gym's own environments draw only the last observation.
+    `info` is that of the last step, but `cost` and its parts, where they are numbers, are sums, and
+    `env_steps` counts the steps taken. Safety Gym's own environments draw only the last
+    observation.
 
     Raises:
         ValueError: repeats is less than 1.
@@ -34,7 +35,8 @@ class ActionRepeat(gymnasium.Wrapper):
         """One step of the wrapped environment for each repeat, until the episode ends."""
         if self._safety_gym is not None:
             return self._safety_gym.step_repeated(action, self._repeats)
-        total, costs, count = 0.0, {}, 0
+        total, count = 0.0, 0
+        costs: dict[str, list] = {}
         while count < self._repeats:
             count += 1
             # A copy for each, as an environment may write into what it is given.
@@ -42,7 +44,22 @@ class ActionRepeat(gymnasium.Wrapper):
             total += float(reward)
             for name, value in info.items():
                 if name == "cost" or name.startswith("cost_"):
-                    costs[name] = costs.get(name, 0.0) + np.asarray(value, np.float64)
+                    costs.setdefault(name, []).append(value)
             if terminated or truncated:
                 break
-        return observation, total, terminated, truncated, info | costs | {"env_steps": count}
+        sums = {
+            name: sum((np.asarray(value, np.float64) for value in values), 0.0)
+            for name, values in costs.items()
+            if name == "cost" or _are_numbers(values)
+        }
+        return observation, total, terminated, truncated, info | sums | {"env_steps": count}
+
+
+def _are_numbers(values: list) -> bool:
+    """Whether values are numbers, or arrays of them of one shape, which have a sum."""
+    try:
+        arrays = [np.asarray(value) for value in values]
+    except ValueError:  # Lists of several lengths.
+        return False
+    numbers = all(array.dtype.kind in "buif" for array in arrays)
+    return numbers and len({array.shape for array in arrays}) == 1

@@ -1,0 +1,53 @@
+"""The errors that a command expects, and what the writing of files does where the disk is full."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class ExpectedError(ValueError):
+    """What one of our own checks refuses: the message, one line, names the value and the fix.
+
+    A command prints that line alone; every other error keeps its traceback.
+    """
+
+
+class BadEnvironmentError(ExpectedError):
+    """An environment gave what nothing can be learnt from, or does not keep gymnasium's API."""
+
+
+class EnvironmentFailedError(RuntimeError):
+    """An environment's own code raised an error: this one says where, and has it as its cause."""
+
+
+ENVIRONMENT_ERRORS = (BadEnvironmentError, EnvironmentFailedError)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Removes the file or folder that is being written where that fails, so that none is half done.
+
+    Raises:
+        ExpectedError: it cannot be written, as on a full disk.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise unwritable(path, error) from error
+        raise
+
+
+def unwritable(path: Path, error: Exception) -> ExpectedError:
+    """What to say where Python (an OSError) or TensorFlow (an OpError) cannot write a path."""
+    said = getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)
+    reason = said.splitlines()[0].rpartition("; ")[2]
+    return ExpectedError(
+        f"cannot write {path} ({reason}): free some space, or mend the folder; "
+        "the same command goes on from what is saved"
+    )
