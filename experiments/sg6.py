@@ -15,6 +15,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+import tyro
 
 from la_mbda import cluster, command_line
 from la_mbda.config import SG6_TASKS, Config
@@ -39,9 +42,9 @@ class SweepArguments(command_line.Settings):
     preset: str
     """paper, cpu or quick; the default is paper where TensorFlow sees a GPU, else quick. Of the
     baselines there is paper_long too."""
-    algorithms: str = "lambda"
-    """Comma-separated: lambda, unsafe_lambda, greedy_lambda, cem_mpc, ppo, ppo_lagrangian,
-    trpo_lagrangian, cpo."""
+    algorithms: Annotated[
+        str, tyro.conf.arg(help=f"Comma-separated: {command_line.ALGORITHM_HELP}")
+    ] = "lambda"
     tasks: str = ",".join(SG6_TASKS)
     """Comma-separated tasks."""
     seeds: str = ""

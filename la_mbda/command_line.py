@@ -13,7 +13,9 @@ from typing import TypeVar
 import tyro
 
 from la_mbda.config import (
+    ALGORITHMS,
     GROUPS,
+    PRESETS,
     BaselineConfig,
     BehaviourConfig,
     ComputeConfig,
@@ -26,6 +28,9 @@ from la_mbda.config import (
 )
 from la_mbda.errors import ExpectedError
 from la_mbda.presets import make_config, overrides
+
+ALGORITHM_HELP = f"{', '.join(ALGORITHMS)}; or one's own, by its agent: my_package.module:MyAgent."
+PRESET_HELP = f"{', '.join(PRESETS)} (paper_long only of baselines)."
 
 
 @dataclass(frozen=True)

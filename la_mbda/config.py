@@ -10,7 +10,7 @@ import types
 import typing
 from dataclasses import dataclass, field
 
-from la_mbda import validation
+from la_mbda import algorithms, validation
 from la_mbda.errors import ExpectedError
 
 SG6_TASKS = (
@@ -23,17 +23,8 @@ SG6_TASKS = (
 )
 TASKS = (*SG6_TASKS, "ObservablePointPush1")
 EXTERNAL_TASK_PREFIX = "gymnasium:"
-ALGORITHMS = {
-    "lambda": "LAMBDA",
-    "unsafe_lambda": "Unsafe LAMBDA",
-    "greedy_lambda": "Greedy LAMBDA",
-    "cem_mpc": "CEM-MPC",
-    "ppo": "PPO",
-    "ppo_lagrangian": "PPO-Lagrangian",
-    "trpo_lagrangian": "TRPO-Lagrangian",
-    "cpo": "CPO",
-}
-BASELINES = ("ppo", "ppo_lagrangian", "trpo_lagrangian", "cpo")
+ALGORITHMS = {name: known.display_name for name, known in algorithms.ALGORITHMS.items()}
+BASELINES = tuple(name for name, known in algorithms.ALGORITHMS.items() if known.model_free)
 SCORED_EPOCHS = 2
 """A baseline's score is that of its last epochs, this many."""
 PRESETS = ("paper", "paper_long", "cpu", "quick")
@@ -380,12 +371,12 @@ def validate(config: Config) -> None:
     validation.choose("preset", config.preset, PRESETS)
     if not config.task.startswith(EXTERNAL_TASK_PREFIX):
         validation.choose("task", config.task, (*TASKS, f"{EXTERNAL_TASK_PREFIX}<id>"))
-    validation.choose("algorithm", config.algorithm, ALGORITHMS)
+    algorithms.find(config.algorithm)
     if config.seed < 0:
         raise ExpectedError(f"seed is {config.seed}: choose 0 or more")
     values = _flat(config)
     validation.check_ranges(values)
-    if config.algorithm in BASELINES:
+    if algorithms.find(config.algorithm).model_free:
         validation.check_baseline(values)
     else:
         validation.check_model_based(values)

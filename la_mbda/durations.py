@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from la_mbda.config import BASELINES, Config
+from la_mbda import algorithms
+from la_mbda.config import Config
 
 START_UP = 30.0
 """Seconds until the first environment step: imports, and the compilation of an update."""
@@ -55,14 +56,14 @@ def work_until(config: Config, env_steps: int) -> dict[str, float]:
     finished = env_steps >= training.env_steps
     # The last one is at the budget; none is in the random start.
     passed = (math.ceil if finished else math.floor)(env_steps / training.evaluate_every)
-    start = 0 if config.algorithm in BASELINES else training.start_steps
+    start = 0 if algorithms.find(config.algorithm).model_free else training.start_steps
     evaluations = max(0, passed - start // training.evaluate_every)
     work = {
         "acting": env_steps,
         "evaluating": evaluations * training.evaluation_episodes * training.episode_steps,
         "confirming": training.final_episodes * training.episode_steps if finished else 0,
     }
-    if config.algorithm in BASELINES:
+    if algorithms.find(config.algorithm).model_free:
         return work | {"updating": env_steps}
     pretrained = training.pretraining_updates if env_steps > training.start_steps else 0
     return work | {"pre-training": pretrained, "updating": updates_until(config, env_steps)}
@@ -74,7 +75,7 @@ def unit_seconds(config: Config, rates: Rates | None = None) -> dict[str, float]
     Args:
         rates: of an agent with a world model; those of two CPU cores where there are none.
     """
-    if config.algorithm in BASELINES:
+    if algorithms.find(config.algorithm).model_free:
         evaluated = _BASELINE_EVALUATED_STEP
         seconds = {"acting": _BASELINE_ACTING, "updating": _BASELINE_UPDATING}
         return seconds | {"evaluating": evaluated, "confirming": evaluated}

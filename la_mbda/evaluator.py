@@ -8,8 +8,10 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from la_mbda.config import BASELINES, Config
-from la_mbda.environments import make_environment
+import gymnasium
+
+from la_mbda import algorithms
+from la_mbda.config import Config
 from la_mbda.episodes import Evaluation, evaluate, layout_seed, plain
 from la_mbda.progress import RunProgress
 from la_mbda.recorder import Recorder
@@ -23,7 +25,12 @@ if TYPE_CHECKING:
 class Evaluator:
     """Plays what a run is judged by; the run's own environments and noise stay untouched."""
 
-    def __init__(self, config: Config, folder: RunFolder):
+    def __init__(
+        self,
+        config: Config,
+        folder: RunFolder,
+        make_environment: Callable[[Config], gymnasium.Env],
+    ):
         self._config, self._folder = config, folder
         count = config.training.evaluation_episodes
         self.environments = [make_environment(config) for _ in range(count)]
@@ -52,7 +59,7 @@ class Evaluator:
         indices = [(i,) for i in range(first, min(first + len(self.environments), count))]
         with recorder.stage("confirming", f"confirming {first}/{count}"):
             advance = functools.partial(recorder.advance, "confirming")
-            sampled = self._config.algorithm in BASELINES
+            sampled = algorithms.find(self._config.algorithm).model_free
             played = self._play(agent, "confirmation", indices, advance, sampled)
         for (i,), value, costs in zip(indices, played.returns, played.cost_returns, strict=True):
             line = {"episode": i, "return": float(value), "cost_return": plain(costs)}

@@ -8,6 +8,7 @@ import tensorflow as tf
 from la_mbda import rssm
 from la_mbda.config import Config
 from la_mbda.errors import ExpectedError
+from la_mbda.posterior import Posterior
 from la_mbda.randomness import Noise, derive_seed
 from la_mbda.replay import Episode, Replay, Sequences
 from la_mbda.swag import Swag
@@ -34,8 +35,8 @@ class ModelBasedAgent(tf.Module):
         self.model = WorldModel(
             config, observation_shape, actions, self._seed("world model weights")
         )
-        self.posterior = Swag(self.model.imagination_weights, config.swag)
-        self.model.after_step(self.posterior.on_step)
+        self.posterior = self._make_posterior()
+        self.model.learn_with(self.posterior)
         self.acting_noise = Noise(self._seed("acting"), "acting_noise")
         self.evaluation_noise = Noise(self._seed("evaluation"), "evaluation_noise")
         self.update_noise = Noise(self._seed("updates"), "update_noise")
@@ -48,6 +49,10 @@ class ModelBasedAgent(tf.Module):
             tf.function(method, jit_compile=xla, autograph=False)
             for method in (self._act, self._learn_model, self._learn)
         )
+
+    def _make_posterior(self) -> Posterior:
+        """The posterior over the weights that imagining uses."""
+        return Swag(self.model.imagination_weights, self.config.swag)
 
     def _seed(self, name: str) -> int:
         return derive_seed(self.config.seed, name)

@@ -8,7 +8,7 @@ budget), `paper_long` the baselines' long run; `cpu` is a reduced size meant to 
 import math
 import typing
 
-from la_mbda import validation
+from la_mbda import algorithms, validation
 from la_mbda.config import (
     BASELINES,
     EXTERNAL_TASK_PREFIX,
@@ -152,7 +152,7 @@ def make_config(
 
 def _preset_fields(preset: str, task: str, algorithm: str) -> dict[str, typing.Any]:
     validation.choose("preset", preset, PRESETS)
-    baseline = algorithm in BASELINES
+    baseline = algorithms.find(algorithm).model_free
     if preset == "paper_long" and not baseline:
         raise ExpectedError(f"preset paper_long is for {', '.join(BASELINES)}: choose paper")
     fields = dict(_BASELINE_FIELDS[preset] if baseline else _FIELDS[preset])

@@ -25,8 +25,10 @@ PACKAGES = ("tensorflow", "mujoco", "gymnasium", "numpy")
 
 def run_path(results: Path, config: Config) -> Path:
     """RESULTS/<preset>/<algorithm>/<task>/seed_<n>; results of different presets never mix."""
-    task = config.task.replace(":", "_").replace("/", "_")
-    return results / config.preset / config.algorithm / task / f"seed_{config.seed}"
+    algorithm, task = (
+        name.replace(":", "_").replace("/", "_") for name in (config.algorithm, config.task)
+    )
+    return results / config.preset / algorithm / task / f"seed_{config.seed}"
 
 
 def write_json(path: Path, values: dict) -> None:

@@ -6,7 +6,8 @@ TensorFlow takes seconds to load: what can be refused without it is refused befo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from la_mbda.config import BASELINES, Config, from_dict
+from la_mbda import algorithms
+from la_mbda.config import Config, from_dict
 from la_mbda.environments import check_rendering, check_vectors, make_environment
 from la_mbda.errors import ExpectedError
 from la_mbda.memory import check_memory
@@ -17,9 +18,7 @@ from la_mbda.run_lock import locked
 
 if TYPE_CHECKING:
     from la_mbda.baselines.agent import BaselineAgent
-    from la_mbda.baselines.training import BaselineTrainer
     from la_mbda.model_based import ModelBasedAgent
-    from la_mbda.training import Trainer
 
 CHECKPOINTS, WEIGHTS = "checkpoint", "weights"
 
@@ -43,14 +42,17 @@ def train(config: Config, results: Path) -> dict:
     check_config(path, config)
     # Before the folder exists, so that it does not keep a setting that has to be changed.
     env = make_environment(config)
-    if config.algorithm in BASELINES:
+    algorithm = algorithms.find(config.algorithm)
+    if algorithm.model_free:
         check_vectors(config, env)
     else:
         if config.training.offline_dataset is not None and not _has_saved(path, CHECKPOINTS):
             print(check_dataset(config, env))
         print(check_memory(config, env), flush=True)
     env.close()
-    trainer = _trainer(config)
+    with without_native_messages():
+        algorithms.load(algorithm.agent)
+        trainer = algorithms.load(algorithm.trainer)
     check_rendering(config)
     with locked(path):
         folder = RunFolder(path, config)
@@ -59,17 +61,6 @@ def train(config: Config, results: Path) -> dict:
 
 def _has_saved(path: Path, kind: str) -> bool:
     return any((path / kind).glob("step_*/manifest.json"))
-
-
-def _trainer(config: Config) -> "type[Trainer | BaselineTrainer]":
-    with without_native_messages():
-        if config.algorithm in BASELINES:
-            from la_mbda.baselines.training import BaselineTrainer
-
-            return BaselineTrainer
-        from la_mbda.training import Trainer
-
-        return Trainer
 
 
 def check_agent(path: Path) -> Config:
@@ -104,14 +95,9 @@ def load_agent(path: Path) -> "ModelBasedAgent | BaselineAgent":
     config = check_agent(path)
     with without_native_messages():
         from la_mbda import checkpoint
-        from la_mbda.baselines.agent import BaselineAgent
-        from la_mbda.training import make_agent
 
-    env = make_environment(config)
-    if config.algorithm in BASELINES:
-        agent = BaselineAgent(config, env.observation_space.shape, env.action_space.shape[0])
-    else:
-        agent = make_agent(config, env)
+        env = make_environment(config)
+        agent = algorithms.make_agent(config, env)
     env.close()
     if checkpoint.restore(path / CHECKPOINTS, agent) is None:
         checkpoint.restore(path / WEIGHTS, agent.learnt)

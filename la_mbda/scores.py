@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from la_mbda import algorithms
 from la_mbda.budget import standard_error
-from la_mbda.config import ALGORITHMS, BASELINES, TASKS
+from la_mbda.config import TASKS
 from la_mbda.run_folder import METRICS, read_score, write_json
 
 
@@ -31,8 +32,8 @@ def collect_scores(results: Path, preset: str, algorithm: str) -> Path | None:
             scores.setdefault(task, []).append([score[metric] for metric in METRICS])
     if not scores:
         return None
-    name = ALGORITHMS[algorithm]
-    over_seeds = _mean if algorithm in BASELINES else _median
+    name = algorithms.find(algorithm).display_name
+    over_seeds = _mean if algorithms.find(algorithm).model_free else _median
     values, errors = {}, {}
     for task, rows in scores.items():
         found = [over_seeds(column) for column in zip(*rows, strict=True)]

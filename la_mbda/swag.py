@@ -10,7 +10,7 @@ import math
 import keras
 import tensorflow as tf
 
-from la_mbda.config import SwagConfig
+from la_mbda.config import SwagConfig, WorldModelConfig
 from la_mbda.randomness import Noise
 
 
@@ -64,6 +64,11 @@ class Swag(tf.Module):
     def active(self) -> tf.Tensor:
         """Whether draws differ from the current weights."""
         return self.snapshots >= self._config.swag_models
+
+    def learning_rate(self, config: WorldModelConfig) -> CyclicLearningRate:
+        """A cycle of two periods, in which the weights move from one snapshot to the next."""
+        period = self._config.swag_period
+        return CyclicLearningRate(config.model_learning_rate, config.cyclic_factor, period)
 
     def on_step(self) -> None:
         """To be called after each step of the optimiser; takes a snapshot when one is due."""

@@ -14,8 +14,7 @@ import gymnasium
 import numpy as np
 
 from la_mbda import checkpoint
-from la_mbda.agent import Agent
-from la_mbda.cem_mpc import CemMpcAgent
+from la_mbda.algorithms import make_agent
 from la_mbda.config import Config
 from la_mbda.environments import make_environment
 from la_mbda.episodes import Played, layout_seed, plain, play_exploring, play_random
@@ -28,12 +27,6 @@ from la_mbda.recorder import Recorder
 from la_mbda.replay import Episode
 from la_mbda.run_folder import RunFolder
 from la_mbda.stopping import StopRequest
-
-
-def make_agent(config: Config, env: gymnasium.Env) -> ModelBasedAgent:
-    """A new agent of the config's algorithm for the spaces of an environment."""
-    kind = CemMpcAgent if config.algorithm == "cem_mpc" else Agent
-    return kind(config, env.observation_space.shape, env.action_space.shape[0])
 
 
 @dataclasses.dataclass
@@ -65,11 +58,22 @@ class Progress(RunProgress):
 class Trainer:
     """One run, from wherever its folder says it stands to its score."""
 
-    def __init__(self, config: Config, folder: RunFolder):
+    def __init__(
+        self,
+        config: Config,
+        folder: RunFolder,
+        make_agent: Callable[[Config, gymnasium.Env], ModelBasedAgent] = make_agent,
+        make_environment: Callable[[Config], gymnasium.Env] = make_environment,
+    ):
+        """Args:
+        make_agent: makes the agent for an environment's spaces; by the config's algorithm.
+        make_environment: makes one environment for training and each for evaluations; by the
+            config's task.
+        """
         self._config, self._settings, self._folder = config, config.training, folder
         self._constraints = len(config.lagrangian.cost_budget)
         self._env = make_environment(config)
-        self._evaluator = Evaluator(config, folder)
+        self._evaluator = Evaluator(config, folder, make_environment)
         self._agent = make_agent(config, self._env)
         self._stop = StopRequest()
         self._warned = False

@@ -4,7 +4,6 @@ Section 3.1 of the paper; the loss is the negative evidence lower bound of Hafne
 """
 
 import math
-from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -13,10 +12,10 @@ import tensorflow_probability as tfp
 
 from la_mbda import networks, rssm
 from la_mbda.config import Config
+from la_mbda.posterior import Posterior
 from la_mbda.randomness import Noise
 from la_mbda.replay import Episode, Sequences
 from la_mbda.running import CostScale, Normalizer
-from la_mbda.swag import CyclicLearningRate
 
 tfd = tfp.distributions
 
@@ -34,17 +33,7 @@ class WorldModel(tf.Module):
         self.cost_scale = CostScale(self._constraints, config.training.action_repeat)
         initializer = networks.Initializer(np.random.default_rng(seed))
         self.weights = self._initial_weights(initializer, observation_shape, actions)
-        self.optimizer = keras.optimizers.Adam(
-            CyclicLearningRate(
-                config.model.model_learning_rate,
-                config.model.cyclic_factor,
-                config.swag.swag_period,
-            ),
-            epsilon=config.behaviour.adam_epsilon,
-            global_clipnorm=config.model.model_clip,
-        )
-        self.optimizer.build(tf.nest.flatten(self.weights))
-        self._on_step: list[Callable[[], None]] = []
+        self._adam_epsilon = config.behaviour.adam_epsilon
 
     def _initial_weights(self, initializer, observation_shape, actions: int) -> dict:
         config = self._config
@@ -89,9 +78,15 @@ class WorldModel(tf.Module):
         """Any weights, those of draws too, in the type of products."""
         return networks.cast(weights, self._precision)
 
-    def after_step(self, callback: Callable[[], None]) -> None:
-        """Registers what is to be called after each optimiser step."""
-        self._on_step.append(callback)
+    def learn_with(self, posterior: Posterior) -> None:
+        """Makes the optimiser, whose steps the posterior follows, before the first update."""
+        self._after_step = posterior.on_step
+        self.optimizer = keras.optimizers.Adam(
+            posterior.learning_rate(self._config),
+            epsilon=self._adam_epsilon,
+            global_clipnorm=self._config.model_clip,
+        )
+        self.optimizer.build(tf.nest.flatten(self.weights))
 
     def encode(self, observations: tf.Tensor) -> tf.Tensor:
         """Embeddings `[batch, embedding]` of observations `[batch, …]`."""
@@ -162,7 +157,7 @@ class WorldModel(tf.Module):
         return loss, inference.beliefs, {"model_loss": loss, "kl": kl, **losses}
 
     def update(self, batch: Sequences, noise: Noise) -> tuple[rssm.Belief, dict]:
-        """One optimiser step, then the registered callbacks.
+        """One optimiser step, which the posterior is told of.
 
         Returns:
             The beliefs `[batch, time, …]` of the forward pass, gradients stopped, and metrics.
@@ -174,8 +169,7 @@ class WorldModel(tf.Module):
         gradients = tape.gradient(loss, variables)
         metrics["model_gradient_norm"] = tf.linalg.global_norm(gradients)
         self.optimizer.apply(gradients, variables)
-        for callback in self._on_step:
-            callback()
+        self._after_step()
         return rssm.Belief(*map(tf.stop_gradient, beliefs)), metrics
 
     def take_statistics(self, episode: Episode) -> None:

@@ -10,12 +10,14 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 # What each room may import of the project, besides itself.
-LEARNER_PARTS = {"config", "randomness", "rssm", "replay", "swag", "world_model"}
-MODEL_PARTS = {"rssm", "networks", "swag", "returns", "running", "replay"}
+LEARNER_PARTS = {"config", "posterior", "randomness", "rssm", "replay", "swag", "world_model"}
+MODEL_PARTS = {"posterior", "rssm", "networks", "swag", "returns", "running", "replay"}
 ALLOWED = {
     "la_mbda.validation": set(),
-    "la_mbda.config": {"validation"},
-    "la_mbda.presets": {"config", "validation"},
+    "la_mbda.algorithms": {"config", "errors", "validation", "baselines", "model_based"},
+    "la_mbda.posterior": {"config", "randomness"},
+    "la_mbda.config": {"algorithms", "errors", "validation"},
+    "la_mbda.presets": {"algorithms", "config", "errors", "validation"},
     "la_mbda.randomness": set(),
     "la_mbda.returns": set(),
     "la_mbda.replay": set(),
@@ -29,12 +31,12 @@ ALLOWED = {
     "la_mbda.imagination": {"randomness", "rssm", "world_model"},
     "la_mbda.video": {"config", "run_folder"},
     "la_mbda.budget": set(),
-    "la_mbda.durations": {"config"},
+    "la_mbda.durations": {"algorithms", "config"},
     "la_mbda.pace": set(),
     "la_mbda.progress": {"budget", "config"},
     "la_mbda.recorder": {"config", "durations", "overview", "pace", "progress", "run_folder"}
     | {"errors"},
-    "la_mbda.evaluator": {"config", "environments", "episodes", "progress", "recorder"}
+    "la_mbda.evaluator": {"algorithms", "config", "episodes", "progress", "recorder"}
     | {"run_folder", "baselines", "model_based"},
     "la_mbda.foresight": {"episodes", "imagination", "model_based", "rssm"},
     "la_mbda.errors": set(),

@@ -9,6 +9,7 @@ from la_mbda.networks import transposed_convolution
 from la_mbda.presets import make_config
 from la_mbda.randomness import Noise
 from la_mbda.replay import Sequences
+from la_mbda.swag import Swag
 from la_mbda.world_model import WorldModel
 
 
@@ -41,6 +42,7 @@ def test_overfits_one_batch():
         terminal_head=True,
     )
     model = WorldModel(config, (64, 64, 3), actions=1, seed=0)
+    model.learn_with(Swag(model.imagination_weights, config.swag))
     noise = Noise(0, "noise")
     batch = image_batch(np.random.default_rng(0))
     step = tf.function(lambda: model.update(batch, noise)[1])

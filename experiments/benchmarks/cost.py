@@ -111,9 +111,9 @@ def acting_seconds(config: Config, agents: dict[int, "ModelBasedAgent"]) -> tupl
     Args:
         agents: by their number of actions, whatever task they are of; one that lacks is added.
     """
+    from la_mbda.algorithms import make_agent
     from la_mbda.environments import make_environment
     from la_mbda.episodes import evaluate, play_exploring
-    from la_mbda.training import make_agent
 
     short = make_config(config.preset, config.task, episode_steps=EPISODE_STEPS)
     environments = [make_environment(short) for _ in range(config.training.evaluation_episodes)]

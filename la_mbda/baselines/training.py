@@ -15,6 +15,7 @@ from la_mbda.baselines.agent import BaselineAgent
 from la_mbda.baselines.constraint import Constraint
 from la_mbda.baselines.rollouts import Fragment, means, play_epoch
 from la_mbda.config import SCORED_EPOCHS, Config
+from la_mbda.environments import make_environment
 from la_mbda.episodes import layout_seed
 from la_mbda.evaluator import Evaluator
 from la_mbda.keeping import keeping
@@ -51,7 +52,7 @@ class BaselineTrainer:
 
     def __init__(self, config: Config, folder: RunFolder):
         self._config, self._settings, self._folder = config, config.training, folder
-        self._evaluator = Evaluator(config, folder)
+        self._evaluator = Evaluator(config, folder, make_environment)
         env = self._evaluator.environments[0]
         shape, actions = env.observation_space.shape, env.action_space.shape[0]
         self._agent = BaselineAgent(config, shape, actions)

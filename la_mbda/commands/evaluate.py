@@ -13,8 +13,8 @@ import numpy as np
 import tyro
 from tqdm import tqdm
 
-from la_mbda import budget, video
-from la_mbda.config import BASELINES, Config
+from la_mbda import algorithms, budget, video
+from la_mbda.config import Config
 from la_mbda.environments import make_environment
 from la_mbda.errors import ExpectedError
 from la_mbda.run_folder import provenance, write_json
@@ -156,7 +156,7 @@ def imagine_run(
         if value := getattr(arguments, name):
             raise ExpectedError(f"{name} ({value}) does not go with imagine: give one of the two")
     config = check_agent(arguments.run)
-    if config.algorithm in BASELINES:
+    if algorithms.find(config.algorithm).model_free:
         raise ExpectedError(
             f"{arguments.run} is of {config.algorithm}, which has no world model to imagine "
             "with: give a run of another algorithm"

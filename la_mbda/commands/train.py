@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
 
 from la_mbda import command_line
 from la_mbda.run_folder import run_path
@@ -14,10 +17,8 @@ class TrainArguments(command_line.Settings):
 
     task: str
     """An SG6 task, ObservablePointPush1, or gymnasium:<id>."""
-    algorithm: str
-    """lambda, unsafe_lambda, greedy_lambda or cem_mpc."""
-    preset: str
-    """paper, cpu or quick."""
+    algorithm: Annotated[str, tyro.conf.arg(help=command_line.ALGORITHM_HELP)]
+    preset: Annotated[str, tyro.conf.arg(help=command_line.PRESET_HELP)]
     seed: int
     """All randomness of the run comes from it."""
 

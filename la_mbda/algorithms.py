@@ -1,0 +1,91 @@
+"""Every algorithm by its name: what it is called, its agent, and what trains it.
+
+Classes are named as `module:Class` and loaded when they are needed, as TensorFlow takes seconds.
+"""
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import gymnasium
+
+from la_mbda import validation
+from la_mbda.errors import ExpectedError
+
+if TYPE_CHECKING:
+    from la_mbda.baselines.agent import BaselineAgent
+    from la_mbda.config import Config
+    from la_mbda.model_based import ModelBasedAgent
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """One algorithm."""
+
+    display_name: str
+    agent: str
+    """Its class, made from the configuration, the shape of observations and the number of
+    actions."""
+    trainer: str = "la_mbda.training:Trainer"
+    """The class of its outer loop, made from the configuration and the run's folder."""
+    model_free: bool = False
+    """Whether it is a baseline that learns from whole epochs of vectors, without a model."""
+
+
+def _baseline(display_name: str) -> Algorithm:
+    agent, trainer = "la_mbda.baselines.agent:BaselineAgent", "la_mbda.baselines.training"
+    return Algorithm(display_name, agent, f"{trainer}:BaselineTrainer", model_free=True)
+
+
+ALGORITHMS = {
+    "lambda": Algorithm("LAMBDA", "la_mbda.agent:Agent"),
+    "unsafe_lambda": Algorithm("Unsafe LAMBDA", "la_mbda.agent:Agent"),
+    "greedy_lambda": Algorithm("Greedy LAMBDA", "la_mbda.agent:Agent"),
+    "cem_mpc": Algorithm("CEM-MPC", "la_mbda.cem_mpc:CemMpcAgent"),
+    "ppo": _baseline("PPO"),
+    "ppo_lagrangian": _baseline("PPO-Lagrangian"),
+    "trpo_lagrangian": _baseline("TRPO-Lagrangian"),
+    "cpo": _baseline("CPO"),
+}
+
+
+def find(name: str) -> Algorithm:
+    """A registered algorithm, or one's own, named by its agent as `my_package.mine:MyAgent`.
+
+    One's own is trained as LAMBDA is: its agent derives from `Agent` or `ModelBasedAgent`.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    if name in ALGORITHMS:
+        return ALGORITHMS[name]
+    module, _, kind = name.partition(":")
+    if not kind.isidentifier() or not all(part.isidentifier() for part in module.split(".")):
+        validation.choose("algorithm", name, (*ALGORITHMS, "my_package.module:Agent"))
+    return Algorithm(kind, name)
+
+
+def load(reference: str) -> type:
+    """The class that `module:Class` names.
+
+    Raises:
+        ValueError: there is no such module, or no such class in it.
+    """
+    module, _, kind = reference.partition(":")
+    try:
+        return getattr(importlib.import_module(module), kind)
+    except ModuleNotFoundError as error:
+        if not f"{module}.".startswith(f"{error.name}."):
+            raise  # One that the module itself needs.
+        raise ExpectedError(
+            f"algorithm {reference}: there is no module {error.name!r}: install it, or put its "
+            "folder into PYTHONPATH"
+        ) from error
+    except AttributeError as error:
+        raise ExpectedError(f"algorithm {reference}: {module} has no {kind!r}") from error
+
+
+def make_agent(config: "Config", env: gymnasium.Env) -> "ModelBasedAgent | BaselineAgent":
+    """A new agent of the config's algorithm for the spaces of an environment."""
+    kind = load(find(config.algorithm).agent)
+    return kind(config, env.observation_space.shape, env.action_space.shape[0])

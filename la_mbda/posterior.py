@@ -1,0 +1,31 @@
+"""What an agent asks of the posterior over its world model's weights."""
+
+from typing import Protocol
+
+import keras
+import tensorflow as tf
+
+from la_mbda.config import WorldModelConfig
+from la_mbda.randomness import Noise
+
+
+class Posterior(Protocol):
+    """p(θ | D) over the weights that imagining uses; a `tf.Module`, so that checkpoints hold it.
+
+    `Swag` is LAMBDA's. Another one is made by overriding `ModelBasedAgent._make_posterior`.
+    """
+
+    @property
+    def active(self) -> tf.Tensor:
+        """Whether samples differ from the current weights, a bool scalar."""
+
+    def learning_rate(
+        self, config: WorldModelConfig
+    ) -> float | keras.optimizers.schedules.LearningRateSchedule:
+        """What the world model's optimiser is to use."""
+
+    def on_step(self) -> None:
+        """Called after each step of that optimiser, inside the compiled update."""
+
+    def sample(self, draws: int, noise: Noise) -> dict:
+        """Independent samples of the weights: their structure, with a leading `[draws]` axis."""

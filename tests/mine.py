@@ -1,0 +1,55 @@
+"""Algorithms of one's own, each in one file, as a user would write them."""
+
+import tensorflow as tf
+
+from la_mbda.agent import Agent
+from la_mbda.randomness import Noise
+
+
+class Cautious(Agent):
+    """LAMBDA whose actor counts every cost ten times."""
+
+    def _actor_loss(self, task, excess):
+        return super()._actor_loss(task, 10.0 * excess)
+
+
+class Snapshots(tf.Module):
+    """A posterior of the last two sets of weights, each drawn with even chances."""
+
+    def __init__(self, weights):
+        super().__init__(name="snapshots")
+        self._weights = weights
+        self._kept = [tf.nest.map_structure(tf.Variable, weights) for _ in range(2)]
+        self.steps = tf.Variable(0, trainable=False, name="steps")
+
+    @property
+    def active(self):
+        return self.steps >= 2
+
+    def learning_rate(self, config):
+        return config.model_learning_rate
+
+    def on_step(self):
+        old, new = self._kept
+        for before, after, now in zip(
+            *map(tf.nest.flatten, (old, new, self._weights)), strict=True
+        ):
+            before.assign(after)
+            after.assign(now)
+        self.steps.assign_add(1)
+
+    def sample(self, draws: int, noise: Noise):
+        second = noise.normal(draws) > 0.0
+
+        def choose(old, new):
+            shape = [draws] + [1] * len(old.shape)
+            return tf.where(tf.reshape(second, shape), new[None], old[None])
+
+        return tf.nest.map_structure(choose, *self._kept)
+
+
+class Ensembled(Agent):
+    """LAMBDA with that posterior in place of SWAG."""
+
+    def _make_posterior(self):
+        return Snapshots(self.model.imagination_weights)
