@@ -58,12 +58,11 @@ def test_links_lead_somewhere(page):
 
 
 def test_the_simulator_runs_as_the_readme_says():
-    (snippet,) = (
-        block
-        for block in re.findall(r"```python\n(.*?)```", PAGES[0].read_text(), re.DOTALL)
-        if "gymnasium.make" in block
-    )
-    scope = {}
-    exec(snippet, scope)
-    observation, _ = scope["env"].reset(seed=0)
-    assert observation.shape == (60,)
+    blocks = re.findall(r"```python\n(.*?)```", PAGES[0].read_text(), re.DOTALL)
+    scope, sizes = {}, []
+    for block in blocks:
+        if "gymnasium.make" in block:
+            exec(block, scope)
+            sizes.append(scope["env"].reset(seed=0)[0].shape)
+    assert sizes == [(60,), (60,)]
+    assert scope["level_0"].reset(seed=0)[0].shape == (28,)

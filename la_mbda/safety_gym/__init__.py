@@ -2,6 +2,8 @@
 
 import gymnasium, la_mbda.safety_gym
 env = gymnasium.make("Safexp-PointGoal1-v0", observation="vision")
+level_0 = la_mbda.safety_gym.Task("Point", "goal", extent=1.0)
+env = gymnasium.make("Safexp-v0", task=level_0)
 """
 
 import gymnasium
@@ -10,10 +12,21 @@ from la_mbda.safety_gym import loading  # noqa: F401 (before whatever else impor
 from la_mbda.safety_gym.env import IMAGE_SIZE, SafetyGymEnv
 from la_mbda.safety_gym.layout import LayoutError
 from la_mbda.safety_gym.rendering import check_gl
-from la_mbda.safety_gym.tasks import TASKS
+from la_mbda.safety_gym.tasks import TASKS, Objects, Task
 from la_mbda.safety_gym.wrappers import ActionRepeat
 
-__all__ = ["IMAGE_SIZE", "TASKS", "ActionRepeat", "LayoutError", "SafetyGymEnv", "check_gl"]
+__all__ = [
+    "IMAGE_SIZE",
+    "TASKS",
+    "ActionRepeat",
+    "LayoutError",
+    "Objects",
+    "SafetyGymEnv",
+    "Task",
+    "check_gl",
+]
+
+gymnasium.register("Safexp-v0", entry_point="la_mbda.safety_gym.env:SafetyGymEnv")
 
 for _task in TASKS:
     gymnasium.register(

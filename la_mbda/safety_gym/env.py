@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 import gymnasium
@@ -12,7 +13,7 @@ from la_mbda.safety_gym.layout import Layout, LayoutError, check_layout, sample_
 from la_mbda.safety_gym.observations import VectorObservation
 from la_mbda.safety_gym.rendering import QUALITIES, SHARED
 from la_mbda.safety_gym.rules import Rules
-from la_mbda.safety_gym.tasks import TASKS
+from la_mbda.safety_gym.tasks import TASKS, Task
 from la_mbda.safety_gym.world import World
 
 EPISODE_STEPS = 1_000
@@ -22,8 +23,14 @@ ERROR_REWARD = -10.0
 OBSERVATIONS = ("lidar", "vision")
 
 
+def _choose(name: str, value, choices: Iterable) -> None:
+    if value not in choices:
+        listed = ", ".join(map(str, choices))
+        raise ValueError(f"unknown {name} {value!r}: choose one of {listed}")
+
+
 class SafetyGymEnv(gymnasium.Env):
-    """One of Safety Gym's tasks.
+    """One of Safety Gym's tasks, by its name, or a `Task` of one's own.
 
     Actions are `[-1, 1]^n`; values outside are clipped. Observations are a float32 vector (`lidar`)
     or what the robot sees, uint8 `[64, 64, 3]` (`vision`). An episode is truncated after 1,000
@@ -39,22 +46,24 @@ class SafetyGymEnv(gymnasium.Env):
 
     def __init__(
         self,
-        task: str,
+        task: str | Task,
         observation: str = "lidar",
         render_mode: str | None = None,
         quality: str = "fast",
     ):
+        if isinstance(task, str):
+            _choose("task", task, TASKS)
+            self._task_name, task = task, TASKS[task]
+        else:
+            self._task_name = repr(task)
         for name, value, choices in (
-            ("task", task, TASKS),
             ("observation", observation, OBSERVATIONS),
             ("quality", quality, QUALITIES),
             ("render_mode", render_mode, (None, *self.metadata["render_modes"])),
         ):
-            if value not in choices:
-                listed = ", ".join(map(str, choices))
-                raise ValueError(f"unknown {name} {value!r}: choose one of {listed}")
+            _choose(name, value, choices)
         self.render_mode = render_mode
-        self._task_name, self._vision = task, observation == "vision"
+        self._vision = observation == "vision"
         self._world = World(task)
         self._rules = Rules(self._world)
         self._vector = VectorObservation(self._world, self._rules)

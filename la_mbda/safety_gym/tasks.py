@@ -5,6 +5,8 @@ Lengths are in metres. `PointGoal1` and so on name a robot and a level of a task
 
 from dataclasses import dataclass
 
+from la_mbda.safety_gym.robots import ROBOTS
+
 TIMEOUT_STEPS = 10
 """Control steps after a press during which wrong buttons are free."""
 GOAL_SIZE = 0.3
@@ -13,9 +15,16 @@ STILL_SPEED = 1e-4
 """Speed from which a vase counts as moved, m/s."""
 
 
+KINDS = ("goal", "push", "button")
+
+
 @dataclass(frozen=True)
 class Objects:
-    """Some objects of a kind and the room that each keeps to others when placed."""
+    """Some objects of a kind and the room that each keeps to others when placed.
+
+    Raises:
+        ValueError: a count, keepout or size that cannot be.
+    """
 
     count: int
     keepout: float
@@ -23,10 +32,18 @@ class Objects:
     constrained: bool = True
     """Whether they cost anything."""
 
+    def __post_init__(self):
+        if self.count < 0 or self.keepout < 0 or self.size <= 0:
+            raise ValueError(f"{self}: choose count and keepout of 0 or more, size of more than 0")
+
 
 @dataclass(frozen=True)
 class Task:
-    """One environment. Kinds of objects that are absent have a count of 0."""
+    """One environment. Kinds of objects that are absent have a count of 0.
+
+    Of one's own, it goes to `SafetyGymEnv` or `gymnasium.make` in place of a name, as here level 0
+    of PointGoal, a goal and nothing else: `Task("Point", "goal", extent=1.0)`.
+    """
 
     robot: str
     kind: str
@@ -47,6 +64,22 @@ class Task:
     """Radius of the circle that a gremlin moves on."""
     box_alpha: float = 1.0
     """Opacity of the box; half transparent in the paper's Appendix D."""
+
+    def __post_init__(self):
+        """Raises a ValueError if there can be no such task; the message names the value."""
+        for name, value, choices in (("robot", self.robot, ROBOTS), ("kind", self.kind, KINDS)):
+            if value not in choices:
+                raise ValueError(f"unknown {name} {value!r}: choose one of {', '.join(choices)}")
+        buttons = self.buttons.count
+        if (self.kind == "button") != (buttons > 0):
+            raise ValueError(f"a {self.kind} task has {buttons} buttons: buttons are its goals")
+        if self.box.count != (self.kind == "push"):
+            raise ValueError(f"a {self.kind} task has {self.box.count} boxes: push takes one")
+        for name in self.layout_names():
+            if self.keepout(name) >= self.extent:
+                raise ValueError(
+                    f"extent is {self.extent}, but {name} keeps {self.keepout(name)}: widen it"
+                )
 
     @property
     def has_goal(self) -> bool:

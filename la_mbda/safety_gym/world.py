@@ -8,7 +8,7 @@ import numpy as np
 
 from la_mbda.safety_gym.layout import Layout
 from la_mbda.safety_gym.robots import GREEN, ROBOTS, add_common_sensors
-from la_mbda.safety_gym.tasks import GOAL_SIZE, TASKS, Task
+from la_mbda.safety_gym.tasks import GOAL_SIZE, Task
 
 SUBSTEPS = 10
 """Physics steps per control step."""
@@ -48,11 +48,11 @@ _UNSTABLE = (
 class World:
     """Model and data of a task, and the ids by which it is read."""
 
-    def __init__(self, task_name: str):
-        self.task = TASKS[task_name]
+    def __init__(self, task: Task):
+        self.task = task
         self.robot = ROBOTS[self.task.robot]
         # Resets write poses into the model, so that each world has a copy of its own.
-        self.model: mujoco.MjModel = _compiled(task_name).__copy__()
+        self.model: mujoco.MjModel = _compiled(task).__copy__()
         self.data = mujoco.MjData(self.model)
         self._watch()
         self.robot_id = self.model.body("robot").id
@@ -210,9 +210,9 @@ def quaternion(yaw: float) -> tuple[float, float, float, float]:
 
 
 @functools.cache
-def _compiled(task_name: str) -> mujoco.MjModel:
+def _compiled(task: Task) -> mujoco.MjModel:
     """Compiles a task's model, once in a process."""
-    return build_spec(TASKS[task_name]).compile()
+    return build_spec(task).compile()
 
 
 def build_spec(task: Task) -> mujoco.MjSpec:
