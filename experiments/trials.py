@@ -32,6 +32,8 @@ from la_mbda.runs import load_agent, train
 JUDGEMENT = "trial.json"
 LAST_EPISODES = 20
 FRESH_EPISODES = 10
+ENOUGH = 0.98
+"""The system counts CPU time by another clock, which runs up to a percent faster."""
 
 
 def held(decision: int) -> dict:
@@ -126,7 +128,7 @@ def train_for(config: Config, results: Path, record: Path, limit: float) -> None
         KeyboardInterrupt: it was stopped before.
     """
     spent = read_json(record)["cpu_seconds"] if record.exists() else 0.0
-    if spent >= limit:
+    if spent >= ENOUGH * limit:
         return
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ[name] = "1"
@@ -139,7 +141,7 @@ def train_for(config: Config, results: Path, record: Path, limit: float) -> None
     except KeyboardInterrupt:
         spent += time.process_time()
         write_json(record, {"cpu_seconds": spent})
-        if spent < limit:
+        if spent < ENOUGH * limit:
             raise
     finally:
         resource.setrlimit(resource.RLIMIT_CPU, (hard, hard))

@@ -26,7 +26,7 @@ def test_a_process_that_used_up_its_time_saves_itself(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("stopping after the update or episode that goes on") == 1
     (record,) = (json.loads(p.read_text()) for p in tmp_path.glob("**/trial.json"))
-    assert 24.0 <= record["cpu_seconds"] < 60.0
+    assert 23.5 <= record["cpu_seconds"] < 60.0
     assert (record["trial"], record["task"], record["seed"]) == ("hold_4", "PointGoal2", 0)
     assert record["env_steps"] == 5_000
     assert set(record["foresight"]) == {"reward", "cost_0"}
