@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from la_mbda import config
-from plotting.records import number, numbers, read_object
+from la_mbda.run_files import number, numbers, read_object
 from plotting.results import Run
 
 VIDEO = "video.mp4"

@@ -13,8 +13,8 @@ from matplotlib.image import imread
 from matplotlib.patches import Patch
 
 from la_mbda import config
+from la_mbda.run_files import read_object
 from plotting.drawing import STYLE, Outcome, save
-from plotting.records import read_object
 from plotting.results import REPOSITORY
 
 PICTURES = REPOSITORY / "results" / "pictures"

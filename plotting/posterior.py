@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from la_mbda import config
+from la_mbda.run_files import read_object
 from plotting.drawing import BUDGET_COLOUR, COLOURS, STYLE, Outcome, save
-from plotting.records import read_object
 from plotting.results import Run
 from plotting.tables import scale_of
 

@@ -3,7 +3,7 @@
 import math
 
 from la_mbda import config
-from plotting.records import read_object
+from la_mbda.run_files import read_object
 from plotting.results import Run
 
 UNKNOWN = "–"

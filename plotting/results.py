@@ -10,14 +10,13 @@ from typing import NamedTuple
 
 from la_mbda import config
 from la_mbda.budget import keeps_budget
-from plotting.records import (
+from la_mbda.run_files import (
     Score,
     Series,
     check_identity,
     folder_name,
     number,
     read_object,
-    read_score,
     read_series,
 )
 from plotting.run_settings import changed, epoch_steps, read_settings, setting
@@ -260,7 +259,7 @@ def _read_curve(path: Path, warnings: list[str], whole: bool) -> Series | None:
 def _read_final(path: Path, place: dict, warnings: list[str]) -> Score | None:
     try:
         path.stat()
-        return read_score(path, place)
+        return Score.read(path, place)
     except FileNotFoundError:
         warnings.append(f"{path}: missing (the run is not finished): left out of the tables")
         return None

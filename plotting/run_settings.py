@@ -5,7 +5,7 @@ from reprlib import repr as short
 
 from la_mbda import config
 from la_mbda.presets import make_config
-from plotting.records import numbers, read_object
+from la_mbda.run_files import numbers, read_object
 
 # Settings that change neither what is trained nor the protocol's score.
 _HARMLESS = ("checkpoint_every", "final_episodes")

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from la_mbda import config
 from la_mbda.presets import make_config
+from la_mbda.run_files import Score
 from plotting.aggregate import score_estimates
 from plotting.all_tables import make_tables
-from plotting.records import Score
 from plotting.results import read_published, read_results
 
 STEPS = (2_000, 4_000, 6_000, 8_000)
