@@ -149,7 +149,7 @@ def imagine_run(arguments: EvaluateArguments) -> None:
     # These load TensorFlow, as that has.
     from la_mbda.episodes import layout_seed
     from la_mbda.futures import imagine_futures, save_futures
-    from plotting.futures import draw_futures
+    from plotting.posterior import draw_futures
 
     env = make_environment(config)
     seed = layout_seed(config.task, arguments.seed, "evaluate", 0)
