@@ -21,13 +21,15 @@ from la_mbda.run_files import METRICS
 from plotting.aggregate import PAPER_COST_BUDGET, SPREAD, arranged, lines_of, normalise, over_seeds
 from plotting.drawing import COLOURS, TABLE3_ALGORITHMS, Drawing, Outcome, lacking, lacking_cells
 from plotting.results import Results
-from plotting.table import benchmark, published_divisor, scale_of, slug_of
+from plotting.table import (
+    LABELS,
+    benchmark,
+    latex_text,
+    published_divisor,
+    scale_of,
+    slug_of,
+)
 
-NAMES = {
-    "return": r"Return $\bar{J}$",
-    "cost_return": r"Excess cost $\bar{J}_c$",
-    "cost_regret": r"Cost regret $\bar{\rho}_c$",
-}
 # LAMBDA last, as in Table 3.
 _ORDER = (*(a for a in config.ALGORITHMS if a != "lambda"), "lambda")
 _MARKS = {True: "✓", False: "✗", None: "?"}
@@ -134,7 +136,7 @@ def _draw_summary(numbers: pd.DataFrame, title: str) -> Figure:
             ax.bar(place, height, color=COLOURS[bar.algorithm])
             label = "n/a" if math.isnan(bar.average) else f"{bar.average:.3f}"
             ax.text(place, height + 0.02, label, ha="center", fontsize=6.5)
-        ax.set_title(NAMES[metric])
+        ax.set_title(_name(metric))
         ax.set_ylim(0, 1.15)
         ax.set_xticks([])
     _legend(figure, numbers["algorithm"].unique())
@@ -155,7 +157,7 @@ def _draw_tasks(numbers: pd.DataFrame, title: str) -> Figure:
                 _draw_bar(ax, order.index(bar.algorithm), bar)
             _dress(ax, len(order))
         better = "higher" if metric == "return" else "lower"
-        axes[0].set_ylabel(f"{NAMES[metric]}\n({better} is better)")
+        axes[0].set_ylabel(f"{_name(metric)}\n({better} is better)")
     for ax, task in zip(grid[0], tasks, strict=True):
         ax.set_title(task, fontsize=8)
     _legend(figure, order)
@@ -185,6 +187,10 @@ def _dress(ax: Axes, bars: int) -> None:
         ax.set_ylim(0, 1)  # All bars are 0, around which the automatic scale would go below it.
     ax.yaxis.set_major_locator(MaxNLocator(4))
     ax.tick_params(labelsize=6.5)
+
+
+def _name(metric: str) -> str:
+    return f"{LABELS[metric].normalised_name} {latex_text(LABELS[metric].normalised)}"
 
 
 def _legend(figure: Figure, algorithms: Sequence[str]) -> None:

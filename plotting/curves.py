@@ -21,13 +21,8 @@ from plotting.aggregate import LINE, arranged
 from plotting.drawing import BUDGET_COLOUR, COLOURS, Drawing, Outcome, lacking
 from plotting.results import Results
 from plotting.run_reading import COMPARABLE
-from plotting.table import NOT_COMPARABLE
+from plotting.table import LABELS, NOT_COMPARABLE
 
-TITLES = {
-    "return": "Return Ĵ\nper episode",
-    "cost_return": "Cost return Ĵ$_c$\nper episode",
-    "cost_regret": "Cost regret ρ$_c$\nper environment step",
-}
 COLUMNS = ["source", "preset", "task", "algorithm", "metric", "constraint", "line", "env_steps"]
 COLUMNS += ["value", "low", "high"]
 SHIPPED_DASHES = (0, (4, 1, 1, 1))
@@ -175,7 +170,8 @@ def draw_grid(lines: pd.DataFrame, title: str) -> Figure:
             _dress(ax, metric, found["env_steps"].max())
         axes[0].set_ylabel(_row_label(task, constraint))
     for ax, metric in zip(grid[0], METRICS, strict=True):
-        ax.set_title(TITLES[metric])
+        label = LABELS[metric]
+        ax.set_title(f"{label.name} {label.symbol.replace('_c', '$_c$')}\n{label.unit[1]}")
     for ax in grid[-1]:
         ax.set_xlabel("environment steps")
     figure.suptitle(title, fontsize=9.5)

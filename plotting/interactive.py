@@ -13,15 +13,13 @@ import numpy as np
 import pandas as pd
 
 from la_mbda import config
-from la_mbda.run_files import METRICS, number, numbers, read_object
+from la_mbda.run_files import number, numbers, read_object
 from plotting.curves import curve_lines, group_name, scaled_title, settled_top
 from plotting.drawing import COLOURS
 from plotting.results import Results
+from plotting.table import LABELS
 
-NAMES = dict(zip(METRICS, ("Return Ĵ", "Cost return Ĵ_c", "Cost regret ρ_c"), strict=True))
-UNITS = ("return per episode", "cost per episode", "cost per environment step")
 VIDEO = "video.mp4"
-_UNIT_OF = dict(zip(METRICS, UNITS, strict=True))
 
 
 class Video(NamedTuple):
@@ -53,7 +51,8 @@ def panels(results: Results) -> dict[str, dict]:
         tasks: dict[str, dict] = {}
         what = ["task", "constraint", "metric"]
         for (task, constraint, metric), panel in lines.groupby(what, sort=False):
-            name = NAMES[metric] + (f", cost {constraint}" if constraint > 1 else "")
+            name = f"{LABELS[metric].name} {LABELS[metric].symbol}"
+            name += f", cost {constraint}" if constraint > 1 else ""
             made = _panel(panel, metric)
             if made["lines"]:
                 tasks.setdefault(task, {})[name] = made
@@ -76,7 +75,8 @@ def _panel(panel: pd.DataFrame, metric: str) -> dict:
         points = [line[["env_steps", "value"]].to_numpy() for _, line in own]
         top = settled_top(points, seeds["env_steps"].max())
     budgets = panel.loc[panel["line"] == "budget", "value"].tolist()
-    return {"unit": _UNIT_OF[metric], "top": top, "budgets": budgets, "lines": lines}
+    unit = " ".join(LABELS[metric].unit)
+    return {"unit": unit, "top": top, "budgets": budgets, "lines": lines}
 
 
 def _line(group: pd.DataFrame) -> dict:

@@ -10,13 +10,10 @@ import pandas as pd
 
 from la_mbda import config
 from la_mbda.budget import CONFIDENCE
-from la_mbda.run_files import METRICS
 from plotting.aggregate import PAPER_COST_BUDGET, arranged, over_seeds
 from plotting.results import Results
 
 NOT_COMPARABLE = "not comparable with the paper"
-SYMBOLS = dict(zip(METRICS, ("Ĵ", "Ĵ_c", "ρ_c"), strict=True))
-NORMALISED = dict(zip(METRICS, ("J̄", "J̄_c", "ρ̄_c"), strict=True))
 NO_CELL = "–"
 OWN_PPO_SEEDS = 3
 """Seeds of our own PPO on each task, at least, for a table normalised by it."""
@@ -40,6 +37,29 @@ _ESCAPES = str.maketrans(
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     | {"–": "--", "−": "$-$", "≤": r"$\leq$", "±": r"$\pm$", "λ": r"$\lambda$"}
 )
+
+
+class Label(NamedTuple):
+    """How a metric is called in tables and figures."""
+
+    name: str
+    symbol: str
+    normalised_name: str
+    normalised: str
+    """Its symbol, normalised as Appendix H has it."""
+    unit: tuple[str, str]
+    """What, and per what."""
+
+
+LABELS = {
+    "return": Label("Return", "Ĵ", "Return", "J̄", ("return", "per episode")),
+    "cost_return": Label("Cost return", "Ĵ_c", "Excess cost", "J̄_c", ("cost", "per episode")),
+    "cost_regret": Label(
+        "Cost regret", "ρ_c", "Cost regret", "ρ̄_c", ("cost", "per environment step")
+    ),
+}
+INCOMPLETE = "incomplete"
+"""What the label of an average over fewer tasks than it should be ends with."""
 
 
 @dataclass(frozen=True)
@@ -95,11 +115,12 @@ def pivot(numbers: pd.DataFrame, algorithms: Sequence[str]) -> tuple[pd.DataFram
 
     Returns:
         The cells, and the same as LaTeX with the best of each row in bold: the highest return, the
-        lowest costs.
+        lowest costs. Incomplete averages, which are over different tasks, have none.
     """
     signed = numbers["value"].where(numbers["metric"] == "return", -numbers["value"])
     rivals = signed.groupby([numbers["task"], numbers["metric"]])
     best = (signed == rivals.transform("max")) & (rivals.transform("count") > 1)
+    best &= ~numbers["task"].str.endswith(INCOMPLETE)
     texts = numbers.apply(lambda row: show(row["value"], row["se"]), axis="columns")
     latex = texts.map(latex_text)
     found = []

@@ -26,7 +26,8 @@ from plotting.aggregate import (
 from plotting.drawing import TABLE3_ALGORITHMS, Outcome, lacking, lacking_cells
 from plotting.results import Results
 from plotting.table import (
-    NORMALISED,
+    INCOMPLETE,
+    LABELS,
     Divisor,
     Table,
     benchmark,
@@ -198,9 +199,9 @@ def _table3(
 def _averages(numbers: pd.DataFrame) -> pd.DataFrame:
     """Rows of the averages over tasks: of SG6, and without DoggoGoal1; what is n/a is left out."""
     rest = [task for task in config.SG6_TASKS if task != DOGGO]
-    among = {AVERAGE: ("average, incomplete", config.SG6_TASKS)}
+    among = {AVERAGE: (f"average, {INCOMPLETE}", config.SG6_TASKS)}
     if DOGGO in set(numbers["task"]):  # Else it is the average once more.
-        among[WITHOUT_DOGGO] = (f"{WITHOUT_DOGGO}, incomplete", rest)
+        among[WITHOUT_DOGGO] = (f"{WITHOUT_DOGGO}, {INCOMPLETE}", rest)
     found = []
     for label, (partial, tasks) in among.items():
         own = numbers[numbers["task"].isin(tasks)]
@@ -226,7 +227,7 @@ def _average_notes(algorithm: str, numbers: pd.DataFrame) -> tuple[str, ...]:
     for metric in ("return", "cost_regret"):
         absent = numbers.loc[(numbers["metric"] == metric) & numbers["value"].isna(), "task"]
         if len(absent):
-            text = f"the average of {NORMALISED[metric]} leaves out n/a: {', '.join(absent)}"
+            text = f"the average of {LABELS[metric].normalised} leaves out n/a: {', '.join(absent)}"
             notes += (f"{name}: {text}.",)
     return notes
 
@@ -264,6 +265,8 @@ def robust_table(runs: pd.DataFrame, scores: pd.DataFrame, divisor: Divisor) -> 
     )
     records = pd.DataFrame(records).astype({"value": float, "low": float, "high": float})
     cells, latex = _robust_cells(records)
+    tasks = runs.groupby("algorithm")["task"].agg(frozenset)
+    latex = latex if tasks.nunique() == 1 else None  # Over other tasks, nothing is better.
     title = f"Robust statistics over SG6, {scale_of(runs)}"
     return Table(f"robust_{slug_of(runs)}", title, cells, notes, records, latex)
 
@@ -288,7 +291,7 @@ def _share(kept: list[bool]) -> dict:
 def _robust_cells(records: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A row per algorithm, and the same as LaTeX with the best of each column in bold."""
     shown = records[records["statistic"].isin(("IQM", "share"))]
-    names = {metric: f"IQM {symbol}" for metric, symbol in NORMALISED.items()}
+    names = {metric: f"IQM {label.normalised}" for metric, label in LABELS.items()}
     names["within_budget"] = "within budget"
     texts = shown.assign(text=shown.apply(_robust_text, axis="columns"))
     order = {"index": shown["algorithm"].unique(), "columns": list(names)}
@@ -332,5 +335,7 @@ def _robust_notes(name: str, runs: pd.DataFrame, divisor: Divisor) -> list[str]:
     for metric in ("return", "cost_regret"):
         absent = [task for task in seeds.index if divisor.scores[task, metric] <= 0]
         if absent:
-            notes.append(f"{name}: {NORMALISED[metric]} leaves out n/a: {', '.join(absent)}.")
+            notes.append(
+                f"{name}: {LABELS[metric].normalised} leaves out n/a: {', '.join(absent)}."
+            )
     return notes

@@ -13,8 +13,8 @@ from plotting.aggregate import SPREAD, arranged, over_seeds
 from plotting.drawing import Outcome
 from plotting.results import PUBLISHED, Results
 from plotting.table import (
+    LABELS,
     NO_CELL,
-    SYMBOLS,
     Table,
     budget_notes,
     changed_note,
@@ -152,7 +152,7 @@ def comparison(runs: pd.DataFrame, scores: pd.DataFrame, published: pd.DataFrame
         record = _compare(_range(seeds["value"].tolist(), algorithm), theirs.loc[cell])
         texts = (f"{len(seeds)}", NO_CELL if first is None else show(first))
         texts += (_ends(record, "ours"), _ends(record, "published"), record["verdict"])
-        rows.append((task, _NAMES[algorithm], SYMBOLS[metric], *texts))
+        rows.append((task, _NAMES[algorithm], LABELS[metric].symbol, *texts))
         who = {"task": task, "algorithm": _NAMES[algorithm], "metric": metric}
         records.append(who | {"seeds": len(seeds), "first_epoch": first} | record)
     agreeing = sum(record["verdict"] == "overlap" for record in records)

@@ -125,8 +125,14 @@ def test_the_best_of_each_row_is_bold_in_latex_alone(tmp_path, published):
     )
     for name in ("table3_difference_ours_paper", "comparison_ours_paper"):
         assert "textbf" not in found[name].latex(), name  # Nor is a difference better or worse.
+    (average,) = [
+        row for row in found["table3_ours_paper"].latex().splitlines() if row.startswith("average")
+    ]
+    assert "textbf" not in average  # Incomplete, of whatever tasks there are.
     (cpo,) = [r for r in found["robust_ours_paper"].latex().splitlines() if r.startswith("CPO")]
     assert cpo.count("textbf") == 1
+    write_run(tmp_path, preset="paper", algorithm="ppo", task="CarGoal1", score=(1.0, 7.0, 0.03))
+    assert "textbf" not in tables(tmp_path)["robust_ours_paper"].latex()  # Over other tasks.
 
 
 def test_latex_holds_no_sign_that_it_does_not_know(tmp_path):
