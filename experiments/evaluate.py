@@ -18,7 +18,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _draw(folder: Path) -> list[Path]:
-    from plotting.futures import draw_futures  # Takes matplotlib's time, and seldom.
+    from plotting.posterior import draw_futures  # Takes matplotlib's time, and seldom.
 
     return draw_futures(folder)
 

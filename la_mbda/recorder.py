@@ -17,7 +17,8 @@ from la_mbda.errors import ExpectedError, unwritable
 from la_mbda.overview import duration
 from la_mbda.pace import Pace
 from la_mbda.progress import RunProgress
-from la_mbda.run_folder import METRICS, RunFolder
+from la_mbda.run_files import METRICS
+from la_mbda.run_folder import RunFolder
 
 LAST_EPISODES = 10
 """Episodes whose mean return and cost the bar shows."""

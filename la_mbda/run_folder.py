@@ -5,7 +5,6 @@ JSON lines are the source of truth; TensorBoard events, figures and tables are v
 
 import datetime
 import json
-import math
 import os
 import platform
 import subprocess
@@ -15,11 +14,11 @@ from pathlib import Path
 from la_mbda import config as config_module
 from la_mbda.config import Config
 from la_mbda.errors import ExpectedError, unwritable, writing
+from la_mbda.run_files import check_metrics, read_object
 
 STREAMS = ("episodes", "evaluations", "updates", "confirmed")
 PROGRESS = "progress.json"
 """How far a run is by time while a process trains it: its fraction, and the seconds left."""
-METRICS = ("return", "cost_return", "cost_regret")
 PACKAGES = ("tensorflow", "mujoco", "gymnasium", "numpy")
 
 
@@ -49,14 +48,9 @@ def read_json(path: Path) -> dict:
         ValueError: the file is unreadable or no JSON object; the message names it.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ExpectedError(
-            f"{path} is not readable JSON ({error}): repair or remove it"
-        ) from error
-    if not isinstance(values, dict):
-        raise ExpectedError(f"{path} holds no JSON object: repair or remove it")
-    return values
+        return read_object(path)
+    except ValueError as error:
+        raise ExpectedError(f"{error}: repair or remove it") from error
 
 
 def read_score(path: Path) -> dict:
@@ -67,18 +61,11 @@ def read_score(path: Path) -> dict:
             several constraints, costs are lists of them).
     """
     score = read_json(path)
-    for metric in METRICS:
-        if metric not in score:
-            raise ExpectedError(
-                f"{path} lacks {metric!r}: remove it, and the run goes on to its end"
-            )
-        values = score[metric] if isinstance(score[metric], list) else [score[metric]]
-        for value in values:
-            if type(value) not in (int, float) or not math.isfinite(value):
-                raise ExpectedError(
-                    f"{path} has {metric} {score[metric]!r}, which is no finite number: remove it, "
-                    "and the run goes on to its end"
-                )
+    try:
+        check_metrics(score)
+    except ValueError as error:
+        message = f"{path}: {error}: remove it, and the run goes on to its end"
+        raise ExpectedError(message) from error
     return score
 
 

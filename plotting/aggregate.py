@@ -7,10 +7,20 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from la_mbda import config
 from la_mbda.budget import standard_error
-from plotting.results import METRICS, PAPER_COST_BUDGET, Estimate, Run, Scores
+
+PAPER_COST_BUDGET = 25.0
+CELL = ["source", "preset", "task", "algorithm", "metric"]
+"""What seeds that belong together share."""
+LINE = ["source", "preset", "task", "algorithm", "metric", "constraint"]
+MOST_POINTS = 400
+SPREAD = ["value", "low", "high", "se"]
+LEVEL = 0.95
+RESAMPLES = 5_000
+STATISTICS = ("IQM", "median", "mean")
 
 
 class Band(NamedTuple):
@@ -22,27 +32,59 @@ class Band(NamedTuple):
     high: np.ndarray
 
 
-def median_with_spread(values: Sequence[float]) -> Estimate:
-    """The median over seeds, and from two seeds on the 5 % and 95 % percentiles.
+def arranged(frame: pd.DataFrame, **orders: Sequence[str]) -> pd.DataFrame:
+    """The rows whose value in each named column is in its order, sorted so; the first one leads."""
+    for column, order in reversed(orders.items()):
+        places = {value: place for place, value in enumerate(order)}
+        frame = frame[frame[column].isin(list(order))]
+        frame = frame.sort_values(column, key=lambda found, p=places: found.map(p), kind="stable")
+    return frame
+
+
+def median_with_spread(values: Sequence[float]) -> dict[str, float]:
+    """The median over seeds, with the 5 % and 95 % percentiles.
 
     Raises:
         ValueError: there are no values.
     """
     if len(values) == 0:
         raise ValueError("no values to take a median of")
-    if len(values) == 1:
-        return Estimate(float(values[0]))
-    low, middle, high = np.percentile(values, [5, 50, 95])
-    return Estimate(float(middle), float(low), float(high))
+    low, middle, high = np.percentile(values, [5, 50, 95]).tolist()
+    return {"value": middle, "low": low, "high": high, "se": np.nan}
 
 
-def mean_with_error(values: Sequence[float]) -> Estimate:
-    """The mean over seeds, and from two seeds on its standard error, to each side as well."""
-    mean = float(np.mean(values))
-    if len(values) == 1:
-        return Estimate(mean)
-    error = standard_error(values)
-    return Estimate(mean, mean - error, mean + error, error)
+def mean_with_error(values: Sequence[float]) -> dict[str, float]:
+    """The mean over seeds and its standard error, to each side as well."""
+    mean, error = float(np.mean(values)), standard_error(values)
+    return {"value": mean, "low": mean - error, "high": mean + error, "se": error}
+
+
+def over_seeds(scores: pd.DataFrame, constraint: int = 1) -> pd.DataFrame:
+    """One row of `SPREAD` for the seeds of each `CELL`, with the number of `seeds`.
+
+    Medians with the 5 % and 95 % percentiles of LAMBDA and its variants, means with their standard
+    error of the baselines, as the published scores are; of one seed, what is told of it.
+
+    Args:
+        scores: as `Results.scores`.
+        constraint: whose costs, with the returns of the runs that have it.
+    """
+    own = (scores["metric"] != "return") & (scores["constraint"] == constraint)
+    returns = scores["metric"] == "return"
+    if constraint > 1:
+        returns &= scores["run"].isin(scores.loc[own, "run"])
+    scores = scores[own | returns]
+    rows = []
+    for cell, seeds in scores.groupby(CELL, sort=False):
+        row = dict(zip(CELL, cell, strict=True)) | {"seeds": len(seeds)}
+        if len(seeds) == 1:
+            row |= seeds[SPREAD].iloc[0].to_dict()
+        else:
+            baseline = row["algorithm"] in config.BASELINES
+            summary = mean_with_error if baseline else median_with_spread
+            row |= summary(seeds["value"].tolist())
+        rows.append(row)
+    return pd.DataFrame(rows, columns=[*CELL, *SPREAD, "seeds"])
 
 
 def band(curves: Sequence[tuple[np.ndarray, np.ndarray]]) -> Band | None:
@@ -65,6 +107,46 @@ def band(curves: Sequence[tuple[np.ndarray, np.ndarray]]) -> Band | None:
     values = np.stack([np.interp(grid, steps, curve) for steps, curve in curves])
     low, median, high = np.percentile(values, [5, 50, 95], axis=0)
     return Band(grid, median, low, high)
+
+
+def lines_of(curves: pd.DataFrame) -> pd.DataFrame:
+    """What of curves is drawn: each seed with at most `MOST_POINTS`, and the median over seeds.
+
+    Args:
+        curves: as `Results.curves`.
+
+    Returns:
+        One row per point, of `LINE`, `line` (the seed, or `median`), whether it is the `main` one
+        of its seeds (that of a single seed is), `run` (of the median, the first), `env_steps`,
+        `value`, `low` and `high`. Seeds without steps in common have no main line.
+    """
+    parts = []
+    for what, group in curves.groupby(LINE, sort=False):
+        who = dict(zip(LINE, what, strict=True))
+        seeds = [_thinned(own) for _, own in group.groupby("run", sort=False)]
+        for own in seeds:
+            name, run = str(own["seed"].iloc[0]), own["run"].iloc[0]
+            points = {"env_steps": own["env_steps"], "value": own["value"]}
+            points |= {"line": name, "main": len(seeds) == 1, "run": run}
+            parts.append(pd.DataFrame(who | points))
+        if len(seeds) > 1:
+            points = [(own["env_steps"].to_numpy(), own["value"].to_numpy()) for own in seeds]
+            middle = band(points)
+            if middle is not None:
+                points = dict(zip(("env_steps", "value", "low", "high"), middle, strict=True))
+                points |= {"line": "median", "main": True, "run": seeds[0]["run"].iloc[0]}
+                parts.append(pd.DataFrame(who | points))
+    columns = [*LINE, "line", "env_steps", "value", "low", "high", "main", "run"]
+    if not parts:
+        return pd.DataFrame(columns=columns).astype({"main": bool})
+    return pd.concat(parts, ignore_index=True).reindex(columns=columns)
+
+
+def _thinned(curve: pd.DataFrame) -> pd.DataFrame:
+    """At most `MOST_POINTS` points of a run's curve, evenly chosen."""
+    if len(curve) <= MOST_POINTS:
+        return curve
+    return curve.iloc[np.linspace(0, len(curve) - 1, MOST_POINTS).round().astype(int)]
 
 
 def cost_regret(env_steps: np.ndarray, costs: np.ndarray) -> np.ndarray:
@@ -99,93 +181,78 @@ def epoch_means(
     return env_steps[starts + counts - 1], means
 
 
-def reported(run: Run, constraint: int = 0) -> dict[str, Estimate]:
-    """What is told of a finished run, by metric: by confirmed episodes where it has them.
-
-    Else Ĵ and Ĵ_c are those of its protocol.
-    """
-    score = run.score
-    values = {
-        "return": Estimate(score.returns),
-        "cost_return": Estimate(score.cost_returns[constraint]),
-        "cost_regret": Estimate(score.cost_regrets[constraint]),
-    }
-    if run.confirmed:
-        found = score.confirmed
-        values["return"] = Estimate(found.returns, error=found.returns_error)
-        values["cost_return"] = Estimate(
-            found.cost_returns[constraint], error=found.cost_returns_errors[constraint]
-        )
-    return values
-
-
-def score_estimates(runs: Sequence[Run], constraint: int = 0) -> Scores:
-    """Over the seeds of finished runs; callers pass runs of one preset only.
-
-    Medians with the 5 % and 95 % percentiles of LAMBDA and its variants, means with their standard
-    error of the baselines, as the published scores are; of one seed, what is `reported` of it.
-    """
-    groups: dict[tuple[str, str], list[dict[str, Estimate]]] = {}
-    for run in runs:
-        if run.score is not None and constraint < len(run.score.cost_returns):
-            groups.setdefault((run.task, run.algorithm), []).append(reported(run, constraint))
-    return {
-        (task, algorithm): {m: _over_seeds([seed[m] for seed in seeds], algorithm) for m in METRICS}
-        for (task, algorithm), seeds in groups.items()
-    }
-
-
-def _over_seeds(seeds: Sequence[Estimate], algorithm: str) -> Estimate:
-    if len(seeds) == 1:
-        return seeds[0]
-    summary = mean_with_error if algorithm in config.BASELINES else median_with_spread
-    return summary([seed.value for seed in seeds])
-
-
 def normalise(
-    score: dict[str, Estimate], ppo: dict[str, Estimate], cost_budget: float = PAPER_COST_BUDGET
-) -> dict[str, float | None]:
-    """J̄, J̄_c and ρ̄_c of a score (Appendix H), by metric.
+    scores: pd.DataFrame, divisor: pd.Series, cost_budget: float | pd.Series = PAPER_COST_BUDGET
+) -> pd.DataFrame:
+    """J̄, J̄_c and ρ̄_c (Appendix H) in place of scores, with what is known of their spread.
 
-    Returns:
-        None in place of a quotient that has no meaning: J̄ where Ĵ_PPO ≤ 0, ρ̄_c where ρ_c,PPO ≤ 0.
+    A quotient that has no meaning is NaN: J̄ where Ĵ_PPO ≤ 0, ρ̄_c where ρ_c,PPO ≤ 0. An excess
+    cost of 0, which the maximum makes, has no standard error.
+
+    Args:
+        scores: with `task`, `metric` and `SPREAD`.
+        divisor: PPO's score by task and metric.
+        cost_budget: d, one for all or one per row.
     """
-    values = {metric: score[metric].value for metric in METRICS}
-    values["cost_return"] = max(0.0, values["cost_return"] - cost_budget)
-    units = {metric: _unit(metric, ppo, cost_budget) for metric in METRICS}
-    return {m: values[m] / units[m] if units[m] > 0 else None for m in METRICS}
-
-
-def normalise_spread(
-    score: dict[str, Estimate], ppo: dict[str, Estimate]
-) -> dict[str, Estimate | None]:
-    """A score and what is known of its spread, each normalised as `normalise` does.
-
-    An excess cost of 0, which the maximum makes, has no standard error.
-    """
-    parts = []
+    found = scores.copy()
+    cells = pd.MultiIndex.from_frame(scores[["task", "metric"]])
+    unit = pd.Series(divisor.reindex(cells).to_numpy(float), scores.index)
+    cost = scores["metric"] == "cost_return"
+    unit = unit.mask(cost, (unit - cost_budget).clip(lower=1e-6))
+    unit = unit.where(unit > 0)
     for end in ("value", "low", "high"):
-        values = {metric: getattr(score[metric], end) for metric in METRICS}
-        known = None not in values.values()
-        estimates = {metric: Estimate(value) for metric, value in values.items()}
-        parts.append(normalise(estimates, ppo) if known else dict.fromkeys(METRICS))
-    found: dict[str, Estimate | None] = dict.fromkeys(METRICS)
-    for metric in METRICS:
-        ends, error = [part[metric] for part in parts], score[metric].error
-        if ends[0] is not None:
-            unit = _unit(metric, ppo, PAPER_COST_BUDGET)
-            known = error is not None and not (metric == "cost_return" and ends[0] == 0)
-            found[metric] = Estimate(*ends, error=error / unit if known else None)
+        excess = (scores[end] - cost_budget).clip(lower=0.0)
+        found[end] = scores[end].mask(cost, excess) / unit
+    found["se"] = (scores["se"] / unit).mask(cost & (found["value"] == 0))
     return found
 
 
-def _unit(metric: str, ppo: dict[str, Estimate], cost_budget: float) -> float:
-    """What a metric is divided by."""
-    value = ppo[metric].value
-    return max(1e-6, value - cost_budget) if metric == "cost_return" else value
+def statistic(name: str, values: np.ndarray, axis: int = -1) -> np.ndarray:
+    """One of `STATISTICS` over an axis; IQM leaves out the n // 4 least and n // 4 largest."""
+    if name == "IQM":
+        from scipy import stats  # Takes long to load, and few calls need it.
+
+        return stats.trim_mean(values, 0.25, axis=axis)
+    return np.median(values, axis=axis) if name == "median" else np.mean(values, axis=axis)
 
 
-def mean(values: Sequence[float | None]) -> float | None:
-    """The mean of what is not None; None where nothing is left."""
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
+def stratified_bootstrap(
+    strata: Sequence[np.ndarray], name: str, seed: int = 0
+) -> tuple[float, float] | None:
+    """The percentile interval of a statistic, seeds drawn anew within each task.
+
+    Args:
+        strata: scores `[seeds]` of each task.
+        name: one of `STATISTICS`.
+
+    Returns:
+        Its ends; None where a task has one seed, as nothing is known of its spread then.
+    """
+    if any(len(scores) < 2 for scores in strata):
+        return None
+    from scipy import stats
+
+    found = stats.bootstrap(
+        strata,
+        lambda *drawn, axis: statistic(name, np.concatenate(drawn, axis=axis), axis),
+        method="percentile",
+        n_resamples=RESAMPLES,
+        confidence_level=LEVEL,
+        vectorized=True,
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return float(found.low), float(found.high)
+
+
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """The interval of a share (Wilson 1927).
+
+    Raises:
+        ValueError: there are no trials.
+    """
+    if trials < 1:
+        raise ValueError("trials is 0: there is no share")
+    from scipy import stats
+
+    found = stats.binomtest(successes, trials).proportion_ci(LEVEL, method="wilson")
+    return float(found.low), float(found.high)

@@ -1,176 +1,181 @@
-"""Figures 1 and 4: normalised scores as bars, over the benchmark and of each task (Appendix H)."""
+"""Figures 1, 4 and 7: bars of normalised scores (Appendix H), and of steps to LAMBDA's return.
+
+In figure 7 a check mark means that every seed keeps its cost budget by its confirmed episodes, a
+cross that one does not, a question mark that this is not known; a hatched bar means that the return
+was not reached in the steps there are. Of the published scores, only means can be held against the
+budget.
+"""
 
 import math
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
-import matplotlib as mpl
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from la_mbda import config
-from plotting.aggregate import mean, normalise_spread, score_estimates
-from plotting.drawing import COLOURS, STYLE, Outcome, save
-from plotting.results import METRICS, Estimate, Run, Scores
-from plotting.table3 import (
-    TABLE3_ALGORITHMS,
-    Divisor,
-    lacking_cells,
-    published_divisors,
-    tasks_of,
+from la_mbda.presets import make_config
+from la_mbda.run_files import METRICS
+from plotting.aggregate import PAPER_COST_BUDGET, SPREAD, arranged, lines_of, normalise, over_seeds
+from plotting.drawing import COLOURS, TABLE3_ALGORITHMS, Drawing, Outcome, lacking, lacking_cells
+from plotting.results import Results
+from plotting.table import (
+    LABELS,
+    benchmark,
+    latex_text,
+    published_divisor,
+    scale_of,
+    slug_of,
 )
-from plotting.tables import finished_groups, scale_of, slug_of
 
-Spreads = dict[str, Estimate | None]
-Cells = dict[tuple[str, str], Spreads]
-FIGURES = "figures 1 and 4"
-# Where a quotient has no meaning, its record has no numbers, but the same columns.
-NOTHING = Estimate(None)
-
-NAMES = {
-    "return": r"Return $\bar{J}$",
-    "cost_return": r"Excess cost $\bar{J}_c$",
-    "cost_regret": r"Cost regret $\bar{\rho}_c$",
-}
+# LAMBDA last, as in Table 3.
+_ORDER = (*(a for a in config.ALGORITHMS if a != "lambda"), "lambda")
+_MARKS = {True: "✓", False: "✗", None: "?"}
 
 
-def draw_bars(runs: Sequence[Run], published: dict[str, Scores], folder: Path) -> Outcome:
-    """Draws both figures of the published scores and of each group of finished runs."""
-    outcome = Outcome()
-    scores = published["short"] | published["paper"]
-    divisors = published_divisors(config.SG6_TASKS, published)
-    with mpl.rc_context(STYLE):
-        cells = _normalised(scores, divisors, TABLE3_ALGORITHMS)
-        title = "published scores, normalised by the published PPO"
-        _draw(cells, title, "published", folder, outcome)
-        for group in finished_groups(runs):
-            _draw_group(group, published, folder, outcome)
-    if all(run.shipped or run.score is None for run in runs):
-        outcome.lacks(FIGURES, folder.parent, None, lacking_cells(runs, None), "finished ")
+def summaries(results: Results) -> Outcome:
+    """Figure 1: averages over SG6, scaled over the algorithms that ran on all of it."""
+    outcome = Outcome(missing=_lacking(results))
+    for title, slug, numbers in _normalised(results):
+        tasks = numbers.groupby("algorithm")["task"].nunique()
+        whole = tasks.index[tasks == len(config.SG6_TASKS)]
+        if len(whole) > 1:
+            orders = {"metric": METRICS, "algorithm": [a for a in _ORDER if a in whole]}
+            own = arranged(numbers, **orders, task=config.SG6_TASKS)
+            own = own.groupby(["algorithm", "metric"], sort=False)["value"].mean()
+            own = own.rename("average").reset_index()
+            shares = own.groupby("metric")["average"]
+            own["scaled"] = pd.concat([scaled(found, m == "return") for m, found in shares])
+            drawing = Drawing(f"figure_1_{slug}", own, _draw_summary, (own, title))
+            outcome.made.append(drawing)
     return outcome
 
 
-def _draw_group(
-    group: list[Run], published: dict[str, Scores], folder: Path, outcome: Outcome
-) -> None:
-    tasks = tasks_of(group)
-    if not tasks:
-        return
-    divisors = published_divisors(tasks, published)
-    cells = _normalised(score_estimates(group), divisors, tuple(config.ALGORITHMS))
-    source = divisors[tasks[0]].source
-    _draw(cells, f"{scale_of(group)}\nnormalised by {source}", slug_of(group), folder, outcome)
-    lacking = lacking_cells(group, group[0].preset)
-    if lacking and not group[0].shipped:
-        outcome.lacks(FIGURES, folder.parent, group[0].preset, lacking, "finished ")
+def tasks(results: Results) -> Outcome:
+    """Figure 4: the scores of each task with their spread."""
+    outcome = Outcome(missing=_lacking(results))
+    for title, slug, numbers in _normalised(results):
+        numbers = arranged(numbers, metric=METRICS, task=config.SG6_TASKS, algorithm=_ORDER)
+        numbers = numbers[["task", "algorithm", "metric", *SPREAD]]
+        # A quotient without meaning has no spread either.
+        numbers[SPREAD] = numbers[SPREAD].where(numbers["value"].notna())
+        numbers = numbers.rename(columns={"se": "error"})
+        drawing = Drawing(f"figure_4_{slug}", numbers, _draw_tasks, (numbers, title))
+        outcome.made.append(drawing)
+    return outcome
 
 
-def _draw(cells: Cells, title: str, name: str, folder: Path, outcome: Outcome) -> None:
-    if len(_complete(cells)) > 1:
-        figure, records = _summary(cells, title)
-        outcome.files.append(save(figure, folder, f"figure_1_{name}", records))
-    figure, records = _tasks(cells, title)
-    outcome.files.append(save(figure, folder, f"figure_4_{name}", records))
+def reaches(results: Results) -> Outcome:
+    """Figure 7: environment steps until an algorithm returns what LAMBDA returns at its budget."""
+    title = "published scores\n(read at two budgets only; the mean cost against the budget)"
+    published = published_reaches(results)
+    outcome = Outcome([Drawing("figure_7_published", published, _draw_reaches, (published, title))])
+    drawn = False
+    for runs, scores in results.groups():
+        found = reaches_of(runs, scores, results)
+        if len(found):
+            arguments = (found, scale_of(runs))
+            name = f"figure_7_{slug_of(runs)}"
+            outcome.made.append(Drawing(name, found, _draw_reaches, arguments))
+            drawn |= runs["source"].iloc[0] == "ours"
+    if not drawn:
+        cells = [(a, task) for a in ("lambda", *config.BASELINES) for task in config.SG6_TASKS]
+        own = results.runs.loc[results.runs["source"] == "ours", "preset"]
+        preset = own.iloc[0] if len(own) else None
+        outcome.missing.append(lacking("figure 7", results.folder, preset, cells))
+    return outcome
 
 
-def scaled(values: Sequence[float | None], higher_is_better: bool) -> list[float | None]:
+def _normalised(results: Results) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Titles, what files are called after, and numbers: the published ones', each group's."""
+    divisor = published_divisor(results)
+    published = arranged(over_seeds(results.published("paper")), algorithm=TABLE3_ALGORITHMS)
+    title = "published scores, normalised by the published PPO"
+    yield title, "published", normalise(published, divisor.scores)
+    for runs, scores in results.groups():
+        found = benchmark(scores)
+        if len(found):
+            title = f"{scale_of(runs)}\nnormalised by {divisor.source}"
+            yield title, slug_of(runs), normalise(over_seeds(found), divisor.scores)
+
+
+def _lacking(results: Results) -> list[str]:
+    """What both figures 1 and 4 lack."""
+    what, finished = "figures 1 and 4", results.finished
+    own = finished[finished["source"] == "ours"]
+    missing = []
+    for preset in benchmark(own)["preset"].unique():
+        cells = lacking_cells(finished, preset)
+        if cells:
+            missing.append(lacking(what, results.folder, preset, cells, "finished "))
+    if own.empty:
+        cells = lacking_cells(finished, None)
+        missing.append(lacking(what, results.folder, None, cells, "finished "))
+    return missing
+
+
+def scaled(averages: pd.Series, higher_is_better: bool) -> pd.Series:
     """Values moved and stretched so that the best is 1 and the worst 0 (Figure 1).
 
-    All are 1 where all are equal. What is None stays None and does not count.
+    All are 1 where all are equal. What is NaN stays NaN and does not count.
     """
-    known = [value for value in values if value is not None]
-    low, high = min(known, default=0.0), max(known, default=0.0)
-
-    def share(value: float) -> float:
-        if low == high:
-            return 1.0
-        return (value - low if higher_is_better else high - value) / (high - low)
-
-    return [None if value is None else share(value) for value in values]
+    signed = averages if higher_is_better else -averages
+    low, high = signed.min(), signed.max()
+    return averages * 0.0 + 1.0 if low == high else (signed - low) / (high - low)
 
 
-def _normalised(scores: Scores, divisors: dict[str, Divisor], algorithms: Sequence[str]) -> Cells:
-    return {
-        (task, algorithm): normalise_spread(scores[task, algorithm], divisor.scores)
-        for algorithm in algorithms
-        for task, divisor in divisors.items()
-        if (task, algorithm) in scores
-    }
-
-
-def _complete(cells: Cells) -> list[str]:
-    """Algorithms with scores of all SG6 tasks."""
-    algorithms = _order({algorithm for _, algorithm in cells})
-    return [a for a in algorithms if all((task, a) in cells for task in config.SG6_TASKS)]
-
-
-def _summary(cells: Cells, title: str) -> tuple[Figure, list[dict]]:
-    """Figure 1: averages over SG6, scaled over the algorithms that ran on all of it."""
-    algorithms = _complete(cells)
+def _draw_summary(numbers: pd.DataFrame, title: str) -> Figure:
     figure = Figure(figsize=(7.2, 2.9), layout="constrained")
     figure.suptitle(f"SG6 averages, scaled: best 1, worst 0; {title}", fontsize=9)
-    records = []
     for ax, metric in zip(figure.subplots(1, len(METRICS)), METRICS, strict=True):
-        averages = [_average(cells, algorithm, metric) for algorithm in algorithms]
-        shares = scaled(averages, higher_is_better=metric == "return")
-        for place, (algorithm, average, share) in enumerate(
-            zip(algorithms, averages, shares, strict=True)
-        ):
-            ax.bar(place, share or 0.0, color=COLOURS[algorithm])
-            label = "n/a" if average is None else f"{average:.3f}"
-            ax.text(place, (share or 0.0) + 0.02, label, ha="center", fontsize=6.5)
-            record = {"algorithm": algorithm, "metric": metric}
-            records.append(record | {"average": average, "scaled": share})
-        ax.set_title(NAMES[metric])
+        bars = numbers[numbers["metric"] == metric]
+        for place, bar in enumerate(bars.itertuples()):
+            height = 0.0 if math.isnan(bar.scaled) else bar.scaled
+            ax.bar(place, height, color=COLOURS[bar.algorithm])
+            label = "n/a" if math.isnan(bar.average) else f"{bar.average:.3f}"
+            ax.text(place, height + 0.02, label, ha="center", fontsize=6.5)
+        ax.set_title(_name(metric))
         ax.set_ylim(0, 1.15)
         ax.set_xticks([])
-    _legend(figure, algorithms)
-    return figure, records
+    _legend(figure, numbers["algorithm"].unique())
+    return figure
 
 
-def _average(cells: Cells, algorithm: str, metric: str) -> float | None:
-    found = [cells[task, algorithm][metric] for task in config.SG6_TASKS]
-    return mean([estimate.value if estimate else None for estimate in found])
-
-
-def _tasks(cells: Cells, title: str) -> tuple[Figure, list[dict]]:
-    """Figure 4: a row per metric, a panel per task with a scale of its own."""
-    tasks = [task for task in config.SG6_TASKS if any(task == key[0] for key in cells)]
-    order = _order({algorithm for _, algorithm in cells})
+def _draw_tasks(numbers: pd.DataFrame, title: str) -> Figure:
+    """A row per metric, a panel per task with a scale of its own."""
+    tasks = arranged(numbers, task=config.SG6_TASKS)["task"].unique()
+    order = [algorithm for algorithm in _ORDER if algorithm in set(numbers["algorithm"])]
     figure = Figure(figsize=(7.4, 4.6), layout="constrained")
     figure.suptitle(f"Normalised scores per task; {title}", fontsize=9)
     grid = figure.subplots(len(METRICS), len(tasks), squeeze=False)
-    records = []
     for axes, metric in zip(grid, METRICS, strict=True):
         for ax, task in zip(axes, tasks, strict=True):
-            for place, algorithm in enumerate(order):
-                found = cells.get((task, algorithm))
-                if found is not None:
-                    least = 0.0 if metric == "cost_return" else -math.inf  # An excess has no less.
-                    _bar(ax, place, found[metric], COLOURS[algorithm], least)
-                    record = {"task": task, "algorithm": algorithm, "metric": metric}
-                    records.append(record | (found[metric] or NOTHING)._asdict())
+            bars = numbers[(numbers["metric"] == metric) & (numbers["task"] == task)]
+            for bar in bars.itertuples():
+                _draw_bar(ax, order.index(bar.algorithm), bar)
             _dress(ax, len(order))
         better = "higher" if metric == "return" else "lower"
-        axes[0].set_ylabel(f"{NAMES[metric]}\n({better} is better)")
+        axes[0].set_ylabel(f"{_name(metric)}\n({better} is better)")
     for ax, task in zip(grid[0], tasks, strict=True):
         ax.set_title(task, fontsize=8)
     _legend(figure, order)
-    return figure, records
+    return figure
 
 
-def _bar(ax: Axes, place: int, estimate: Estimate | None, colour: str, least: float) -> None:
+def _draw_bar(ax: Axes, place: int, bar: tuple) -> None:
     """A bar with its spread, of one seed its standard error; a cross at 0 for no meaning."""
-    if estimate is None:
+    colour = COLOURS[bar.algorithm]
+    if math.isnan(bar.value):
         ax.plot(place, 0, marker="x", color=colour)
         return
-    ax.bar(place, estimate.value, color=colour)
-    low, high = estimate.low, estimate.high
-    if low is None and estimate.error is not None:
-        low, high = estimate.value - estimate.error, estimate.value + estimate.error
-    if low is not None:
+    ax.bar(place, bar.value, color=colour)
+    low, high = bar.low, bar.high
+    if math.isnan(low):
+        low, high = bar.value - bar.error, bar.value + bar.error
+    if not math.isnan(low):
+        least = 0.0 if bar.metric == "cost_return" else -math.inf  # An excess has no less.
         ax.vlines(place, max(low, least), high, color="#444444", linewidth=0.9)
 
 
@@ -184,13 +189,106 @@ def _dress(ax: Axes, bars: int) -> None:
     ax.tick_params(labelsize=6.5)
 
 
-def _order(algorithms: set[str]) -> list[str]:
-    """LAMBDA last, as in Table 3."""
-    return [
-        a for a in (*(a for a in config.ALGORITHMS if a != "lambda"), "lambda") if a in algorithms
-    ]
+def _name(metric: str) -> str:
+    return f"{LABELS[metric].normalised_name} {latex_text(LABELS[metric].normalised)}"
 
 
 def _legend(figure: Figure, algorithms: Sequence[str]) -> None:
     patches = [Patch(color=COLOURS[a], label=config.ALGORITHMS[a]) for a in algorithms]
     figure.legend(handles=patches, loc="outside lower center", ncols=4)
+
+
+def published_reaches(results: Results) -> pd.DataFrame:
+    """By which of the two published budgets a baseline's return was LAMBDA's.
+
+    Returns:
+        One row per bar: `task`, `algorithm`, `env_steps` until LAMBDA's return was reached, else
+        all there are, `reached`, and `safe`: whether it keeps its budget, None where not known.
+    """
+    scores = results.scores[results.scores["source"] == "published"]
+    scores = scores.set_index(["task", "algorithm", "preset", "metric"])["value"]
+    rows = []
+    for task in config.SG6_TASKS:
+        aim = scores[task, "lambda", "paper", "return"]
+        for algorithm in ("lambda", *config.BASELINES):
+            for preset in ("paper", "paper_long"):
+                steps = make_config(preset, task, algorithm).training.env_steps
+                safe = scores[task, algorithm, preset, "cost_return"] <= PAPER_COST_BUDGET
+                reached = scores[task, algorithm, preset, "return"] >= aim
+                if reached:
+                    break
+            rows.append((task, algorithm, steps, reached, bool(safe)))
+    return _reach_frame(rows)
+
+
+def reaches_of(runs: pd.DataFrame, scores: pd.DataFrame, results: Results) -> pd.DataFrame:
+    """Of finished runs of one preset, on the tasks on which LAMBDA and a baseline ran."""
+    found = over_seeds(scores)
+    returns = found[found["metric"] == "return"].set_index(["task", "algorithm"])["value"]
+    curves = results.curves[results.curves["run"].isin(runs.index)]
+    lines = lines_of(curves[curves["metric"] == "return"])
+    lines = lines[lines["main"]]
+    rows = []
+    for task in config.SG6_TASKS:
+        rivals = [algorithm for algorithm in config.BASELINES if (task, algorithm) in returns]
+        if (task, "lambda") not in returns or not rivals:
+            continue
+        for algorithm in ("lambda", *rivals):
+            cell = (runs["task"] == task) & (runs["algorithm"] == algorithm)
+            steps, reached = runs.loc[cell, "env_steps"].max(), algorithm == "lambda"
+            if not reached:
+                own = lines[(lines["task"] == task) & (lines["algorithm"] == algorithm)]
+                there = own.loc[own["value"] >= returns[task, "lambda"], "env_steps"]
+                reached = len(there) > 0
+                steps = there.iloc[0] if reached else steps
+            rows.append((task, algorithm, steps, reached, _all_keep(runs.loc[cell, "kept"])))
+    return _reach_frame(rows)
+
+
+def _reach_frame(rows: list[tuple]) -> pd.DataFrame:
+    columns = ["task", "algorithm", "env_steps", "reached", "safe"]
+    return pd.DataFrame(rows, columns=columns).astype({"safe": object})
+
+
+def _all_keep(kept: Sequence[bool | None]) -> bool | None:
+    """Whether every run keeps its budget: known if one does not, or if all are confirmed."""
+    kept = list(kept)
+    if False in kept:
+        return False
+    return None if None in kept else True
+
+
+def _draw_reaches(numbers: pd.DataFrame, title: str) -> Figure:
+    """A panel per task."""
+    tasks = numbers["task"].unique()
+    rows = math.ceil(len(tasks) / 2)
+    figure = Figure(figsize=(7.2, 0.9 + 1.25 * rows), layout="constrained")
+    figure.suptitle(f"Environment steps to LAMBDA's final return; {title}", fontsize=9)
+    axes = figure.subplots(rows, 2, squeeze=False, sharex=True).ravel()
+    axes[0].set_xscale("log")
+    axes[0].set_xlim(numbers["env_steps"].min() / 4, numbers["env_steps"].max() * 6)
+    for ax, task in zip(axes, tasks, strict=False):
+        _draw_reach(ax, numbers[numbers["task"] == task])
+        ax.set_title(task, fontsize=8)
+    for ax in axes[len(tasks) :]:
+        ax.set_axis_off()
+        axes[len(tasks) - 2].tick_params(labelbottom=True)  # The panel above the empty place.
+    figure.supxlabel(
+        "environment steps (✓ keeps its cost budget, ✗ does not, ? not confirmed; "
+        "hatched: not reached)",
+        fontsize=7.5,
+    )
+    return figure
+
+
+def _draw_reach(ax: Axes, bars: pd.DataFrame) -> None:
+    for place, bar in enumerate(bars.itertuples()):
+        colour = COLOURS[bar.algorithm]
+        look = {"color": colour} if bar.reached else {"fill": False, "edgecolor": colour}
+        ax.barh(place, bar.env_steps, height=0.7, hatch=None if bar.reached else "////", **look)
+        steps = EngFormatter(sep="")(bar.env_steps)
+        text = f" {'' if bar.reached else '> '}{steps} {_MARKS[bar.safe]}"
+        ax.text(bar.env_steps, place, text, va="center", fontsize=7)
+    ax.set_yticks(range(len(bars)), [config.ALGORITHMS[a] for a in bars["algorithm"]])
+    ax.tick_params(labelsize=6.5)
+    ax.invert_yaxis()

@@ -1,14 +1,21 @@
-"""What all figures share: colours, style, and how a figure and its numbers are saved."""
+"""What all figures share: colours, style, and how a figure that changed is drawn and saved."""
 
-import csv
+import hashlib
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from la_mbda import config
+from la_mbda.run_files import read_object
+from la_mbda.run_folder import write_json
 
 # One colour per algorithm in every figure. Chosen for their least distance (CIELAB) from one
 # another and from the budget's red, as seen with each form of colour blindness.
@@ -23,6 +30,9 @@ COLOURS = {
     "cpo": "#DDCC77",
 }
 BUDGET_COLOUR = "#D00000"
+TABLE3_ALGORITHMS = ("trpo_lagrangian", "ppo_lagrangian", "cpo", "lambda")
+KEYS = "keys.json"
+SOURCES = Path(__file__).parent
 STYLE = {
     "font.size": 8,
     "axes.titlesize": 9,
@@ -33,59 +43,124 @@ STYLE = {
 }
 
 
+class Drawing(NamedTuple):
+    """A figure that can be drawn; what it shows is all that `draw` is given."""
+
+    name: str
+    """Of its files, without suffix: `figure_<number>`, or `figure_<number>_<of what>`."""
+    numbers: pd.DataFrame
+    """The numbers drawn, for the CSV."""
+    draw: Callable[..., Figure]
+    arguments: tuple
+    """What it is called with: frames, arrays, paths of files, and what `repr` tells apart."""
+    digits: str | None = None
+    """How the CSV writes numbers; None for all their digits."""
+
+
 @dataclass
 class Outcome:
-    """What drawing a figure or table came to."""
+    """What the data of a figure or of tables came to."""
 
-    files: list[Path] = field(default_factory=list)
-    """Figures written, as PNG; a PDF and a CSV lie beside each."""
+    made: list = field(default_factory=list)
+    """Each a `Drawing` or a `plotting.table.Table`."""
     notes: list[str] = field(default_factory=list)
     """What a reader could misread."""
     missing: list[str] = field(default_factory=list)
     """What could not be drawn, each with the command that makes its data."""
 
     def add(self, other: "Outcome") -> None:
-        """Takes over what another outcome holds."""
-        self.files += other.files
-        self.notes += other.notes
-        self.missing += other.missing
-
-    def lacks(
-        self,
-        what: str,
-        results: Path,
-        preset: str | None,
-        cells: Sequence[tuple[str, str]],
-        state: str = "",
-    ) -> None:
-        """Notes that a figure or table lacks runs, and the command that makes them.
-
-        Args:
-            what: the name of the figure or table.
-            preset: None for the default of the command.
-            cells: algorithms and tasks.
-            state: "finished " where runs that are going on do not do.
-        """
-        where = f", {preset} preset" if preset else ""
-        self.missing.append(f"{what}{where}: {_how_to_train(results, preset, cells, state)}")
+        """Takes over what another outcome holds; what both say is said once."""
+        self.made += other.made
+        self.notes = list(dict.fromkeys(self.notes + other.notes))
+        self.missing = list(dict.fromkeys(self.missing + other.missing))
 
 
-def save(figure: Figure, folder: Path, name: str, records: Sequence[dict]) -> Path:
-    """Saves a figure as PNG and PDF, and the numbers drawn, one record a line, as CSV.
+def draw_changed(drawings: Sequence[Drawing], folder: Path) -> list[Path]:
+    """Draws what is not there yet as it would be drawn now, as PNG, PDF and CSV.
+
+    A figure's key is of its data, the code in this folder and the versions that draw. Keys, with
+    digests of the files, are kept beside the figures, so that a file that is missing or was altered
+    is drawn again.
 
     Returns:
-        The path of the PNG.
+        The path of each PNG, drawn now or before.
     """
-    path = folder / f"{name}.png"
-    figure.savefig(path, dpi=200)
-    figure.set_layout_engine("none")  # It stays as it is: to lay it out takes as long as to draw.
-    # No date inside: the same numbers give the same file.
-    figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
-    with path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(records[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(records)
-    return path
+    path = folder / KEYS
+    try:
+        known = read_object(path)
+    except ValueError:  # Missing or damaged: everything is drawn, nothing is lost.
+        known = {}
+    code = _digest(*sorted(SOURCES.glob("*.py")), *map(version, ("matplotlib", "pandas")))
+    try:
+        for drawing in drawings:
+            what = (drawing.name, drawing.numbers, drawing.draw.__qualname__, *drawing.arguments)
+            key = _digest(code, *what)
+            if known.get(drawing.name) != [key, *_file_digests(folder, drawing.name)]:
+                _save(drawing, folder)
+                known[drawing.name] = [key, *_file_digests(folder, drawing.name)]
+    finally:
+        write_json(path, known)
+    return [folder / f"{drawing.name}.png" for drawing in drawings]
+
+
+def _save(drawing: Drawing, folder: Path) -> None:
+    with mpl.rc_context(STYLE):
+        figure = drawing.draw(*drawing.arguments)
+        path = folder / f"{drawing.name}.png"
+        figure.savefig(path, dpi=200)
+        # It stays as it is: to lay it out takes as long as to draw.
+        figure.set_layout_engine("none")
+        # No date inside: the same numbers give the same file.
+        figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
+    how = {"index": False, "lineterminator": "\n", "float_format": drawing.digits}
+    drawing.numbers.to_csv(path.with_suffix(".csv"), **how)
+
+
+def _file_digests(folder: Path, name: str) -> list[str]:
+    paths = [folder / f"{name}.{suffix}" for suffix in ("png", "pdf", "csv")]
+    return [_digest(path) if path.is_file() else "" for path in paths]
+
+
+def _digest(*parts: object) -> str:
+    found = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, pd.DataFrame):
+            found.update(pd.util.hash_pandas_object(part, index=False).to_numpy().tobytes())
+            part = list(part.columns)
+        elif isinstance(part, Path):
+            found.update(part.read_bytes())
+            part = part.name
+        elif isinstance(part, np.ndarray):
+            found.update(part.tobytes())
+            part = part.shape
+        found.update(repr(part).encode())
+    return found.hexdigest()
+
+
+def lacking(
+    what: str, results: Path, preset: str | None, cells: Sequence[tuple[str, str]], state: str = ""
+) -> str:
+    """That a figure or table lacks runs, and the command that makes them.
+
+    Args:
+        what: the name of the figure or table.
+        preset: None for the default of the command.
+        cells: algorithms and tasks.
+        state: "finished " where runs that are going on do not do.
+    """
+    where = f", {preset} preset" if preset else ""
+    return f"{what}{where}: {_how_to_train(results, preset, cells, state)}"
+
+
+def lacking_cells(finished: pd.DataFrame, preset: str | None) -> list[tuple[str, str]]:
+    """Algorithms and SG6 tasks of Table 3 that have no finished run of ours at a preset."""
+    algorithms = TABLE3_ALGORITHMS
+    if preset == "paper_long":
+        algorithms = tuple(a for a in algorithms if a in config.BASELINES)
+    own = finished[(finished["source"] == "ours") & (finished["preset"] == preset)]
+    cells = set(zip(own["algorithm"], own["task"], strict=True))
+    needed = [(algorithm, task) for algorithm in algorithms for task in config.SG6_TASKS]
+    return [cell for cell in needed if cell not in cells]
 
 
 def train_command(results: Path) -> str:

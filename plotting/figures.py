@@ -3,25 +3,89 @@
 Reads the runs below the folder, the shipped runs and the paper's scores; writes RESULTS/figures,
 RESULTS/tables and RESULTS/report; prints the tables. What cannot be read or drawn is named and the
 rest is still drawn; the exit status is then 2, and 0 with `--partial`. It is 1 where nothing could
-be done.
+be done. A figure is drawn only if its data or the code changed since it was drawn last.
 """
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from plotting.all_tables import make_tables
-from plotting.bars import draw_bars
-from plotting.curve_figures import draw_curve_figures
-from plotting.drawing import Outcome, train_command
-from plotting.efficiency import draw_efficiency
-from plotting.graph import draw_graph
-from plotting.pictures import draw_pictures
-from plotting.posterior import draw_posteriors
+from la_mbda import config
+from plotting import bars, tables
+from plotting.computation_graph import computation_graph
+from plotting.curves import learning_curves
+from plotting.drawing import Outcome, draw_changed, train_command
+from plotting.pictures import OBJECTS, pictures
+from plotting.posterior import posteriors
 from plotting.report import write_report
-from plotting.results import COMPARABLE, Results, Run, Scores, read_published, read_results
-from plotting.table import Table
+from plotting.results import Results, read_results
+from plotting.run_reading import COMPARABLE
+from plotting.table3 import table_3
+
+
+class Entry(NamedTuple):
+    """A figure or a kind of table, and what makes it of results."""
+
+    name: str
+    """What `--only` calls it; a figure's files are called `<name>` or `<name>_<of what>`."""
+    caption: str
+    make: Callable[[Results], Outcome]
+
+
+BOXES = ("PointPush1", "ObservablePointPush1")
+SEEN = ("robot", "goal", "hazard", "box to push")
+UNSAFE, GREEDY = ("lambda", "unsafe_lambda"), ("lambda", "greedy_lambda")
+WITH_UNSAFE, OF_BOXES = "LAMBDA and Unsafe LAMBDA", "The solid and the transparent box"
+FIGURES = [
+    Entry(
+        "figure_1",
+        "SG6 averages, scaled so that the best algorithm has 1 and the worst 0",
+        bars.summaries,
+    ),
+    Entry("figure_2", "The six tasks", lambda r: pictures(r, 2, config.SG6_TASKS, tuple(OBJECTS))),
+    Entry(
+        "figure_3",
+        "What each posterior draw expects of the policy, and the draws that the bounds choose",
+        posteriors,
+    ),
+    Entry("figure_4", "Normalised scores of each task", bars.tasks),
+    Entry(
+        "figure_5",
+        "LAMBDA and Unsafe LAMBDA on PointGoal2",
+        lambda r: learning_curves(r, 5, WITH_UNSAFE, UNSAFE, ("PointGoal2",), whole=True),
+    ),
+    Entry(
+        "figure_6",
+        "Learning curves",
+        lambda r: learning_curves(r, 6, "Learning curves", ("lambda",), welcome=config.BASELINES),
+    ),
+    Entry("figure_7", "Environment steps to LAMBDA's final return", bars.reaches),
+    Entry("figure_8", OF_BOXES, lambda r: pictures(r, 8, BOXES, SEEN)),
+    Entry(
+        "figure_9",
+        "PointPush1 with the solid and with the transparent box",
+        lambda r: learning_curves(r, 9, OF_BOXES, ("lambda",), BOXES, whole=True),
+    ),
+    Entry("figure_10", WITH_UNSAFE, lambda r: learning_curves(r, 10, WITH_UNSAFE, UNSAFE)),
+    Entry(
+        "figure_11",
+        "LAMBDA and CEM-MPC",
+        lambda r: learning_curves(r, 11, "LAMBDA and CEM-MPC", ("lambda", "cem_mpc")),
+    ),
+    Entry(
+        "figure_12",
+        "LAMBDA and Greedy LAMBDA",
+        lambda r: learning_curves(r, 12, "LAMBDA and Greedy LAMBDA", GREEDY),
+    ),
+    Entry("figure_13", "The computation graph, and where its gradients are cut", computation_graph),
+]
+TABLES = [
+    Entry("table_1", "The paper's settings and those of the paper preset", tables.table_1),
+    Entry("table_2", "Unnormalised scores, and ours beside the published ones", tables.table_2),
+    Entry("table_3", "Normalised scores, and robust statistics of them", table_3),
+]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -29,14 +93,16 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="figures.py", description=__doc__.split("\n")[0])
     parser.add_argument("results", type=Path, help="folder that --results named when training")
     parser.add_argument("--partial", action="store_true", help="exit with 0 if things are missing")
+    parser.add_argument("--only", default="", help="figures and tables: figure_6,table_3")
     arguments = parser.parse_args(argv)
     folder = arguments.results
     try:
-        results, published = read_results(folder), read_published()
+        only = _chosen(arguments.only)
+        results = read_results(folder)
     except (OSError, ValueError) as error:
         return fail(str(error))
     try:
-        missing = make_all(folder, results, published)
+        missing = make_all(results, only)
     except OSError as error:
         return fail(f"cannot write to {folder} ({error})")
     return 2 if missing and not arguments.partial else 0
@@ -48,8 +114,25 @@ def fail(message: str) -> int:
     return 1
 
 
-def make_all(folder: Path, results: Results, published: dict[str, Scores]) -> list[str]:
-    """Writes all figures and tables, prints the tables and what is missing.
+def _chosen(names: str) -> set[str]:
+    """The names that `--only` gives, separated by commas; none of them means all.
+
+    Raises:
+        ValueError: one of them is unknown.
+    """
+    known = [entry.name for entry in (*TABLES, *FIGURES)]
+    chosen = {name.strip() for name in names.split(",") if name.strip()}
+    unknown = sorted(chosen.difference(known))
+    if unknown:
+        raise ValueError(f"--only: unknown {', '.join(unknown)} (known: {', '.join(known)})")
+    return chosen
+
+
+def make_all(results: Results, only: set[str] = frozenset()) -> list[str]:
+    """Writes figures, tables and the report, prints the tables and what is missing.
+
+    Args:
+        only: names of entries; where there are any, the others and the report are left as they are.
 
     Returns:
         What could not be read or drawn.
@@ -60,40 +143,48 @@ def make_all(folder: Path, results: Results, published: dict[str, Scores]) -> li
     for warning in results.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     for name in ("figures", "tables"):
-        (folder / name).mkdir(exist_ok=True)
-    tables, third, drawn = make_tables(results.runs, published, folder)
-    for table in (*tables, *third):
-        table.write(folder / "tables")
-    for draw in (draw_pictures, draw_graph):
-        drawn.add(draw(folder / "figures"))
-    drawn.add(draw_posteriors(results.runs, folder / "figures"))
-    for draw in (draw_bars, draw_curve_figures, draw_efficiency):
-        drawn.add(draw(results.runs, published, folder / "figures"))
-    for table in (*tables, *third):
+        (results.folder / name).mkdir(exist_ok=True)
+    said, made = Outcome(), {}
+    for entry in (*TABLES, *FIGURES):
+        if not only or entry.name in only:
+            outcome = entry.make(results)
+            made[entry.name] = outcome.made
+            said.add(Outcome([], outcome.notes, outcome.missing))
+    tables = [table for entry in TABLES for table in made.get(entry.name, [])]
+    for table in tables:
+        table.write(results.folder / "tables")
         print(f"\n{table.markdown()}", end="")
-    page = write_report(folder, results, published, third, drawn)
-    print_end(folder, results.runs, drawn, [*tables, *third])
-    print(f"report: {page}")
-    return [*results.warnings, *drawn.missing]
+    captions = {
+        drawing.name: entry.caption for entry in FIGURES for drawing in made.get(entry.name, [])
+    }
+    drawings = [drawing for entry in FIGURES for drawing in made.get(entry.name, [])]
+    paths = draw_changed(drawings, results.folder / "figures")
+    print_end(results, said, paths, len(tables))
+    if not only:
+        figures = {path: captions[path.stem] for path in paths}
+        print(f"report: {write_report(results, made['table_3'], said, figures)}")
+    return [*results.warnings, *said.missing]
 
 
-def print_end(folder: Path, runs: Sequence[Run], drawn: Outcome, tables: list[Table]) -> None:
+def print_end(results: Results, said: Outcome, figures: Sequence[Path], tables: int) -> None:
     """What was read, what was written, and what to run where something is missing."""
     print()
-    for note in drawn.notes:
+    for note in said.notes:
         print(f"note: {note}")
-    for missing in drawn.missing:
+    for missing in said.missing:
         print(f"missing: {missing}")
-    own = [run for run in runs if not run.shipped]
-    finished = sum(run.score is not None for run in own)
-    if not own:
+    folder, runs = results.folder, results.runs
+    own = runs[runs["source"] == "ours"]
+    if own.empty:
         print(f"{folder} holds no runs; to make them: {train_command(folder)}")
-    elif not any(run.preset in COMPARABLE for run in own):
+    elif not own["preset"].isin(COMPARABLE).any():
         print(f"no runs at the paper's scale; to make them: {train_command(folder)} --preset paper")
+    finished = own["finished"].sum()
     print(f"{len(own)} runs read, {finished} finished; {len(runs) - len(own)} shipped runs beside")
-    for path in drawn.files:
+    for path in figures:
         print(f"figure: {path}")
-    print(f"tables: {folder / 'tables'} ({len(tables)}, each as .md, .tex and .csv)")
+    if tables:
+        print(f"tables: {folder / 'tables'} ({tables}, each as .md, .tex and .csv)")
 
 
 if __name__ == "__main__":

@@ -1,33 +1,39 @@
-"""The report's learning curves, as plain values that its page draws.
+"""What moves on the report's page: learning curves to choose from, and videos with counters.
 
-The numbers are those of the static figures: of `plotting.curves` and the bands over seeds.
+The curves' numbers are those of the static figures, as plain values that the page draws. Videos of
+evaluation episodes lie in run folders with their return and costs so far: `python
+experiments/evaluate.py RUN --video RUN/video.mp4` makes both files of a run.
 """
 
-from collections.abc import Sequence
+import shlex
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from la_mbda import config
-from plotting.aggregate import band
-from plotting.curves import (
-    budget_levels,
-    curve,
-    group_name,
-    published_levels,
-    rows_of,
-    scaled_title,
-    seed_groups,
-    settled_top,
-)
+from la_mbda.run_files import number, numbers, read_object
+from plotting.curves import curve_lines, group_name, scaled_title, settled_top
 from plotting.drawing import COLOURS
-from plotting.results import METRICS, Run, Scores
+from plotting.results import Results
+from plotting.table import LABELS
 
-NAMES = dict(zip(METRICS, ("Return Ĵ", "Cost return Ĵ_c", "Cost regret ρ_c"), strict=True))
-UNITS = ("return per episode", "cost per episode", "cost per environment step")
-_UNIT_OF = dict(zip(METRICS, UNITS, strict=True))
+VIDEO = "video.mp4"
 
 
-def panels(runs: Sequence[Run], published: dict[str, Scores]) -> dict[str, dict]:
+class Video(NamedTuple):
+    """A run's video."""
+
+    run: tuple
+    """Its row of `Results.runs`."""
+    path: Path
+    counters: dict | None
+    """`frames_per_second`, `env_steps_per_frame`, `cost_budget` `[constraints]`, and per frame the
+    `return` and `cost_return` `[constraints]` so far; None where they are not known."""
+
+
+def panels(results: Results) -> dict[str, dict]:
     """All curves by preset, task and metric.
 
     Returns:
@@ -37,79 +43,153 @@ def panels(runs: Sequence[Run], published: dict[str, Scores]) -> dict[str, dict]
         (median over seeds), `low` and `high` (5 and 95 % of seeds; None for a single one), and
         `seeds`, each with `seed`, `x` (None where it is the line's) and `y`.
     """
-    drawable = [run for run in runs if run.evaluations is not None or run.episodes is not None]
+    runs = results.runs[results.runs.index.isin(results.curves["run"])]
     found = {}
-    for preset in dict.fromkeys(run.preset for run in drawable):
-        own = [run for run in drawable if run.preset == preset]
+    for preset, own in runs.groupby("preset", sort=False):
+        lines = curve_lines(results, own)
+        lines = lines[(lines["constraint"] == 1) | (lines["metric"] != "return")]
         tasks: dict[str, dict] = {}
-        for task, constraint in rows_of(own):
-            chosen = [run for run in own if run.task == task]
-            for metric in METRICS if constraint == 0 else METRICS[1:]:
-                name = NAMES[metric] + (f", cost {constraint + 1}" if constraint else "")
-                panel = _panel(chosen, metric, constraint, published)
-                if panel is not None:
-                    tasks.setdefault(task, {})[name] = panel
+        what = ["task", "constraint", "metric"]
+        for (task, constraint, metric), panel in lines.groupby(what, sort=False):
+            name = f"{LABELS[metric].name} {LABELS[metric].symbol}"
+            name += f", cost {constraint}" if constraint > 1 else ""
+            made = _panel(panel, metric)
+            if made["lines"]:
+                tasks.setdefault(task, {})[name] = made
         title = scaled_title("Learning curves", own).replace("\n", " ")
         found[preset] = {"title": title, "tasks": tasks}
     return found
 
 
-def _panel(
-    runs: list[Run], metric: str, constraint: int, published: dict[str, Scores]
-) -> dict | None:
-    """One plot; None where no run has such a curve."""
-    lines, points = [], []
-    for group in seed_groups(runs):
-        seeds = [(run.seed, found) for run in group if (found := curve(run, metric, constraint))]
-        if seeds:
-            lines.append(_line(group[0], seeds))
-            points += [np.stack(found, axis=1) for _, found in seeds]
-    if not lines:
-        return None
+def _panel(panel: pd.DataFrame, metric: str) -> dict:
+    """One plot; it has no lines where no run has such a curve."""
+    seeds = panel[~panel["line"].isin(("budget", "published"))]
+    if seeds.empty:
+        return {"lines": []}
+    lines = [_line(group) for _, group in seeds.groupby(["source", "algorithm"], sort=False)]
+    published = panel[panel["line"] == "published"]
+    lines += [_published_line(level) for level in published.itertuples()]
     top = None
     if metric == "cost_regret":
-        top = settled_top(points, max(line[-1, 0] for line in points))
-    if constraint == 0:
-        lines += [
-            _published_line(algorithm, estimate)
-            for algorithm, estimate in published_levels(runs, metric, published).items()
-        ]
-    budgets = [level for _, level in budget_levels(runs, metric, constraint)]
-    return {"unit": _UNIT_OF[metric], "top": top, "budgets": budgets, "lines": lines}
+        own = seeds[seeds["line"] != "median"].groupby(["source", "algorithm", "line"], sort=False)
+        points = [line[["env_steps", "value"]].to_numpy() for _, line in own]
+        top = settled_top(points, seeds["env_steps"].max())
+    budgets = panel.loc[panel["line"] == "budget", "value"].tolist()
+    unit = " ".join(LABELS[metric].unit)
+    return {"unit": unit, "top": top, "budgets": budgets, "lines": lines}
 
 
-def _line(run: Run, seeds: list[tuple[int, tuple[np.ndarray, np.ndarray]]]) -> dict:
+def _line(group: pd.DataFrame) -> dict:
     """The seeds of one algorithm; `x` and `y` are None where they have no steps in common."""
-    middle = band([points for _, points in seeds])
-    several = len(seeds) > 1
-    steps = None if middle is None else middle.env_steps
+    source, algorithm = group[["source", "algorithm"]].iloc[0]
+    main, seeds = group[group["main"]], group[group["line"] != "median"]
+    several = len(main) > 0 and not main["low"].isna().all()
+    steps = main["env_steps"].to_numpy()
     return {
-        "name": group_name(run),
-        "colour": COLOURS[run.algorithm],
+        "name": group_name(source, algorithm),
+        "colour": COLOURS[algorithm],
         "published": False,
-        "shipped": run.shipped,
-        "x": _plain(steps),
-        "y": None if middle is None else _plain(middle.median),
-        "low": _plain(middle.low) if middle is not None and several else None,
-        "high": _plain(middle.high) if middle is not None and several else None,
+        "shipped": source == "shipped",
+        "x": _plain(steps) if len(main) else None,
+        "y": _plain(main["value"]) if len(main) else None,
+        "low": _plain(main["low"]) if several else None,
+        "high": _plain(main["high"]) if several else None,
         "seeds": [
-            {"seed": seed, "x": None if np.array_equal(x, steps) else _plain(x), "y": _plain(y)}
-            for seed, (x, y) in seeds
+            {
+                "seed": int(seed),
+                "x": None if np.array_equal(own["env_steps"], steps) else _plain(own["env_steps"]),
+                "y": _plain(own["value"]),
+            }
+            for seed, own in seeds.groupby("line", sort=False)
         ],
     }
 
 
-def _published_line(algorithm: str, estimate) -> dict:
+def _published_line(level: tuple) -> dict:
     return {
-        "name": f"{config.ALGORITHMS[algorithm]} (paper)",
-        "colour": COLOURS[algorithm],
+        "name": f"{config.ALGORITHMS[level.algorithm]} (paper)",
+        "colour": COLOURS[level.algorithm],
         "published": True,
-        "y": estimate.value,
-        "low": estimate.low,
-        "high": estimate.high,
+        "y": level.value,
+        "low": level.low,
+        "high": level.high,
     }
 
 
-def _plain(values: np.ndarray | None) -> list[float] | None:
+def _plain(values: np.ndarray | pd.Series) -> list[float]:
     """Numbers with six digits, which no screen can tell from all."""
-    return None if values is None else [float(f"{value:.6g}") for value in values]
+    return [float(f"{value:.6g}") for value in values]
+
+
+def find_videos(runs: pd.DataFrame) -> tuple[list[Video], list[str]]:
+    """The first video of each preset, algorithm and task; and what is wrong with counters."""
+    videos, problems = [], []
+    there = runs[runs["path"].map(lambda path: (path / VIDEO).is_file()).astype(bool)]
+    for run in there.drop_duplicates(["preset", "algorithm", "task"]).itertuples():
+        path = run.path / VIDEO
+        try:
+            counters = _read_counters(path.with_suffix(".json"))
+        except ValueError as error:
+            counters = None
+            problems.append(f"{error}: the video has no counter beside it. {video_command(run)}")
+        videos.append(Video(run, path, counters))
+    return videos, problems
+
+
+def without_video(runs: pd.DataFrame, videos: list[Video]) -> list[tuple]:
+    """One run of each preset, algorithm and task without a video, of which one could be made."""
+    cell = ["preset", "algorithm", "task"]
+    there = {tuple(getattr(video.run, name) for name in cell) for video in videos}
+    able = runs["path"].map(lambda path: (path / "checkpoint").is_dir()).astype(bool)
+    return [
+        run
+        for run in runs[able].drop_duplicates(cell).itertuples()
+        if tuple(getattr(run, name) for name in cell) not in there
+    ]
+
+
+def video_command(run: tuple) -> str:
+    """What makes a run's video."""
+    path, video = shlex.quote(str(run.path)), shlex.quote(str(run.path / VIDEO))
+    return f"To make it: python experiments/evaluate.py {path} --video {video}"
+
+
+def run_title(run: tuple) -> str:
+    """What a run is called in a line."""
+    owner = "shipped, " if run.source == "shipped" else ""
+    name = config.ALGORITHMS[run.algorithm]
+    return f"{name} on {run.task}, {owner}{run.preset} preset, seed {run.seed}"
+
+
+def _read_counters(path: Path) -> dict:
+    """The JSON beside a video.
+
+    Raises:
+        ValueError: it is missing, or not as `evaluate.py` writes it.
+    """
+    values = read_object(path)
+    try:
+        counters = {
+            name: number(values, name) for name in ("frames_per_second", "env_steps_per_frame")
+        }
+        counters["cost_budget"] = numbers(values, "cost_budget")
+        counters["return"] = numbers(values, "return")
+        costs = values.get("cost_return")
+        if not isinstance(costs, list):
+            raise ValueError("cost_return is no list")
+        counters["cost_return"] = [numbers({"cost_return": row}, "cost_return") for row in costs]
+        _check_lengths(counters)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return counters
+
+
+def _check_lengths(counters: dict) -> None:
+    frames, costs = len(counters["return"]), counters["cost_return"]
+    if len(costs) != frames:
+        raise ValueError(f"cost_return has {len(costs)} frames, return {frames}")
+    constraints = len(counters["cost_budget"])
+    if any(len(row) != constraints for row in costs):
+        raise ValueError(f"cost_return is not of {constraints} costs in each frame")
+    if counters["frames_per_second"] <= 0:
+        raise ValueError("frames_per_second is not positive")

@@ -6,18 +6,16 @@ From the pictures that `experiments/pictures.py` saved; nothing is simulated her
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.patches import Patch
 
-from la_mbda import config
-from plotting.drawing import STYLE, Outcome, save
-from plotting.records import read_object
-from plotting.results import REPOSITORY
+from la_mbda.run_files import read_object
+from plotting.drawing import Drawing, Outcome
+from plotting.results import Results
 
-PICTURES = REPOSITORY / "results" / "pictures"
 VIEWS = {"robot": "what the robot sees\n(64 × 64)", "beside": "beside the robot"}
 # As lit in the pictures.
 OBJECTS = {
@@ -30,58 +28,56 @@ OBJECTS = {
     "other button": "#FF8000",
     "gremlin": "#8000FF",
 }
-FIGURES = {
-    2: (config.SG6_TASKS, tuple(OBJECTS)),
-    8: (("PointPush1", "ObservablePointPush1"), ("robot", "goal", "hazard", "box to push")),
-}
 
 
-def draw_pictures(folder: Path, pictures: Path = PICTURES) -> Outcome:
-    """Draws both figures into RESULTS/figures."""
-    outcome = Outcome()
-    for number, (tasks, objects) in FIGURES.items():
-        try:
-            with mpl.rc_context(STYLE):
-                figure, records = _draw(tasks, objects, pictures)
-        except ValueError as error:
-            command = "python experiments/pictures.py"
-            outcome.missing.append(f"figure {number}: {error}. To draw its pictures: {command}")
-            continue
-        outcome.files.append(save(figure, folder, f"figure_{number}", records))
-    return outcome
+def pictures(
+    results: Results, number: int, tasks: Sequence[str], objects: Sequence[str]
+) -> Outcome:
+    """A figure with a column per task, a row per view, and what the colours of objects mean."""
+    try:
+        numbers, paths = _find(tasks, results.pictures)
+    except ValueError as error:
+        how = "To draw its pictures: python experiments/pictures.py"
+        return Outcome(missing=[f"figure {number}: {error}. {how}"])
+    return Outcome([Drawing(f"figure_{number}", numbers, _draw, (tasks, objects, *paths))])
 
 
-def _draw(
-    tasks: Sequence[str], objects: Sequence[str], pictures: Path
-) -> tuple[Figure, list[dict]]:
-    """A column per task, a row per view, and what the colours of objects mean.
+def _find(tasks: Sequence[str], folder: Path) -> tuple[pd.DataFrame, list[Path]]:
+    """What a figure's pictures are of, and their paths.
 
     Raises:
         ValueError: a picture or the record of the pictures is missing or unreadable.
     """
-    path = pictures / "pictures.json"
-    record = read_object(path)
+    record = read_object(folder / "pictures.json")
     seeds = record.get("seeds")
     absent = [task for task in tasks if not isinstance(seeds, dict) or task not in seeds]
     if absent:
-        raise ValueError(f"{path}: lacks the seed of {absent[0]}")
+        raise ValueError(f"{folder / 'pictures.json'}: lacks the seed of {absent[0]}")
+    rows, paths = [], []
+    for view in VIEWS:
+        for task in tasks:
+            path = folder / f"{task}_{view}.png"
+            _read_picture(path)
+            row = {"task": task, "view": view, "seed": seeds[task], "file": path.name}
+            rows.append(row | {"mujoco": record.get("mujoco", "")})
+            paths.append(path)
+    return pd.DataFrame(rows), paths
+
+
+def _draw(tasks: Sequence[str], objects: Sequence[str], *paths: Path) -> Figure:
     width = 7.4 if len(tasks) > 2 else 3.4
     figure = Figure(figsize=(width, 2 * width / len(tasks) + 0.4), layout="constrained")
     grid = figure.subplots(len(VIEWS), len(tasks))
-    records = []
-    for axes, (view, label) in zip(grid, VIEWS.items(), strict=True):
+    for axes, label in zip(grid, VIEWS.values(), strict=True):
         axes[0].set_ylabel(label, fontsize=6.5)
-        for ax, task in zip(axes, tasks, strict=True):
-            path = pictures / f"{task}_{view}.png"
-            ax.imshow(_read_picture(path), interpolation="nearest")
-            ax.set(xticks=[], yticks=[])
-            ax.spines[:].set_visible(False)
-            names = {"task": task, "view": view, "seed": seeds[task], "file": path.name}
-            records.append(names | {"mujoco": record.get("mujoco", "")})
+    for ax, path in zip(grid.flat, paths, strict=True):
+        ax.imshow(_read_picture(path), interpolation="nearest")
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
     for ax, task in zip(grid[0], tasks, strict=True):
         ax.set_title(task.replace("Observable", "Observable\n"), fontsize=8)
     _legend(figure, objects)
-    return figure, records
+    return figure
 
 
 def _legend(figure: Figure, objects: Sequence[str]) -> None:

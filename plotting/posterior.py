@@ -1,29 +1,34 @@
-"""Figure 3: what each posterior draw of a run's world model expects, and which the bounds choose.
+"""What posterior draws of a run's world model expect, from what `evaluate.py --imagine` saved.
 
-From RUN/imagined, where `evaluate.py RUN --imagine RUN/imagined` saved the policy's futures: from
-one belief, the same policy under each draw.
+Figure 3, from RUN/imagined: from one belief, the same policy under each draw, and which draws the
+bounds choose. And in the folder itself, one figure per start: pictures of the real episode and of
+each draw below one another, and the reward and costs that the draws predict under the same actions.
 """
 
 import csv
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from la_mbda import config
-from plotting.drawing import BUDGET_COLOUR, COLOURS, STYLE, Outcome, save
-from plotting.records import read_object
-from plotting.results import Run
-from plotting.tables import scale_of
+from la_mbda.run_files import read_object
+from plotting.aggregate import arranged
+from plotting.drawing import BUDGET_COLOUR, COLOURS, STYLE, Drawing, Outcome, lacking
+from plotting.results import Results
+from plotting.table import scale_of
 
 FOLDER = "imagined"
 POLICY = "policy.csv"
+REAL = "real"
+COLUMNS = 8
+DRAW_COLOUR = COLOURS["lambda"]
 # Those that follow a policy in imagination, the one with both bounds first.
 WITH_POLICY = ("lambda", "unsafe_lambda", "greedy_lambda")
 # What the chosen draw has the largest of, by the config's `bound_by`.
@@ -47,38 +52,42 @@ class Futures(NamedTuple):
     """Whether the draws differ from the current model."""
 
 
-def draw_posteriors(runs: Sequence[Run], folder: Path) -> Outcome:
-    """Draws one run of each preset, the first that has imagined futures, into RESULTS/figures."""
+def posteriors(results: Results) -> Outcome:
+    """Figure 3: one run of each preset, the first that has imagined futures."""
     outcome = Outcome()
-    found = [run for run in runs if (run.path / FOLDER / POLICY).exists()]
-    for preset in dict.fromkeys(run.preset for run in found):
-        run = next(run for run in found if run.preset == preset)
+    there = results.runs["path"].map(lambda path: (path / FOLDER / POLICY).exists())
+    runs = results.runs[there.astype(bool)]
+    for preset, own in runs.groupby("preset", sort=False):
+        run = own.iloc[:1]
         try:
-            futures = read_futures(run.path / FOLDER)
+            futures = read_futures(run["path"].iloc[0] / FOLDER)
         except ValueError as error:
-            outcome.missing.append(f"figure 3, {preset} preset: {error}. {_how_to(run)}")
+            how = _how_to(run["path"].iloc[0])
+            outcome.missing.append(f"figure 3, {preset} preset: {error}. {how}")
             continue
-        with mpl.rc_context(STYLE):
-            figure, records = _draw(run, futures)
-            outcome.files.append(save(figure, folder, f"figure_3_{preset}", records))
-    if not found:
-        _note_missing(outcome, runs, folder.parent)
+        lines = _lines(run.iloc[0], futures)
+        names = ["source", "preset", "task", "algorithm", "seed", "start", "quantity", "line"]
+        numbers = lines[[*names, "chosen", "step", "value"]]
+        arguments = (lines, _title(run, futures), futures.bound)
+        drawing = Drawing(f"figure_3_{preset}", numbers, _draw, arguments, "%.8g")
+        outcome.made.append(drawing)
+    if runs.empty:
+        outcome.missing.append(_missing(results))
     return outcome
 
 
-def _note_missing(outcome: Outcome, runs: Sequence[Run], results: Path) -> None:
+def _missing(results: Results) -> str:
     """The command that brings the figure nearer; shipped runs have no posterior to draw."""
-    own = [run for run in runs if not run.shipped]
-    for algorithm in WITH_POLICY:
-        for run in own:
-            if run.algorithm == algorithm:
-                outcome.missing.append(f"figure 3: no run has imagined futures. {_how_to(run)}")
-                return
-    outcome.lacks("figure 3", results, None, [("lambda", task) for task in config.SG6_TASKS])
+    own = results.runs[results.runs["source"] == "ours"]
+    own = arranged(own, algorithm=WITH_POLICY)
+    if len(own):
+        return f"figure 3: no run has imagined futures. {_how_to(own['path'].iloc[0])}"
+    cells = [("lambda", task) for task in config.SG6_TASKS]
+    return lacking("figure 3", results.folder, None, cells)
 
 
-def _how_to(run: Run) -> str:
-    path, folder = shlex.quote(str(run.path)), shlex.quote(str(run.path / FOLDER))
+def _how_to(run: Path) -> str:
+    path, folder = shlex.quote(str(run)), shlex.quote(str(run / FOLDER))
     return f"To make them: python experiments/evaluate.py {path} --imagine {folder}"
 
 
@@ -130,23 +139,38 @@ def _expected(rows: list[dict], start: int, draws: int) -> dict[str, np.ndarray]
     return expected
 
 
-def _draw(run: Run, futures: Futures) -> tuple[Figure, list[dict]]:
+def _lines(run: pd.Series, futures: Futures) -> pd.DataFrame:
+    """One row per point drawn: of each quantity and start the draws, and the budget."""
+    who = run[["source", "preset", "task", "algorithm", "seed"]].to_dict()
+    rows = []
+    for name in sorted(next(iter(futures.expected.values())), key=_order):
+        for start, bounds in futures.chosen.items():
+            what = who | {"start": start, "quantity": name}
+            chosen = bounds.get(_objective(name))
+            for draw, heights in enumerate(futures.expected[start][name]):
+                line = what | {"line": f"draw {draw}", "chosen": draw == chosen}
+                rows += [line | {"step": i + 1, "value": v} for i, v in enumerate(heights)]
+            # To it the mean of V^c_λ over all starts is held (Eq. 11).
+            constraint = int(name.rpartition("_")[2]) if name.startswith("value_cost_") else None
+            if constraint is not None and constraint < len(run["cost_budgets"]):
+                budget = {"line": "budget", "value": run["cost_budgets"][constraint]}
+                rows.append(what | budget | {"chosen": None, "step": None})
+    return pd.DataFrame(rows).astype({"step": "Int64", "chosen": object})
+
+
+def _draw(lines: pd.DataFrame, title: str, bound: str) -> Figure:
     """A column per start; for the task and each cost the sums so far, then V_λ."""
-    names = sorted(next(iter(futures.expected.values())), key=_order)
+    names, starts = lines["quantity"].unique(), lines["start"].unique()
     figure = Figure(figsize=(7.2, 1.2 + 1.15 * len(names)), layout="constrained")
-    figure.suptitle(_title(run, futures), fontsize=9)
-    shape = (len(names), len(futures.chosen))
+    figure.suptitle(title, fontsize=9)
+    shape = (len(names), len(starts))
     grid = figure.subplots(*shape, squeeze=False, sharex=True, sharey="row")
-    records = []
     for axes, name in zip(grid, names, strict=True):
         axes[0].set_ylabel(_label(name))
-        for ax, (start, bounds) in zip(axes, futures.chosen.items(), strict=True):
-            what = _names(run) | {"start": start, "quantity": name}
-            table, chosen = futures.expected[start][name], bounds.get(_objective(name))
-            look = {"color": COLOURS[run.algorithm], "label": futures.bound}
-            lines = _draw_draws(ax, table, chosen, look)
-            records += [what | line for line in lines + _draw_budget(ax, run, name)]
-    for ax, start in zip(grid[0], futures.chosen, strict=True):
+        for ax, start in zip(axes, starts, strict=True):
+            panel = lines[(lines["quantity"] == name) & (lines["start"] == start)]
+            _draw_panel(ax, panel, bound)
+    for ax, start in zip(grid[0], starts, strict=True):
         ax.set_title(f"from decision {start}", fontsize=8)
     for ax in grid[-1]:
         ax.set_xlabel("decisions ahead")
@@ -156,7 +180,22 @@ def _draw(run: Run, futures: Futures) -> tuple[Figure, list[dict]]:
     for ax in grid.flat:
         handles |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
     figure.legend(handles.values(), handles, loc="outside lower center", ncols=3)
-    return figure, records
+    return figure
+
+
+def _draw_panel(ax: Axes, panel: pd.DataFrame, bound: str) -> None:
+    """Each draw as a line, the chosen one with a look of its own."""
+    for name, line in panel.groupby("line", sort=False):
+        if name == "budget":
+            look = {"color": BUDGET_COLOUR, "linestyle": "--", "linewidth": 1.0}
+            ax.axhline(line["value"].iloc[0], label="cost budget", **look)
+            continue
+        look = {"color": "#777777", "linewidth": 0.8, "label": "posterior draw"}
+        if line["chosen"].iloc[0]:
+            look = {"color": COLOURS[line["algorithm"].iloc[0]], "label": bound}
+            look |= {"linewidth": 1.6, "zorder": 3}
+        ax.plot(line["step"].to_numpy(int), line["value"], **look)
+    ax.grid(alpha=0.25, linewidth=0.5)
 
 
 def _objective(name: str) -> str:
@@ -177,10 +216,12 @@ def _label(name: str) -> str:
     return f"cost{which}\nso far" if number else "return\nso far"
 
 
-def _title(run: Run, futures: Futures) -> str:
+def _title(runs: pd.DataFrame, futures: Futures) -> str:
+    """Args: runs: the one whose futures they are."""
+    run = runs.iloc[0]
     draws = len(next(iter(futures.expected.values()))["return"])
-    who = f"{config.ALGORITHMS[run.algorithm]} on {run.task}, seed {run.seed}"
-    lines = [f"What each of {draws} posterior draws expects of the policy: {who}", scale_of([run])]
+    who = f"{config.ALGORITHMS[run['algorithm']]} on {run['task']}, seed {run['seed']}"
+    lines = [f"What each of {draws} posterior draws expects of the policy: {who}", scale_of(runs)]
     if not any(futures.chosen.values()):
         lines.append("no draw is chosen: the policy learns from the average over draws")
     if not futures.active:
@@ -188,33 +229,78 @@ def _title(run: Run, futures: Futures) -> str:
     return "\n".join(lines)
 
 
-def _names(run: Run) -> dict:
-    source = "shipped" if run.shipped else "ours"
-    who = {"source": source, "preset": run.preset, "task": run.task}
-    return who | {"algorithm": run.algorithm, "seed": run.seed}
+# ---- Imagined futures beside the real one
 
 
-def _draw_draws(ax: Axes, table: np.ndarray, chosen: int | None, chosen_look: dict) -> list[dict]:
-    """Each draw `[draw, step]` as a line, the chosen one with a look of its own; the numbers."""
-    steps, records = range(1, table.shape[1] + 1), []
-    for draw, heights in enumerate(table):
-        look = {"color": "#777777", "linewidth": 0.8, "label": "posterior draw"}
-        if draw == chosen:
-            look = chosen_look | {"linewidth": 1.6, "zorder": 3}
-        ax.plot(steps, heights, **look)
-        for step, height in zip(steps, heights, strict=True):
-            place = {"line": f"draw {draw}", "chosen": draw == chosen, "step": step}
-            records.append(place | {"value": f"{height:.8g}"})
-    ax.grid(alpha=0.25, linewidth=0.5)
-    return records
+def draw_futures(folder: Path) -> list[Path]:
+    """Draws `future_<start>.png` for each start that a folder holds; returns their paths."""
+    summary = read_object(folder / "futures.json")
+    with (folder / "actions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    images = folder / "images.npz"
+    pictures = dict(np.load(images)) if images.exists() else {}
+    paths = []
+    for start in [entry["start"] for entry in summary["starts"]]:
+        chosen = [row for row in rows if int(row["start"]) == start]
+        with mpl.rc_context(STYLE):
+            figure = _draw_future(summary, start, chosen, pictures)
+        path = folder / f"future_{start}.png"
+        figure.savefig(path, dpi=150)
+        paths.append(path)
+    return paths
 
 
-def _draw_budget(ax: Axes, run: Run, name: str) -> list[dict]:
-    """The budget to which the mean of V^c_λ over all starts is held (Eq. 11)."""
-    constraint = int(name.rpartition("_")[2]) if name.startswith("value_cost_") else None
-    if constraint is None or constraint >= len(run.cost_budgets):
-        return []
-    level = run.cost_budgets[constraint]
-    look = {"color": BUDGET_COLOUR, "linestyle": "--", "linewidth": 1.0}
-    ax.axhline(level, label="cost budget", **look)
-    return [{"line": "budget", "chosen": "", "step": "", "value": f"{level:.8g}"}]
+def _draw_future(summary: dict, start: int, rows: list[dict], pictures: dict) -> Figure:
+    signals = [name for name in rows[0] if name == "reward" or name.startswith("cost_")]
+    real, imagined = pictures.get(f"{REAL}_{start}"), pictures.get(f"imagined_{start}")
+    strip = 0.0 if imagined is None else 0.85 * (len(imagined) + 1)
+    figure = Figure(figsize=(7.2, strip + 2.9), layout="constrained")
+    title = f"{summary['task']}, {summary['algorithm']}: imagined from decision {start}"
+    if not summary["posterior_active"]:
+        title += "\n(posterior not active: all draws are the current model)"
+    figure.suptitle(title, fontsize=9)
+    below = figure
+    if imagined is not None:
+        above, below = figure.subfigures(2, 1, height_ratios=(strip, 2.6))
+        _draw_strips(above, real, imagined)
+    axes = below.subplots(1, len(signals), squeeze=False)[0]
+    for ax, signal in zip(axes, signals, strict=True):
+        _draw_curves(ax, signal, rows)
+    below.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return figure
+
+
+def _draw_strips(figure, real: np.ndarray, imagined: np.ndarray) -> None:
+    """A row for the real pictures `[time, …]` and one for each draw's `[sample, time, …]`."""
+    steps = len(real)
+    columns = np.unique(np.linspace(0, steps - 1, min(COLUMNS, steps)).round().astype(int))
+    axes = figure.subplots(len(imagined) + 1, len(columns), squeeze=False)
+    for row, (name, images) in enumerate(
+        [(REAL, real), *((f"draw {j}", images) for j, images in enumerate(imagined))]
+    ):
+        for column, step in enumerate(columns):
+            ax = axes[row, column]
+            # An image of one channel has no colours of its own.
+            ax.imshow(images[step].squeeze(), cmap="gray")
+            ax.set(xticks=[], yticks=[])
+            ax.spines[:].set_visible(False)
+            if row == 0:
+                ax.set_title(f"+{step + 1}", fontsize=7)
+        axes[row, 0].set_ylabel(name, fontsize=7)
+
+
+def _draw_curves(ax: Axes, signal: str, rows: list[dict]) -> None:
+    """Each draw as a thin line, their mean, the band between the least and the most, the real."""
+    lines: dict[str, list[float]] = {}
+    for row in rows:
+        lines.setdefault(row["draw"], []).append(float(row[signal]))
+    real = np.array(lines.pop(REAL))
+    draws = np.array(list(lines.values()))
+    steps = np.arange(1, len(real) + 1)
+    spread = {"color": DRAW_COLOUR, "alpha": 0.2, "lw": 0, "label": "least to most"}
+    ax.fill_between(steps, draws.min(0), draws.max(0), **spread)
+    ax.plot(steps, draws.T, color=DRAW_COLOUR, lw=0.4, alpha=0.7)
+    ax.plot(steps, draws.mean(0), color=DRAW_COLOUR, lw=1.4, label=f"mean of {len(draws)} draws")
+    ax.plot(steps, real, color="black", lw=1.4, label=REAL)
+    ax.set(xlabel="decisions ahead", title=f"{signal.replace('_', ' ')} per decision")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -6,88 +6,78 @@ episodes beside their costs so far, and what ran with which settings and version
 
 import base64
 import hashlib
+import math
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
 import jinja2
-from plotly.offline import get_plotlyjs
+import pandas as pd
 
 from la_mbda import config
-from plotting import films, interactive
+from la_mbda.run_files import read_object
+from plotting import interactive
 from plotting.drawing import BUDGET_COLOUR, Outcome, train_command
-from plotting.provenance import made_by
-from plotting.results import COMPARABLE, Results, Run, Scores
-from plotting.table import Table
-from plotting.tables import scale_of
+from plotting.results import Results
+from plotting.run_reading import COMPARABLE
+from plotting.table import Table, scale_of
 
+UNKNOWN = "–"
 PAGE = Path(__file__).with_name("page")
 # A larger video is linked, so that the page stays quick to open.
 MOST_VIDEO_BYTES = 4_000_000
-CAPTIONS = {
-    1: "SG6 averages, scaled so that the best algorithm has 1 and the worst 0",
-    2: "The six tasks",
-    3: "What each posterior draw expects of the policy, and the draws that the bounds choose",
-    4: "Normalised scores of each task",
-    5: "LAMBDA and Unsafe LAMBDA on PointGoal2",
-    6: "Learning curves",
-    7: "Environment steps to LAMBDA's final return",
-    8: "The solid and the transparent box",
-    9: "PointPush1 with the solid and with the transparent box",
-    10: "LAMBDA and Unsafe LAMBDA",
-    11: "LAMBDA and CEM-MPC",
-    12: "LAMBDA and Greedy LAMBDA",
-    13: "The computation graph, and where its gradients are cut",
-}
 
 
 def write_report(
-    folder: Path,
-    results: Results,
-    published: dict[str, Scores],
-    tables: Sequence[Table],
-    drawn: Outcome,
+    results: Results, tables: Sequence[Table], drawn: Outcome, figures: Mapping[Path, str]
 ) -> Path:
-    """Writes the page; returns its path.
+    """Writes the page RESULTS/report/index.html; returns its path.
 
     Args:
-        folder: of results, below which the page lies.
         tables: to be shown, in their order.
-        drawn: the figures to be shown, what a reader could misread, and what is missing.
+        drawn: what a reader could misread, and what is missing.
+        figures: PNGs to be shown, with their captions.
 
     Raises:
         OSError: the folder cannot be written to.
     """
-    path = folder / "report" / "index.html"
+    path = results.folder / "report" / "index.html"
     path.parent.mkdir(exist_ok=True)
     page = path.parent.resolve()
-    found, problems = films.find_films(results.runs)
-    panels = interactive.panels(results.runs, published)
-    scripts = [get_plotlyjs()] if panels else []
+    videos, problems = interactive.find_videos(results.runs)
+    panels = interactive.panels(results)
+    scripts = [_plotly()] if panels else []
     scripts.append((PAGE / "page.js").read_text(encoding="utf-8"))
+    shown = [_figure(file, caption, page) for file, caption in figures.items()]
     text = _template().render(
         style=(PAGE / "style.css").read_text(encoding="utf-8"),
         budget_colour=BUDGET_COLOUR,
         scripts=scripts,
         hashes=[_hash(script) for script in scripts],
         groups=list(_groups(results.runs, page)),
-        how_to_train=train_command(folder),
+        how_to_train=train_command(results.folder),
         tables=tables,
         panels=panels,
-        films=[_film(film, page) for film in found],
-        counters=[film.counters for film in found],
-        unfilmed=films.unfilmed(results.runs, found),
-        film_command=films.command,
-        film_title=films.title,
-        figures=sorted((_figure(file, page) for file in drawn.files), key=lambda f: f["number"]),
+        videos=[_video(video, page) for video in videos],
+        counters=[video.counters for video in videos],
+        without_video=interactive.without_video(results.runs, videos),
+        video_command=interactive.video_command,
+        run_title=interactive.run_title,
+        figures=sorted(shown, key=lambda figure: figure["number"]),
         notes=drawn.notes,
         missing=[*results.warnings, *problems, *drawn.missing],
-        runs=[made_by(run) | {"links": _links(run, page)} for run in results.runs],
+        runs=[_made_by(run) | {"links": _links(run, page)} for run in results.runs.itertuples()],
     )
     path.write_text(text, encoding="utf-8", errors="replace")
     return path
+
+
+def _plotly() -> str:
+    from plotly.offline import get_plotlyjs  # Not needed where there is nothing to plot.
+
+    return get_plotlyjs()
 
 
 def _template() -> jinja2.Template:
@@ -102,62 +92,63 @@ def _template() -> jinja2.Template:
     return environment.get_template("index.html")
 
 
-def _groups(runs: Sequence[Run], page: Path) -> Iterator[dict]:
+def _groups(runs: pd.DataFrame, page: Path) -> Iterator[dict]:
     """Runs of one preset, trained here or shipped: their scale, and seeds by task and algorithm."""
-    for key in dict.fromkeys((run.preset, run.shipped) for run in runs):
-        own = [run for run in runs if (run.preset, run.shipped) == key]
-        algorithms = [a for a in config.ALGORITHMS if any(a == run.algorithm for run in own)]
+    for _, own in runs.groupby(["preset", "source"], sort=False):
+        algorithms = [a for a in config.ALGORITHMS if a in set(own["algorithm"])]
         rows = []
-        for task in dict.fromkeys(run.task for run in own):
-            cells = [[r for r in own if (r.task, r.algorithm) == (task, a)] for a in algorithms]
-            rows.append((task, [[_seed(run, page) for run in cell] for cell in cells]))
+        for task, found in own.groupby("task", sort=False):
+            cells = [found[found["algorithm"] == algorithm] for algorithm in algorithms]
+            seeds = [[_seed(run, page) for run in cell.itertuples()] for cell in cells]
+            rows.append((task, seeds))
         yield {
             "scale": scale_of(own),
-            "reduced": not all(run.comparable for run in own),
+            "reduced": not own["comparable"].all(),
             "runs": len(own),
-            "finished": sum(run.score is not None for run in own),
+            "finished": own["finished"].sum(),
             "algorithms": [config.ALGORITHMS[algorithm] for algorithm in algorithms],
             "rows": rows,
         }
 
 
-def _seed(run: Run, page: Path) -> dict:
-    name = f"{run.seed}{'' if run.score else ' (not finished)'}"
+def _seed(run: tuple, page: Path) -> dict:
+    name = f"{run.seed}{'' if run.finished else ' (not finished)'}"
     link = _links(run, page).get("config.json")
-    return {"name": name, "link": link, "label": f"settings of {films.title(run)}"}
+    return {"name": name, "link": link, "label": f"settings of {interactive.run_title(run)}"}
 
 
-def _links(run: Run, page: Path) -> dict[str, str]:
+def _links(run: tuple, page: Path) -> dict[str, str]:
     """What of a run's settings and versions there is to read."""
     paths = [run.path / name for name in ("config.json", "run.json", "score.json")]
     return {path.name: _link(path, page) for path in paths if path.exists()}
 
 
-def _film(film: films.Film, page: Path) -> dict:
-    small = film.path.stat().st_size <= MOST_VIDEO_BYTES
+def _video(video: interactive.Video, page: Path) -> dict:
+    path = video.path
+    small = path.stat().st_size <= MOST_VIDEO_BYTES
     return {
-        "title": films.title(film.run),
-        "reduced": not film.run.comparable,
-        "source": _inline(film.path.read_bytes(), "video/mp4") if small else _link(film.path, page),
-        "end": _end(film.counters) if film.counters else "",
+        "title": interactive.run_title(video.run),
+        "reduced": not video.run.comparable,
+        "source": _inline(path.read_bytes(), "video/mp4") if small else _link(path, page),
+        "end": _end(video.counters) if video.counters else "",
     }
 
 
 def _end(counters: dict) -> str:
-    """What a filmed episode came to."""
+    """What the episode of a video came to."""
     pairs = zip(counters["cost_return"][-1], counters["cost_budget"], strict=True)
     costs = (f"cost {cost:g} of a budget of {budget:g}" for cost, budget in pairs)
     return ", ".join((f"return {counters['return'][-1]:z.2f}", *costs))
 
 
-def _figure(path: Path, page: Path) -> dict:
-    """A figure as `save` wrote it: `figure_<number>.png` or `figure_<number>_<of what>.png`."""
+def _figure(path: Path, caption: str, page: Path) -> dict:
+    """A figure as it was drawn: `figure_<number>.png` or `figure_<number>_<of what>.png`."""
     number, *words = path.stem.removeprefix("figure_").split("_")
     data = path.read_bytes()
     return {
         "number": int(number),
         "title": f"Figure {number}{_of_what('_'.join(words))}",
-        "caption": CAPTIONS[int(number)],
+        "caption": caption,
         "source": _inline(data, "image/png"),
         # A PNG's header has its width and height here, in pixels.
         "size": struct.unpack(">II", data[16:24]),
@@ -190,3 +181,50 @@ def _link(path: Path, page: Path) -> str:
 def _hash(script: str) -> str:
     """By which the page's policy knows a script: no other one may run."""
     return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _made_by(run: tuple) -> dict[str, str]:
+    """What a run is and how it was made, as text by column; a dash for what no file says."""
+    try:
+        made = read_object(run.path / "run.json")
+    except ValueError:
+        made = {}
+    versions, machine = _object(made, "versions"), _object(made, "machine")
+    packages = {"python": made.get("python")} | versions
+    cores = f"{_text(machine, 'cores')} cores" if "cores" in machine else ""
+    hardware = [_text(machine, "processor"), cores, _text(machine, "platform")]
+    return {
+        "preset": f"{run.preset}{' (shipped)' if run.source == 'shipped' else ''}",
+        "algorithm": config.ALGORITHMS[run.algorithm],
+        "task": run.task,
+        "seed": str(run.seed),
+        "env steps": f"{run.env_steps:,.0f}" if run.finished else "not finished",
+        "changed settings": ", ".join(run.changed) or "none",
+        "started": _text(made, "started").replace("T", " ").replace("+00:00", " UTC"),
+        "time": _duration(_object(made, "seconds")),
+        "commit": _text(made, "commit"),
+        "versions": ", ".join(f"{name} {_text(packages, name)}" for name in packages),
+        "machine": ", ".join(part for part in hardware if part not in ("", UNKNOWN)) or UNKNOWN,
+    }
+
+
+def _object(values: dict, name: str) -> dict:
+    found = values.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _text(values: dict, name: str) -> str:
+    found = values.get(name)
+    return str(found) if isinstance(found, str | int | float) and found != "" else UNKNOWN
+
+
+def _duration(seconds: dict) -> str:
+    """Hours and minutes of all stages together."""
+    known = [value for value in seconds.values() if isinstance(value, int | float)]
+    if not known or not math.isfinite(sum(known)):
+        return UNKNOWN
+    minutes = round(sum(known) / 60)
+    if minutes == 0:
+        return f"{sum(known):.0f} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"

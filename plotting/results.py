@@ -1,272 +1,178 @@
-"""Reads results: the runs below a folder, the runs that ship with the project, the paper's scores.
+"""Reads results into tidy frames: the runs below a folder, the shipped ones, the paper's scores.
 
 Layout: RESULTS/<preset>/<algorithm>/<task>/seed_<n>/ with config.json, episodes.jsonl,
 evaluations.jsonl and, when finished, score.json. Scales (presets) never mix.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
 
 from la_mbda import config
-from la_mbda.budget import keeps_budget
-from plotting.records import (
-    Score,
-    Series,
-    check_identity,
-    folder_name,
-    number,
-    read_object,
-    read_score,
-    read_series,
-)
-from plotting.run_settings import changed, epoch_steps, read_settings, setting
+from la_mbda.run_files import METRICS, number, read_object
+from plotting.aggregate import lines_of
+from plotting.run_reading import WHO, Run, read_runs
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHIPPED = REPOSITORY / "results" / "shipped"
 PUBLISHED = REPOSITORY / "results" / "published" / "scores.json"
+PICTURES = REPOSITORY / "results" / "pictures"
 
-METRICS = ("return", "cost_return", "cost_regret")
-PAPER_COST_BUDGET = 25.0
-PAPER_EPISODE_STEPS = 1_000
-# Which published budget runs of a preset can be compared with; none for the reduced scales.
-COMPARABLE = {"paper": "short", "paper_long": "long"}
-
-
-class Estimate(NamedTuple):
-    """A score with what is known of its spread."""
-
-    value: float
-    low: float | None = None
-    """The 5 % percentile over seeds; of baselines, one standard error below the mean."""
-    high: float | None = None
-    error: float | None = None
-    """Its standard error: of one run over its confirmed episodes, of a mean over seeds."""
-
-
-# (task, algorithm) → metric → estimate; algorithms by their names in the config.
-Scores = dict[tuple[str, str], dict[str, Estimate]]
-
-
-@dataclass(frozen=True)
-class Run:
-    """What one run folder holds."""
-
-    path: Path
-    shipped: bool
-    """Whether it came with the project."""
-    preset: str
-    algorithm: str
-    task: str
-    seed: int
-    cost_budgets: tuple[float, ...]
-    """Budget d of each constraint: cost per episode. Empty where unknown."""
-    episode_steps: float
-    """Environment steps of an episode."""
-    epoch_steps: float | None
-    """Environment steps of a baseline's epoch; None for algorithms that learn without epochs."""
-    changed: tuple[str, ...]
-    """Settings that differ from the preset's, as `name=value`."""
-    evaluations: Series | None
-    episodes: Series | None
-    score: Score | None
-
-    @property
-    def confirmed(self) -> bool:
-        """Whether episodes on layouts of their own tell its return and cost.
-
-        A baseline's score is of 60 training episodes, each on a layout of its own, and so are the
-        published ones: it counts as it is.
-        """
-        return (
-            self.score is not None
-            and self.score.confirmed is not None
-            and self.algorithm not in config.BASELINES
-        )
-
-    @property
-    def keeps_budget(self) -> bool | None:
-        """Whether it keeps its budget by its confirmed episodes; None where there are none."""
-        found = self.score.confirmed if self.score else None
-        if found is None or len(found.cost_returns) != len(self.cost_budgets):
-            return None
-        costs = zip(found.cost_returns, found.cost_returns_errors, self.cost_budgets, strict=True)
-        return all(keeps_budget(*cost) for cost in costs)
-
-    @property
-    def comparable(self) -> bool:
-        """Whether its scale is one of the paper's."""
-        return self.preset in COMPARABLE and not self.changed
+# The preset whose runs each published budget is of.
+BUDGETS = {"short": "paper", "paper": "paper", "long": "paper_long"}
+_RUNS = {
+    **{"path": object, **dict.fromkeys(WHO, "str"), "seed": "Int64", "finished": bool},
+    **{"env_steps": float, "comparable": bool, "changed": object, "cost_budgets": object},
+    **{"episode_steps": float, "epoch_steps": float, "confirmed": bool, "n": "Int64"},
+    **{"layouts": "str", "kept": object, "early_epochs": int},
+}
+_SCORES = {
+    **{"run": "Int64", **dict.fromkeys(WHO, "str"), "seed": "Int64", "comparable": bool},
+    **{"metric": "str", "constraint": int},
+    **dict.fromkeys(("value", "low", "high", "se"), float),
+    **{"episodes": "str", "n": "Int64"},
+    **dict.fromkeys(("env_steps", "first_epoch", "budget"), float),
+}
 
 
 @dataclass(frozen=True)
 class Results:
-    """All usable runs, sorted, and one line for each thing that could not be used."""
+    """What a folder of results holds, with the shipped runs and the published scores beside it.
 
-    runs: list[Run]
+    `source` is everywhere `ours`, `shipped` or `published`; `run` is the index of `runs`.
+    """
+
+    folder: Path
+    runs: pd.DataFrame
+    """One row per usable run, in the order of the config, shipped ones after ours of their preset.
+
+    `path`, the columns of `WHO`, `finished`, `env_steps`, `comparable` (at one of the paper's
+    scales), `changed` (settings that differ from the preset's), `cost_budgets`, `episode_steps`,
+    `epoch_steps`; of finished ones `confirmed` (episodes on layouts of their own tell return and
+    cost; a baseline's score is of 60 training episodes, each on a layout of its own, and so are the
+    published ones: it counts as it is), `n` of them, `layouts`, `kept` (whether it keeps its budget
+    by its confirmed episodes; None where there are none) and `early_epochs`."""
+    scores: pd.DataFrame
+    """One row per finished run (or published algorithm and task), metric and constraint (from 1).
+
+    `value` is of confirmed `episodes` where a run is told by them, with its standard error `se` and
+    the number `n` of episodes, else of the `protocol`'s; published ones have their ends `low` and
+    `high`. `first_epoch` is a baseline's value in its first epoch, `budget` the cost budget d."""
+    curves: pd.DataFrame
+    """One row per run, metric, constraint and point: `env_steps` and `value`.
+
+    Ĵ and Ĵ_c are those of evaluations, for a baseline the means over two epochs' training episodes
+    (the protocol of Ray et al. 2019); ρ_c counts every training episode."""
     warnings: list[str]
+    """One line for each thing that could not be used."""
+    pictures: Path = PICTURES
+    """The folder with pictures of the tasks."""
+
+    @property
+    def finished(self) -> pd.DataFrame:
+        """The runs that have scores."""
+        return self.runs[self.runs["finished"]]
+
+    @cached_property
+    def lines(self) -> pd.DataFrame:
+        """What of the curves is drawn (`plotting.aggregate.lines_of`)."""
+        return lines_of(self.curves)
+
+    def groups(self) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+        """Finished runs that belong in one table, of one preset and source; and their scores."""
+        for _, runs in self.finished.groupby(["preset", "source"], sort=False):
+            yield runs, self.scores[self.scores["run"].isin(runs.index)]
+
+    def published(self, preset: str) -> pd.DataFrame:
+        """The paper's scores that runs of a preset can be compared with; empty for most presets."""
+        scores = self.scores
+        return scores[(scores["source"] == "published") & (scores["preset"] == preset)]
 
 
-def read_results(folder: Path, shipped: Path = SHIPPED) -> Results:
-    """Reads the runs below a folder, and the shipped ones beside them.
+def read_results(
+    folder: Path | str, shipped: Path = SHIPPED, published: Path = PUBLISHED
+) -> Results:
+    """Reads the runs below a folder, the shipped ones beside them, and the published scores.
 
     Raises:
-        ValueError: the folder does not exist.
+        ValueError: the folder does not exist, or the published scores are not as their README says.
     """
+    folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"{folder} is no folder: give the one that --results named when training")
-    runs, warnings = [], []
+    warnings: list[str] = []
+    found: list[Run] = []
     places = [shipped] if folder.resolve() == shipped.resolve() else [folder, shipped]
     for place in places:
-        for path in _run_folders(place, warnings):
-            run = _read_run(path, place == shipped, warnings)
-            if run is not None:
-                runs.append(run)
-    return Results(sorted(runs, key=_order), warnings)
+        found += read_runs(place, "shipped" if place == shipped else "ours", warnings)
+    found.sort(key=lambda run: _order(run.row))
+    runs = _frame([run.row for run in found], _RUNS)
+    scores = [{"run": i} | row for i, run in enumerate(found) for row in run.scores]
+    scores = _frame([*scores, *_published_rows(published)], _SCORES)
+    return Results(folder, runs, scores, _curve_frame(found, runs), warnings)
 
 
-def read_published(path: Path = PUBLISHED) -> dict[str, Scores]:
-    """The paper's scores by budget: `paper`, `short` and `long`.
+def _frame(rows: list[dict], types: dict) -> pd.DataFrame:
+    """A frame with the same types whatever it holds: whole numbers stay whole beside gaps."""
+    return pd.DataFrame(rows, columns=list(types), dtype=object).astype(types)
+
+
+def _curve_frame(found: list[Run], runs: pd.DataFrame) -> pd.DataFrame:
+    curves = [(i, *curve) for i, run in enumerate(found) for curve in run.curves]
+    index, metrics, constraints, steps, values = zip(*curves, strict=True) if curves else [()] * 5
+    lengths = [len(points) for points in steps]
+    index = np.repeat(np.array(index, dtype=int), lengths)
+    frame = runs[WHO].take(index).reset_index(drop=True)
+    frame.insert(0, "run", index)
+    frame["metric"] = pd.Series(np.repeat(np.array(metrics, dtype=object), lengths), dtype="str")
+    frame["constraint"] = np.repeat(np.array(constraints, dtype=int), lengths)
+    frame["env_steps"] = np.concatenate([*steps, []])
+    frame["value"] = np.concatenate([*values, []])
+    return frame
+
+
+def _published_rows(path: Path) -> list[dict]:
+    """The paper's scores.
 
     Raises:
         ValueError: the file is missing or not in the format that its README describes.
     """
     budgets = read_object(path).get("scores")
     names = {shown: name for name, shown in config.ALGORITHMS.items()}
-    published: dict[str, Scores] = {}
+    rows = []
     try:
         for budget, algorithms in budgets.items():
-            published[budget] = {
-                (task, names[shown]): {name: _estimate(metrics[name]) for name in METRICS}
-                for shown, tasks in algorithms.items()
-                for task, metrics in tasks.items()
-            }
+            who = {"source": "published", "preset": BUDGETS[budget], "comparable": True}
+            for shown, tasks in algorithms.items():
+                for task, metrics in tasks.items():
+                    cell = who | {"algorithm": names[shown], "task": task, "constraint": 1}
+                    for metric in METRICS:
+                        rows.append(cell | {"metric": metric} | _published(metrics[metric]))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: not in the format of its README ({error!r})") from error
-    missing = {"paper", "short", "long"} - published.keys()
+    missing = BUDGETS.keys() - budgets.keys()
     if missing:
         raise ValueError(f"{path}: lacks the budget {min(missing)!r}")
-    return published
+    return rows
 
 
-def _estimate(values: dict) -> Estimate:
+def _published(values: dict) -> dict:
     value = number(values, "value")
     if "half_spread" in values:
         half = number(values, "half_spread")
-        return Estimate(value, value - half, value + half)
-    return Estimate(value, number(values, "low"), number(values, "high"))
+        low, high = value - half, value + half
+    else:
+        low, high = number(values, "low"), number(values, "high")
+    return {"value": value, "low": low, "high": high, "episodes": "published"}
 
 
-def _order(run: Run) -> tuple:
+def _order(row: dict) -> tuple:
     """Presets, tasks and algorithms in the order of the config; shipped runs last."""
-    tasks, algorithms = config.TASKS, tuple(config.ALGORITHMS)
-    place = tasks.index(run.task) if run.task in tasks else len(tasks)
-    preset = config.PRESETS.index(run.preset)
-    algorithm = algorithms.index(run.algorithm)
-    return preset, run.shipped, place, run.task, algorithm, run.seed
-
-
-def _run_folders(place: Path, warnings: list[str]) -> list[Path]:
-    """RESULTS/<preset>/<algorithm>/<task>/seed_<n>; folders that cannot be listed are named."""
-    found = [place]
-    for _ in range(4):
-        below: list[Path] = []
-        for folder in found:
-            try:
-                below += sorted(folder.iterdir())
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-            except OSError as error:
-                warnings.append(f"{folder}: cannot be read ({error.strerror}): left out")
-        found = below
-    return [path for path in found if path.name.startswith("seed_")]
-
-
-def _read_run(path: Path, shipped: bool, warnings: list[str]) -> Run | None:
-    """Reads one run folder; what is wrong with it goes to the warnings."""
-    preset, algorithm, task, seed = path.parts[-4:]
-    try:
-        _check_place(preset, algorithm, seed)
-        settings = read_settings(path / "config.json", warnings)
-        place = {"preset": preset, "algorithm": algorithm, "task": task}
-        place["seed"] = int(seed.removeprefix("seed_"))
-        task = _task_name(task, settings)
-        if settings:
-            check_identity(settings, place)
-    except ValueError as error:
-        warnings.append(f"{path}: {error}: left out")
-        return None
-    evaluations = _read_curve(path / "evaluations.jsonl", warnings, whole=False)
-    episodes = _read_curve(path / "episodes.jsonl", warnings, whole=True)
-    score = _read_final(path / "score.json", place, warnings)
-    if evaluations is None and episodes is None and score is None:
-        warnings.append(f"{path}: holds neither curves nor a score: left out")
-        return None
-    protocol = () if task.startswith(config.EXTERNAL_TASK_PREFIX) else (PAPER_COST_BUDGET,)
-    return Run(
-        path=path,
-        shipped=shipped,
-        cost_budgets=setting(settings, "lagrangian", "cost_budget", protocol),
-        episode_steps=setting(settings, "training", "episode_steps", (PAPER_EPISODE_STEPS,))[0],
-        epoch_steps=epoch_steps(settings, preset, algorithm, task),
-        changed=changed(settings, preset, algorithm, task, bool(score and score.early_epochs)),
-        evaluations=evaluations,
-        episodes=episodes,
-        score=score,
-        **(place | {"task": task}),
-    )
-
-
-def _check_place(preset: str, algorithm: str, seed: str) -> None:
-    """Makes sure that a run folder's place means something.
-
-    Raises:
-        ValueError: an unknown or misspelt name.
-    """
-    if preset not in config.PRESETS:
-        raise ValueError(f"unknown preset {preset!r} (known: {', '.join(config.PRESETS)})")
-    if algorithm not in config.ALGORITHMS:
-        known = ", ".join(config.ALGORITHMS)
-        raise ValueError(f"unknown algorithm {algorithm!r} (known: {known})")
-    if preset == "paper_long" and algorithm not in config.BASELINES:
-        raise ValueError(f"preset paper_long is for {', '.join(config.BASELINES)}")
-    number = seed.removeprefix("seed_")
-    if not number.isdecimal() or seed != f"seed_{int(number)}":
-        raise ValueError(f"{seed!r} is not of the form seed_<number>")
-
-
-def _task_name(folder: str, settings: dict) -> str:
-    """The task's own name, which for `gymnasium:` ids only the settings know.
-
-    Raises:
-        ValueError: there is no such task.
-    """
-    name = settings.get("task")
-    if isinstance(name, str) and name.startswith(config.EXTERNAL_TASK_PREFIX):
-        if folder_name(name) == folder:
-            return name
-    elif folder in config.TASKS:
-        return folder
-    known = f"{', '.join(config.TASKS)}, {config.EXTERNAL_TASK_PREFIX}<id>"
-    raise ValueError(f"unknown task {folder!r} (known: {known})")
-
-
-def _read_curve(path: Path, warnings: list[str], whole: bool) -> Series | None:
-    series, problems = read_series(path, whole)
-    warnings.extend(problems)
-    return series
-
-
-def _read_final(path: Path, place: dict, warnings: list[str]) -> Score | None:
-    try:
-        path.stat()
-        return read_score(path, place)
-    except FileNotFoundError:
-        warnings.append(f"{path}: missing (the run is not finished): left out of the tables")
-        return None
-    except OSError as error:
-        warnings.append(f"{path}: cannot be read ({error.strerror}): left out of the tables")
-        return None
-    except ValueError as error:
-        warnings.append(f"{error}: left out of the tables")
-        return None
+    tasks, algorithms, task = config.TASKS, tuple(config.ALGORITHMS), row["task"]
+    place = tasks.index(task) if task in tasks else len(tasks)
+    preset, algorithm = config.PRESETS.index(row["preset"]), algorithms.index(row["algorithm"])
+    return preset, row["source"] == "shipped", place, task, algorithm, row["seed"]

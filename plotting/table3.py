@@ -1,87 +1,131 @@
 """Table 3 of the paper three ways: published, of our runs, and the difference (Appendix H).
 
 All are normalised by the published PPO after the short run, so that they can be compared; where
-every task has three seeds of our own PPO, a table normalised by that is there too.
+every task has three seeds of our own PPO, a table normalised by that is there too. With each group
+of runs goes a table of statistics over tasks and seeds that outliers move little (Agarwal et al.
+2021): interquartile means (mean and median in the CSV) with intervals by a stratified bootstrap,
+and the share of confirmed runs that keep their cost budget with its Wilson interval.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import numpy as np
+import pandas as pd
 
 from la_mbda import config
-from plotting.aggregate import mean, normalise_spread, score_estimates
-from plotting.results import METRICS, PAPER_COST_BUDGET, Estimate, Run, Scores
-from plotting.table import Table, show_with_error
-from plotting.tables import (
-    benchmark_runs,
+from la_mbda.run_files import METRICS
+from plotting.aggregate import (
+    LEVEL,
+    RESAMPLES,
+    STATISTICS,
+    arranged,
+    normalise,
+    over_seeds,
+    statistic,
+    stratified_bootstrap,
+    wilson_interval,
+)
+from plotting.drawing import TABLE3_ALGORITHMS, Outcome, lacking, lacking_cells
+from plotting.results import Results
+from plotting.table import (
+    INCOMPLETE,
+    LABELS,
+    Divisor,
+    Table,
+    benchmark,
+    budget_notes,
     changed_note,
     count_seeds,
+    divisor_notes,
+    latex_text,
+    own_divisor,
+    pivot,
+    published_divisor,
     scale_of,
     score_notes,
     seed_notes,
+    show,
     slug_of,
+    tasks_of,
 )
 
 DOGGO = "DoggoGoal1"
 AVERAGE = "SG6 average"
 WITHOUT_DOGGO = f"without {DOGGO}"
-TABLE3_ALGORITHMS = ("trpo_lagrangian", "ppo_lagrangian", "cpo", "lambda")
-OWN_PPO_SEEDS = 3
-"""Seeds of our own PPO on each task, at least, for a table normalised by it."""
 _NAMES = config.ALGORITHMS
-
-# Task → metric → normalised score, of one algorithm.
-Normalised = dict[str, dict[str, Estimate | None]]
-
-
-class Divisor(NamedTuple):
-    """The PPO scores that a task's are normalised by, and whose they are."""
-
-    scores: dict[str, Estimate]
-    source: str
+# The paper's columns last, so that LAMBDA stays where the eye looks for it.
+_ORDER = (*(a for a in _NAMES if a not in TABLE3_ALGORITHMS), *TABLE3_ALGORITHMS)
 
 
-def table3_published(published: dict[str, Scores]) -> Table:
+def table_3(results: Results) -> Outcome:
+    """Table 3 in its ways and the robust statistics, and what is missing of it."""
+    divisor, own = published_divisor(results), own_divisor(results)
+    outcome = Outcome(made=[table3_published(results)])
+    for runs, scores in results.groups():
+        if benchmark(runs).empty:
+            text = "no SG6 task is finished, hence no Table 3 of it"
+            outcome.notes.append(f"{scale_of(runs)}: {text}")
+            continue
+        outcome.made.append(table3_ours(runs, scores, divisor))
+        if own is not None:
+            outcome.made.append(table3_ours(runs, scores, own, own=True))
+        difference = table3_difference(runs, scores, results)
+        if difference is None:
+            outcome.notes.append(
+                f"{scale_of(runs)}: no difference from the published Table 3, which takes runs of "
+                "the paper preset with its settings unchanged, of algorithms that it has"
+            )
+        else:
+            outcome.made.append(difference)
+        outcome.made.append(robust_table(runs, scores, divisor))
+    presets = results.runs.loc[results.runs["source"] == "ours", "preset"].unique()
+    for preset in presets if len(presets) else [None]:
+        cells = lacking_cells(results.finished, preset)
+        if cells:
+            found = lacking("Table 3, ours", results.folder, preset, cells, "finished ")
+            outcome.missing.append(found)
+    return outcome
+
+
+def table3_published(results: Results) -> Table:
     """The paper's Table 3, to every printed digit."""
-    divisors = published_divisors(config.SG6_TASKS, published)
-    columns = _normalised(published["short"] | published["paper"], divisors, TABLE3_ALGORITHMS)
+    divisor = published_divisor(results)
+    scores = over_seeds(results.published("paper"))
+    scores = arranged(scores, algorithm=TABLE3_ALGORITHMS)
+    numbers = normalise(scores, divisor.scores)
     notes = (
         "Each cell: J̄, J̄_c, ρ̄_c (Appendix H), normalised by PPO after 1M/2M env steps.",
         "Scores: the authors' score files; LAMBDA from pixels, the baselines from vectors.",
-        *_doggo_notes(columns, divisors),
+        *_doggo_notes(numbers, divisor),
     )
-    sources = {task: divisor.source for task, divisor in divisors.items()}
-    return _table3("table3_published", "Table 3, published", columns, sources, notes)
+    return _table3("table3_published", "Table 3, published", numbers, divisor, notes)
 
 
-def table3_ours(runs: Sequence[Run], divisors: dict[str, Divisor], own: bool = False) -> Table:
+def table3_ours(
+    runs: pd.DataFrame, scores: pd.DataFrame, divisor: Divisor, own: bool = False
+) -> Table:
     """Table 3 from finished runs, all of one preset and one source, some on SG6 tasks.
 
     Args:
-        own: whether the divisors are our own PPO's, as the table's name and title then say.
+        own: whether the divisor is our own PPO, as the table's name and title then say.
     """
-    benchmark = benchmark_runs(runs)
-    scores = score_estimates(benchmark)
-    found = {algorithm for _, algorithm in scores}
-    divisors = {task: divisors[task] for task in tasks_of(benchmark)}
-    columns = _normalised(scores, divisors, [a for a in _table3_order() if a in found])
+    numbers = normalise(over_seeds(benchmark(scores)), divisor.scores)
+    found = benchmark(runs)
     notes = (
         "Each cell: J̄, J̄_c, ρ̄_c (Appendix H).",
-        *score_notes(benchmark),
-        *seed_notes(benchmark),
-        *divisor_notes(divisors),
-        *_doggo_notes(columns, divisors),
+        *score_notes(found),
+        *seed_notes(found),
+        *divisor_notes(divisor, tasks_of(found)),
+        *_doggo_notes(numbers, divisor),
     )
-    others = sorted({run.task for run in runs} - set(config.SG6_TASKS))
+    others = sorted(set(runs["task"]) - set(config.SG6_TASKS))
     if others:
         notes += (f"Not in SG6, hence in Table 2 only: {', '.join(others)}.",)
-    sources = {task: divisor.source for task, divisor in divisors.items()}
-    name, title = f"table3_{slug_of(runs)}", f"Table 3, {scale_of(benchmark)}"
+    name, title = f"table3_{slug_of(runs)}", f"Table 3, {scale_of(found)}"
     if own:
         name, title = f"{name}_own_ppo", f"{title}, normalised by our own PPO"
-    return _table3(name, title, columns, sources, notes)
+    return _table3(name, title, numbers, divisor, notes)
 
 
-def table3_difference(runs: Sequence[Run], published: dict[str, Scores]) -> Table | None:
+def table3_difference(runs: pd.DataFrame, scores: pd.DataFrame, results: Results) -> Table | None:
     """Table 3 of finished runs minus the published one, both normalised by the published PPO.
 
     Args:
@@ -90,104 +134,41 @@ def table3_difference(runs: Sequence[Run], published: dict[str, Scores]) -> Tabl
     Returns:
         None where no run is of the published budget with the preset's settings.
     """
-    theirs = published["short"] | published["paper"]
-    finished = [run for run in runs if run.score is not None and run.preset == "paper"]
-    kept = [run for run in finished if (run.task, run.algorithm) in theirs]
-    changed = [run for run in kept if not run.comparable]
-    kept = [run for run in kept if run.comparable]
-    if not kept:
+    cells = ["task", "algorithm", "metric"]
+    theirs = over_seeds(results.published("paper"))
+    known = pd.MultiIndex.from_frame(theirs[cells[:2]])
+    runs = runs[(runs["preset"] == "paper")]
+    runs = runs[pd.MultiIndex.from_frame(runs[cells[:2]]).isin(known)]
+    changed, runs = runs[~runs["comparable"]], runs[runs["comparable"]]
+    if runs.empty:
         return None
-    ours = score_estimates(kept)
-    divisors = published_divisors(tasks_of(kept), published)
-    order = [algorithm for algorithm in _table3_order() if any(algorithm == a for _, a in ours)]
-    mine, yours = _normalised(ours, divisors, order), _normalised(theirs, divisors, order)
-    columns = {
-        algorithm: {task: _minus(value, yours[algorithm][task]) for task, value in column.items()}
-        for algorithm, column in mine.items()
-    }
+    divisor = published_divisor(results)
+    numbers = normalise(over_seeds(scores[scores["run"].isin(runs.index)]), divisor.scores)
+    theirs = normalise(theirs, divisor.scores).set_index(cells)["value"]
+    # The published ones, whose standard errors are not known, count as exact.
+    numbers["value"] -= theirs.reindex(pd.MultiIndex.from_frame(numbers[cells])).to_numpy()
     notes = ("Each cell: J̄, J̄_c, ρ̄_c of these runs minus the published ones.",)
-    notes += score_notes(kept) + seed_notes(kept) + changed_note(changed) + divisor_notes(divisors)
-    sources = {task: divisor.source for task, divisor in divisors.items()}
-    title = f"Table 3, difference from the published, {scale_of(kept)}"
-    return _table3(f"table3_difference_{slug_of(kept)}", title, columns, sources, notes)
+    notes += (*score_notes(runs), *seed_notes(runs), *changed_note(changed))
+    notes += (*divisor_notes(divisor, tasks_of(runs)),)
+    title = f"Table 3, difference from the published, {scale_of(runs)}"
+    name = f"table3_difference_{slug_of(runs)}"
+    return _table3(name, title, numbers, divisor, notes, rivals=False)
 
 
-def lacking_cells(runs: Sequence[Run], preset: str | None) -> list[tuple[str, str]]:
-    """Algorithms and SG6 tasks of Table 3 that have no finished run of ours at a preset."""
-    algorithms = TABLE3_ALGORITHMS
-    if preset == "paper_long":
-        algorithms = tuple(a for a in algorithms if a in config.BASELINES)
-    finished = {
-        (run.algorithm, run.task)
-        for run in runs
-        if run.preset == preset and not run.shipped and run.score is not None
-    }
-    needed = [(algorithm, task) for algorithm in algorithms for task in config.SG6_TASKS]
-    return [cell for cell in needed if cell not in finished]
-
-
-def tasks_of(runs: Sequence[Run]) -> list[str]:
-    """The SG6 tasks that runs are of, in their order."""
-    return [task for task in config.SG6_TASKS if any(run.task == task for run in runs)]
-
-
-def published_divisors(tasks: Sequence[str], published: dict[str, Scores]) -> dict[str, Divisor]:
-    """The published PPO after the short run."""
-    source = "the published PPO (short: 1M/2M env steps)"
-    return {task: Divisor(published["short"][task, "ppo"], source) for task in tasks}
-
-
-def own_divisors(runs: Sequence[Run]) -> dict[str, Divisor] | None:
-    """Our own PPO at the paper's scale, ours before shipped, where every task has enough seeds."""
-    for shipped in (False, True):
-        found = [
-            run
-            for run in runs
-            if (run.algorithm, run.preset, run.shipped) == ("ppo", "paper", shipped)
-            and run.score is not None
-            and run.comparable
-        ]
-        seeds = {task: sum(run.task == task for run in found) for task in config.SG6_TASKS}
-        least = min(seeds.values())
-        if least >= OWN_PPO_SEEDS:
-            owner = "the shipped" if shipped else "our own"
-            source = f"{owner} PPO (paper preset, {count_seeds(least)} or more)"
-            scores = score_estimates(found)
-            return {task: Divisor(scores[task, "ppo"], source) for task in config.SG6_TASKS}
-    return None
-
-
-def divisor_notes(divisors: dict[str, Divisor]) -> tuple[str, ...]:
-    """Whose PPO divides on which task, and where that has no meaning or a special one."""
-    notes: tuple[str, ...] = ()
-    for source in dict.fromkeys(divisor.source for divisor in divisors.values()):
-        tasks = [task for task in divisors if divisors[task].source == source]
-        notes += (f"Normalised by {source}: {', '.join(tasks)}.",)
-    for task, (scores, source) in divisors.items():
-        if scores["return"].value <= 0:
-            value = scores["return"].value
-            notes += (f"{task}: J̄ is n/a, as Ĵ of {source} is {value:.3g}, not positive.",)
-        if scores["cost_regret"].value <= 0:
-            notes += (f"{task}: ρ̄_c is n/a, as ρ_c of {source} is not positive.",)
-        if scores["cost_return"].value <= PAPER_COST_BUDGET:
-            notes += (f"{task}: J̄_c is over 1e-6, as Ĵ_c of {source} is not above the budget.",)
-    return notes
-
-
-def _doggo_notes(columns: dict[str, Normalised], divisors: dict[str, Divisor]) -> tuple[str, ...]:
+def _doggo_notes(numbers: pd.DataFrame, divisor: Divisor) -> list[str]:
     """Where DoggoGoal1, on which PPO returns little, outweighs all other tasks together."""
-    notes: tuple[str, ...] = ()
-    for algorithm, column in columns.items():
-        found = [values["return"] for values in column.values()]
-        if DOGGO not in column or None in found or min(found)[0] < 0:
+    notes = []
+    numbers = arranged(numbers, algorithm=_ORDER)
+    returns = numbers[numbers["metric"] == "return"]
+    for algorithm, own in returns.groupby("algorithm", sort=False):
+        values = own.set_index("task")["value"]
+        if DOGGO not in values or values.isna().any() or values.min() < 0:
             continue
-        returns = [estimate.value for estimate in found]
-        share = column[DOGGO]["return"].value / sum(returns) if sum(returns) else 0.0
-        if len(returns) > 1 and share > 0.5:
-            divisor = divisors[DOGGO].scores["return"].value
-            notes += (
-                f"{DOGGO} alone makes {share:.0%} of {_NAMES[algorithm]}'s average J̄: "
-                f"Ĵ of PPO, by which it is divided, is only {divisor:.2f} there.",
+        share = values[DOGGO] / values.sum() if values.sum() else 0.0
+        if len(values) > 1 and share > 0.5:
+            notes.append(
+                f"{DOGGO} alone makes {share:.0%} of {_NAMES[algorithm]}'s average J̄: Ĵ of PPO, "
+                f"by which it is divided, is only {divisor.scores[DOGGO, 'return']:.2f} there."
             )
     return notes
 
@@ -195,91 +176,166 @@ def _doggo_notes(columns: dict[str, Normalised], divisors: dict[str, Divisor]) -
 def _table3(
     name: str,
     title: str,
-    columns: dict[str, Normalised],
-    sources: dict[str, str],
+    numbers: pd.DataFrame,
+    divisor: Divisor,
     notes: tuple[str, ...],
+    rivals: bool = True,
 ) -> Table:
-    """Args: columns of each algorithm by task; sources by task, whose PPO divides."""
-    cells: dict[tuple[str, str], str] = {}
-    records = []
-    tasks = [task for task in config.SG6_TASKS if any(task in c for c in columns.values())]
-    rows = _average_rows(columns)
-    for algorithm, column in columns.items():
-        notes += _average_notes(_NAMES[algorithm], column)
-        averages = {
-            label: _average({task: column[task] for task in among if task in column})
-            for label, among in rows.items()
-        }
-        for task, values in (column | averages).items():
-            cells[task, algorithm] = ", ".join(show_with_error(values[m]) for m in METRICS)
-            for metric, estimate in values.items():
-                record = {"task": task, "algorithm": _NAMES[algorithm], "metric": metric}
-                value = None if estimate is None else estimate.value
-                records.append(record | {"value": value, "normalised_by": sources.get(task, "")})
-    lines = [(t, *(cells.get((t, a), "–") for a in columns)) for t in (*tasks, *rows)]
-    return Table(name, title, ("task", *(_NAMES[a] for a in columns)), lines, notes, records)
+    """Args: rivals: whether the algorithms' numbers can be better or worse than one another."""
+    numbers = arranged(numbers, algorithm=_ORDER, task=config.SG6_TASKS)
+    algorithms = numbers["algorithm"].unique()
+    averages = _averages(numbers)
+    rows = [*tasks_of(numbers), *averages["task"].unique()]
+    numbers = numbers.assign(normalised_by=divisor.source)
+    found = arranged(pd.concat([numbers, averages]), algorithm=algorithms)
+    for algorithm in algorithms:
+        notes += _average_notes(algorithm, numbers[numbers["algorithm"] == algorithm])
+    cells, latex = pivot(arranged(found, task=rows), algorithms)
+    records = found[["task", "algorithm", "metric", "value", "normalised_by"]]
+    records = records.assign(algorithm=records["algorithm"].map(_NAMES))
+    return Table(name, title, cells, notes, records, latex if rivals else None)
 
 
-def _average_rows(columns: dict[str, Normalised]) -> dict[str, list[str]]:
-    """The averages' labels, and the tasks that each is over."""
+def _averages(numbers: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the averages over tasks: of SG6, and without DoggoGoal1; what is n/a is left out."""
     rest = [task for task in config.SG6_TASKS if task != DOGGO]
-    rows = [(AVERAGE, "average, incomplete", list(config.SG6_TASKS))]
-    if any(DOGGO in column for column in columns.values()):  # Else it is the average once more.
-        rows.append((WITHOUT_DOGGO, f"{WITHOUT_DOGGO}, incomplete", rest))
-    whole = [all(set(among) <= column.keys() for column in columns.values()) for *_, among in rows]
-    return {
-        label if complete else partial: among
-        for complete, (label, partial, among) in zip(whole, rows, strict=True)
-    }
+    among = {AVERAGE: (f"average, {INCOMPLETE}", config.SG6_TASKS)}
+    if DOGGO in set(numbers["task"]):  # Else it is the average once more.
+        among[WITHOUT_DOGGO] = (f"{WITHOUT_DOGGO}, {INCOMPLETE}", rest)
+    found = []
+    for label, (partial, tasks) in among.items():
+        own = numbers[numbers["task"].isin(tasks)]
+        counts = own.groupby("algorithm")["task"].nunique()
+        counts = counts.reindex(numbers["algorithm"].unique(), fill_value=0)
+        values = own.groupby(["algorithm", "metric"])["value"].mean()
+        cells = pd.MultiIndex.from_product([counts.index, METRICS], names=["algorithm", "metric"])
+        rows = values.reindex(cells).reset_index()
+        rows["task"] = label if (counts == len(tasks)).all() else partial
+        found.append(rows)
+    return pd.concat(found, ignore_index=True)
 
 
-def _normalised(
-    scores: Scores, divisors: dict[str, Divisor], algorithms: Sequence[str]
-) -> dict[str, Normalised]:
-    return {
-        algorithm: {
-            task: normalise_spread(scores[task, algorithm], divisor.scores)
-            for task, divisor in divisors.items()
-            if (task, algorithm) in scores
-        }
-        for algorithm in algorithms
-    }
-
-
-def _average(column: Normalised) -> dict[str, Estimate | None]:
-    averages = {}
-    for metric in METRICS:
-        found = [values[metric] for values in column.values()]
-        average = mean([estimate.value if estimate else None for estimate in found])
-        averages[metric] = None if average is None else Estimate(average)
-    return averages
-
-
-def _average_notes(algorithm: str, columns: Normalised) -> tuple[str, ...]:
+def _average_notes(algorithm: str, numbers: pd.DataFrame) -> tuple[str, ...]:
     """What the average of an algorithm does not hold."""
     notes: tuple[str, ...] = ()
-    missing = [task for task in config.SG6_TASKS if task not in columns]
+    tasks = numbers["task"].unique()
+    missing = [task for task in config.SG6_TASKS if task not in tasks]
+    name = _NAMES[algorithm]
     if missing:
-        count = f"{len(columns)} of {len(config.SG6_TASKS)} tasks"
-        notes += (f"{algorithm}: the average is over {count}, without {', '.join(missing)}.",)
-    for metric, symbol in (("return", "J̄"), ("cost_regret", "ρ̄_c")):
-        absent = [task for task, values in columns.items() if values[metric] is None]
-        if absent:
-            notes += (f"{algorithm}: the average of {symbol} leaves out n/a: {', '.join(absent)}.",)
+        count = f"{len(tasks)} of {len(config.SG6_TASKS)} tasks"
+        notes += (f"{name}: the average is over {count}, without {', '.join(missing)}.",)
+    for metric in ("return", "cost_regret"):
+        absent = numbers.loc[(numbers["metric"] == metric) & numbers["value"].isna(), "task"]
+        if len(absent):
+            text = f"the average of {LABELS[metric].normalised} leaves out n/a: {', '.join(absent)}"
+            notes += (f"{name}: {text}.",)
     return notes
 
 
-def _minus(
-    mine: dict[str, Estimate | None], yours: dict[str, Estimate | None]
-) -> dict[str, Estimate | None]:
-    """The published ones, whose standard errors are not known, count as exact."""
-    known = {metric: None not in (mine[metric], yours[metric]) for metric in METRICS}
-    return {
-        m: Estimate(mine[m].value - yours[m].value, error=mine[m].error) if known[m] else None
-        for m in METRICS
-    }
+def robust_table(runs: pd.DataFrame, scores: pd.DataFrame, divisor: Divisor) -> Table:
+    """Of finished runs of one preset and one source, some on SG6 tasks."""
+    runs, scores = benchmark(runs), benchmark(scores[scores["constraint"] == 1])
+    numbers = normalise(scores, divisor.scores, scores["budget"]).dropna(subset="value")
+    records, notes = [], []
+    for algorithm in arranged(runs, algorithm=_NAMES)["algorithm"].unique():
+        own = numbers[numbers["algorithm"] == algorithm]
+        who = {"algorithm": _NAMES[algorithm]}
+        for metric in METRICS:
+            found = own[own["metric"] == metric].groupby("task", sort=False)["value"]
+            strata = [values.to_numpy() for _, values in found]
+            records += [
+                who | {"metric": metric, "statistic": name} | _numbers(strata, name)
+                for name in STATISTICS
+            ]
+        mine = runs[runs["algorithm"] == algorithm]
+        share = {"metric": "within_budget", "statistic": "share"}
+        records.append(who | share | _share([kept for kept in mine["kept"] if kept is not None]))
+        notes += _robust_notes(_NAMES[algorithm], mine, divisor)
+    notes = (
+        "Interquartile means over tasks and seeds of scores normalised per seed (Appendix H), with "
+        f"{LEVEL:.0%} intervals by a bootstrap of seeds within each task ({RESAMPLES:,} resamples, "
+        "the divisor held fixed).",
+        "Within budget: confirmed runs that keep their budget, and their share's "
+        f"{LEVEL:.0%} Wilson interval.",
+        *budget_notes(runs),
+        *score_notes(runs),
+        *divisor_notes(divisor, tasks_of(runs)),
+        *dict.fromkeys(notes),
+        *seed_notes(runs),
+    )
+    records = pd.DataFrame(records).astype({"value": float, "low": float, "high": float})
+    cells, latex = _robust_cells(records)
+    tasks = runs.groupby("algorithm")["task"].agg(frozenset)
+    latex = latex if tasks.nunique() == 1 else None  # Over other tasks, nothing is better.
+    title = f"Robust statistics over SG6, {scale_of(runs)}"
+    return Table(f"robust_{slug_of(runs)}", title, cells, notes, records, latex)
 
 
-def _table3_order() -> tuple[str, ...]:
-    """The paper's columns last, so that LAMBDA stays where the eye looks for it."""
-    return (*(a for a in _NAMES if a not in TABLE3_ALGORITHMS), *TABLE3_ALGORITHMS)
+def _numbers(strata: list[np.ndarray], name: str) -> dict:
+    """A statistic of the seeds of all tasks, with its interval and how many runs it is of."""
+    if not strata:
+        return {"value": None, "low": None, "high": None, "runs": 0}
+    low, high = stratified_bootstrap(strata, name) or (None, None)
+    value = float(statistic(name, np.concatenate(strata)))
+    return {"value": value, "low": low, "high": high, "runs": sum(map(len, strata))}
+
+
+def _share(kept: list[bool]) -> dict:
+    """The share of confirmed runs that keep their budget; of none, it has no value."""
+    if not kept:
+        return {"value": None, "low": None, "high": None, "runs": 0}
+    low, high = wilson_interval(sum(kept), len(kept))
+    return {"value": sum(kept) / len(kept), "low": low, "high": high, "runs": len(kept)}
+
+
+def _robust_cells(records: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A row per algorithm, and the same as LaTeX with the best of each column in bold."""
+    shown = records[records["statistic"].isin(("IQM", "share"))]
+    names = {metric: f"IQM {label.normalised}" for metric, label in LABELS.items()}
+    names["within_budget"] = "within budget"
+    texts = shown.assign(text=shown.apply(_robust_text, axis="columns"))
+    order = {"index": shown["algorithm"].unique(), "columns": list(names)}
+    cells = texts.pivot(index="algorithm", columns="metric", values="text").reindex(**order)
+    values = shown.pivot(index="algorithm", columns="metric", values="value").reindex(**order)
+    values[["cost_return", "cost_regret"]] *= -1.0
+    latex = cells.map(latex_text)
+    best = (values == values.max()) & (values.count() > 1)
+    found = (cells, latex.mask(best, r"\textbf{" + latex + "}"))
+    cells, latex = (
+        frame.rename(columns=names).rename_axis(columns=None).reset_index() for frame in found
+    )
+    return cells, latex
+
+
+def _robust_text(record: pd.Series) -> str:
+    """A number with its interval; of a share, as a count."""
+    value, low, high = record[["value", "low", "high"]]
+    if record["statistic"] == "share":
+        if record["runs"] == 0:
+            return "n/a: not confirmed"
+        return f"{round(value * record['runs'])} of {record['runs']} [{low:.2f}, {high:.2f}]"
+    if pd.isna(value):
+        return show(None)
+    ends = "n/a: one seed" if pd.isna(low) else f"{show(low)}, {show(high)}"
+    return f"{show(value)} [{ends}]"
+
+
+def _robust_notes(name: str, runs: pd.DataFrame, divisor: Divisor) -> list[str]:
+    """What an algorithm's row does not hold, or holds unevenly."""
+    seeds = arranged(runs, task=config.SG6_TASKS).groupby("task", sort=False).size()
+    notes = []
+    if len(seeds) < len(config.SG6_TASKS):
+        count = f"{len(seeds)} of {len(config.SG6_TASKS)} tasks"
+        notes.append(f"{name}: {count}: {', '.join(seeds.index)}.")
+    if seeds.min() == 1:
+        notes.append("No interval where a task has one seed, of whose spread nothing is known.")
+    if seeds.min() < seeds.max():
+        span = f"{seeds.min()} to {count_seeds(seeds.max())}"
+        notes.append(f"{name}: {span} per task; tasks with more weigh more.")
+    for metric in ("return", "cost_regret"):
+        absent = [task for task in seeds.index if divisor.scores[task, metric] <= 0]
+        if absent:
+            notes.append(
+                f"{name}: {LABELS[metric].normalised} leaves out n/a: {', '.join(absent)}."
+            )
+    return notes

@@ -1,186 +1,200 @@
-"""Table 2 of the paper, from its own scores and from ours, and what all tables say of runs."""
+"""Tables 1 and 2 of the paper, and our scores beside the published ones, cell by cell."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from operator import attrgetter
+from statistics import mean, median
+
+import pandas as pd
 
 from la_mbda import config
-from la_mbda.budget import CONFIDENCE
-from plotting.aggregate import score_estimates
-from plotting.results import METRICS, Estimate, Run, Scores
-from plotting.table import Table, show_with_error
+from la_mbda.presets import make_config
+from la_mbda.run_files import METRICS, read_object
+from plotting.aggregate import SPREAD, arranged, over_seeds
+from plotting.drawing import Outcome
+from plotting.results import PUBLISHED, Results
+from plotting.table import (
+    LABELS,
+    NO_CELL,
+    Table,
+    budget_notes,
+    changed_note,
+    pivot,
+    scale_of,
+    score_notes,
+    seed_notes,
+    show,
+    slug_of,
+)
 
-NOT_COMPARABLE = "not comparable with the paper"
 _NAMES = config.ALGORITHMS
+_CELLS = "Each cell: Ĵ, Ĵ_c, ρ_c. Percentiles are in the CSV."
+PUBLISHED_RANGES = (
+    "Published: LAMBDA and CEM-MPC, medians over seeds (LAMBDA: 5) with 5 % and 95 % percentiles; "
+    "baselines, means over three runs with ends that lie symmetrically about them."
+)
 
 
-def table2_published(published: dict[str, Scores]) -> list[Table]:
+def table_1(results: Results) -> Outcome:
+    """Every published setting beside its value in the `paper` preset."""
+    return Outcome(made=[table1()])
+
+
+def table_2(results: Results) -> Outcome:
+    """Unnormalised scores, the published ones and each group's; both side by side."""
+    outcome = Outcome(made=table2_published(results))
+    for runs, scores in results.groups():
+        outcome.made.append(table2_ours(runs, scores))
+        compared = comparison(runs, scores, results.published(runs["preset"].iloc[0]))
+        if compared is not None:
+            outcome.made.append(compared)
+    return outcome
+
+
+def table1() -> Table:
+    """Every published setting beside its value in the `paper` preset."""
+    settings = read_object(PUBLISHED.with_name("table1.json"))["settings"]
+    values = [(name, symbol, _preset(where), theirs) for name, symbol, theirs, where in settings]
+    rows = [
+        (name, symbol, _plain(ours), _plain(theirs), "yes" if ours == theirs else "NO")
+        for name, symbol, ours, theirs in values
+    ]
+    columns = ["hyper-parameter", "symbol", "paper preset", "published", "equal"]
+    cells = pd.DataFrame(rows, columns=columns)
+    # As objects: a column of both kinds would turn whole numbers into others.
+    records = pd.DataFrame(values, dtype=object)
+    records.columns = ["name", "symbol", "preset", "published"]
+    notes = (
+        f"{(cells['equal'] == 'yes').sum()} of {len(values)} are equal.",
+        "Published: Table 1 and Section 5 of the paper, and the authors' settings.",
+    )
+    return Table("table1", "Table 1, read off the paper preset", cells, notes, records)
+
+
+def _preset(where: str) -> float:
+    """A value of the paper preset: `<group>.<setting>` of PointGoal1, or of `<task>: …`."""
+    task, _, setting = where.rpartition(": ")
+    preset = make_config("paper", task or "PointGoal1")
+    if setting == "update rate":
+        training = preset.training
+        return training.updates_per_iteration * 1_000 / training.steps_per_iteration
+    value = attrgetter(setting)(preset)
+    return value[0] if isinstance(value, tuple) else value
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:g}"
+
+
+def table2_published(results: Results) -> list[Table]:
     """The paper's unnormalised scores: short budget with LAMBDA and CEM-MPC, then the long one."""
-    note = "Each cell: Ĵ, Ĵ_c, ρ_c. Percentiles are in the CSV."
-    short = published["short"] | published["paper"]
+    short, long = (over_seeds(results.published(preset)) for preset in ("paper", "paper_long"))
+    title = "Table 2, published: long budget (10M env steps; DoggoGoal1 more)"
     return [
-        _table2("table2_published", "Table 2, published: 1M/2M env steps", short, (note,)),
-        _table2(
-            "table2_published_long",
-            "Table 2, published: long budget (10M env steps; DoggoGoal1 more)",
-            published["long"],
-            (note,),
-        ),
+        _table2("table2_published", "Table 2, published: 1M/2M env steps", short, (_CELLS,)),
+        _table2("table2_published_long", title, long, (_CELLS,)),
     ]
 
 
-def table2_ours(runs: Sequence[Run]) -> Table:
+def table2_ours(runs: pd.DataFrame, scores: pd.DataFrame) -> Table:
     """Unnormalised scores of finished runs, all of one preset and one source."""
-    scores: Scores = {}
-    constraints = max(len(run.score.cost_returns) for run in runs if run.score)
-    for constraint in range(constraints):
-        for (task, algorithm), found in score_estimates(runs, constraint).items():
-            label = task if constraint == 0 else f"{task}, cost {constraint + 1}"
-            scores[label, algorithm] = found
-    notes = ("Each cell: Ĵ, Ĵ_c, ρ_c. Percentiles are in the CSV.", *score_notes(runs))
-    notes += budget_notes(runs) + seed_notes(runs)
+    parts = []
+    for constraint in range(1, scores["constraint"].max() + 1):
+        found = over_seeds(scores, constraint)
+        if constraint > 1:
+            found["task"] += f", cost {constraint}"
+        parts.append(found)
+    notes = (_CELLS, *score_notes(runs), *budget_notes(runs), *seed_notes(runs))
     title = f"Table 2, {scale_of(runs)}"
-    return _table2(f"table2_{slug_of(runs)}", title, scores, notes, Estimate._fields)
-
-
-def finished_groups(runs: Sequence[Run]) -> Iterator[list[Run]]:
-    """Finished runs that belong in one table: of one preset, trained here or shipped."""
-    finished = [run for run in runs if run.score is not None]
-    for key in dict.fromkeys((run.preset, run.shipped) for run in finished):
-        yield [run for run in finished if (run.preset, run.shipped) == key]
-
-
-def benchmark_runs(runs: Sequence[Run]) -> list[Run]:
-    """The finished ones on SG6 tasks, over which averages are taken."""
-    return [run for run in runs if run.task in config.SG6_TASKS and run.score is not None]
-
-
-def scale_of(runs: Sequence[Run]) -> str:
-    """Whose runs these are and at what scale, saying so where it is not the paper's."""
-    owner = "shipped" if runs[0].shipped else "ours"
-    preset = runs[0].preset
-    if all(run.comparable for run in runs):
-        return f"{owner}: {preset} preset"
-    changed = ", settings changed" if any(run.changed for run in runs) else ""
-    return f"{owner}: {preset} preset{changed} (reduced scale, {NOT_COMPARABLE})"
-
-
-def slug_of(runs: Sequence[Run]) -> str:
-    """What file names say of the source and the preset."""
-    return f"{'shipped' if runs[0].shipped else 'ours'}_{runs[0].preset}"
-
-
-def seed_notes(runs: Sequence[Run]) -> tuple[str, ...]:
-    """Per algorithm: seeds and environment steps of the finished runs, and changed settings."""
-    notes = []
-    for algorithm in _NAMES:
-        groups: dict[str, list[str]] = {}
-        for task in dict.fromkeys(run.task for run in runs if run.algorithm == algorithm):
-            group = [run for run in runs if (run.algorithm, run.task) == (algorithm, task)]
-            found = [run.score for run in group if run.score]
-            if found:
-                steps = sorted({score.env_steps for score in found})
-                shown = " to ".join(f"{s:,.0f}" for s in dict.fromkeys((steps[0], steps[-1])))
-                groups.setdefault(f"{count_seeds(len(found))}, {shown} env steps", []).append(task)
-        for text, tasks in groups.items():
-            where = f" ({', '.join(tasks)})" if len(groups) > 1 else ""
-            notes.append(f"{_NAMES[algorithm]}: {text}{where}.")
-    changed = dict.fromkeys(setting for run in runs if run.score for setting in run.changed)
-    if changed:
-        notes.append(f"Settings that differ from the preset in some runs: {', '.join(changed)}.")
-    return tuple(notes)
-
-
-def score_notes(runs: Sequence[Run]) -> tuple[str, ...]:
-    """What the scores of finished runs are of: how taken over seeds, and over which episodes."""
-    runs = [run for run in runs if run.score is not None]
-    baselines = [run for run in runs if run.algorithm in config.BASELINES]
-    others = [run for run in runs if run not in baselines]
-    confirmed = [run for run in others if run.confirmed]
-    rest = [run for run in others if not run.confirmed]
-    notes: tuple[str, ...] = ()
-    if others:
-        notes += ("LAMBDA and its variants: medians over seeds.",)
-    for count in sorted({run.score.confirmed.episodes for run in confirmed}):
-        found = [run for run in confirmed if run.score.confirmed.episodes == count]
-        text = f"Ĵ and Ĵ_c over {count} confirmed episodes, of one seed ± the standard error"
-        notes += (f"{text}: {_which(found, others)}.",)
-    for layouts in dict.fromkeys(run.score.confirmed.layouts for run in confirmed):
-        if layouts:
-            found = [run for run in confirmed if run.score.confirmed.layouts == layouts]
-            notes += (f"Confirmed on {layouts}: {_which(found, confirmed)}.",)
-    if rest:
-        notes += (f"Ĵ and Ĵ_c of the protocol's evaluation at the end: {_which(rest, others)}.",)
-    if baselines:
-        notes += (
-            "Baselines: means over seeds ± their standard error, of the training episodes of the "
-            "last two epochs.",
-        )
-    early = [run for run in baselines if run.score.early_epochs]
-    for count in sorted({run.score.early_epochs for run in early}):
-        found = [run for run in early if run.score.early_epochs == count]
-        text = f"Ended {count} epochs before those of the published score"
-        notes += (f"{text}: {_which(found, baselines)}.",)
-    return notes
-
-
-def budget_notes(runs: Sequence[Run]) -> tuple[str, ...]:
-    """Which finished runs keep their budget, by their confirmed episodes."""
-    rule = f"(mean cost + {CONFIDENCE} standard errors ≤ d over confirmed episodes)"
-    texts = {
-        True: f"Keep their budget {rule}",
-        False: f"Do not keep their budget {rule}",
-        None: "Not confirmed, hence not known whether they keep their budget",
-    }
-    runs = [run for run in runs if run.score is not None]
-    groups = {text: [r for r in runs if r.keeps_budget is kept] for kept, text in texts.items()}
-    return tuple(f"{text}: {_which(group, runs)}." for text, group in groups.items() if group)
-
-
-def _which(runs: Sequence[Run], whole: Sequence[Run]) -> str:
-    """Runs in a line, as `LAMBDA on PointGoal1 (0, 1), CarGoal1 (0); …`, or that they are all."""
-    if len(runs) == len(whole) > 1:
-        return f"all {len(runs)} of them"
-    found: dict[str, dict[str, list[str]]] = {}
-    for run in runs:
-        tasks = found.setdefault(_NAMES[run.algorithm], {})
-        tasks.setdefault(run.task, []).append(str(run.seed))
-    return "; ".join(
-        f"{name} on " + ", ".join(f"{task} ({', '.join(s)})" for task, s in tasks.items())
-        for name, tasks in found.items()
-    )
-
-
-def changed_note(runs: Sequence[Run]) -> tuple[str, ...]:
-    """Names runs that a comparison leaves out, as their settings are not the preset's."""
-    if not runs:
-        return ()
-    names = ", ".join(f"{_NAMES[r.algorithm]} on {r.task} (seed {r.seed})" for r in runs)
-    return (f"Left out, with other settings than the preset's: {names}.",)
-
-
-def count_seeds(count: int) -> str:
-    """A number of seeds in words."""
-    return f"{count} seed{'s' if count != 1 else ''}"
+    numbers = pd.concat(parts, ignore_index=True)
+    return _table2(f"table2_{slug_of(runs)}", title, numbers, notes, SPREAD)
 
 
 def _table2(
     name: str,
     title: str,
-    scores: Scores,
+    numbers: pd.DataFrame,
     notes: tuple[str, ...],
-    fields: tuple[str, ...] = ("value", "low", "high"),
+    spread: Sequence[str] = ("value", "low", "high"),
 ) -> Table:
-    """Args: fields: what of each estimate is recorded."""
-    algorithms = [a for a in _NAMES if any(a == key[1] for key in scores)]
-    known = {task: i for i, task in enumerate(config.TASKS)}
-    tasks = sorted({task for task, _ in scores}, key=lambda t: (known.get(t, len(known)), t))
+    """Args: spread: what of each score is recorded."""
+    tasks = [*config.TASKS, *sorted(set(numbers["task"]) - set(config.TASKS))]
+    numbers = arranged(numbers, task=tasks, algorithm=_NAMES)
+    columns = arranged(numbers, algorithm=_NAMES)["algorithm"].unique()
+    cells, latex = pivot(numbers, columns)
+    records = numbers[["task", "algorithm", "metric", *spread]].rename(columns={"se": "error"})
+    records["algorithm"] = records["algorithm"].map(_NAMES)
+    return Table(name, title, cells, notes, records, latex)
+
+
+def comparison(runs: pd.DataFrame, scores: pd.DataFrame, published: pd.DataFrame) -> Table | None:
+    """Ranges of our seeds and of the authors', and whether they overlap.
+
+    Args:
+        runs: finished, all of one preset and one source.
+        published: those of the same budget.
+
+    Returns:
+        None where no run is of a published budget with the preset's settings.
+    """
+    cells = pd.MultiIndex.from_frame(published[["task", "algorithm"]])
+    runs = runs[pd.MultiIndex.from_frame(runs[["task", "algorithm"]]).isin(cells)]
+    changed, runs = runs[~runs["comparable"]], runs[runs["comparable"]]
+    if runs.empty:
+        return None
+    theirs = published.set_index(["task", "algorithm", "metric"])
+    scores = scores[scores["run"].isin(runs.index) & (scores["constraint"] == 1)]
+    scores = arranged(scores, task=config.SG6_TASKS, algorithm=_NAMES, metric=METRICS)
     rows, records = [], []
-    for task in tasks:
-        cells = []
-        for algorithm in algorithms:
-            found = scores.get((task, algorithm))
-            cells.append(", ".join(show_with_error(found[m]) for m in METRICS) if found else "–")
-            for metric, estimate in (found or {}).items():
-                record = {"task": task, "algorithm": _NAMES[algorithm], "metric": metric}
-                records.append(record | {field: getattr(estimate, field) for field in fields})
-        rows.append((task, *cells))
-    return Table(name, title, ("task", *(_NAMES[a] for a in algorithms)), rows, notes, records)
+    for cell, seeds in scores.groupby(["task", "algorithm", "metric"], sort=False):
+        task, algorithm, metric = cell
+        first = seeds["first_epoch"].tolist()
+        first = None if seeds["first_epoch"].isna().any() else mean(first)
+        record = _compare(_range(seeds["value"].tolist(), algorithm), theirs.loc[cell])
+        texts = (f"{len(seeds)}", NO_CELL if first is None else show(first))
+        texts += (_ends(record, "ours"), _ends(record, "published"), record["verdict"])
+        rows.append((task, _NAMES[algorithm], LABELS[metric].symbol, *texts))
+        who = {"task": task, "algorithm": _NAMES[algorithm], "metric": metric}
+        records.append(who | {"seeds": len(seeds), "first_epoch": first} | record)
+    agreeing = sum(record["verdict"] == "overlap" for record in records)
+    notes = (
+        f"{agreeing} of {len(records)} cells overlap.",
+        "Ours: the mean over seeds (of LAMBDA and its variants the median), and their least and "
+        "largest.",
+        "First epoch: the same of a baseline's first epoch, in which its policy is untrained.",
+        PUBLISHED_RANGES,
+        "A single seed has no range: it overlaps where it lies within the published one.",
+        *score_notes(runs),
+        *seed_notes(runs),
+        *changed_note(changed),
+    )
+    columns = ["task", "algorithm", "", "seeds", "first epoch", "ours", "published", "ranges"]
+    title = f"Scores beside the published ones, {scale_of(runs)}"
+    table = pd.DataFrame(rows, columns=columns), notes, pd.DataFrame(records)
+    return Table(f"comparison_{slug_of(runs)}", title, *table)
+
+
+def _range(values: list[float], algorithm: str) -> dict[str, float]:
+    middle = mean if algorithm in config.BASELINES else median
+    return {"value": middle(values), "low": min(values), "high": max(values)}
+
+
+def _compare(ours: dict[str, float], theirs: pd.Series) -> dict:
+    """Numbers of both, and `overlap`, or on which side ours lie."""
+    verdict = "overlap"
+    if ours["low"] > theirs["high"]:
+        verdict = "ours higher"
+    elif ours["high"] < theirs["low"]:
+        verdict = "ours lower"
+    numbers = {
+        f"{whose}_{name}": found[name]
+        for whose, found in (("ours", ours), ("published", theirs))
+        for name in ("value", "low", "high")
+    }
+    return numbers | {"verdict": verdict}
+
+
+def _ends(record: dict, whose: str) -> str:
+    value, low, high = (show(record[f"{whose}_{name}"]) for name in ("value", "low", "high"))
+    if record[f"{whose}_low"] == record[f"{whose}_high"]:
+        return value
+    return f"{value} ({low} to {high})"

@@ -13,7 +13,8 @@ from la_mbda import checkpoint
 from la_mbda.config import Config, from_dict, to_dict
 from la_mbda.presets import make_config
 from la_mbda.replay import Episode
-from la_mbda.run_folder import METRICS, RunFolder, read_json, read_score, run_path
+from la_mbda.run_files import METRICS
+from la_mbda.run_folder import RunFolder, read_json, read_score, run_path
 
 SCORE = {"task": "PointGoal1", "return": 1.5, "cost_return": 20.0, "cost_regret": 0.04}
 MANY = settings(
@@ -96,6 +97,22 @@ def test_scores(tmp_path, content):
         numbers = [score[metric] for metric in METRICS]
         flat = tf.nest.flatten(numbers)
         assert all(type(n) in (int, float) and math.isfinite(n) for n in flat)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("[" * 100_000, "no valid JSON"),
+        (f'{{"return": 1{"0" * 400}, "cost_return": 1, "cost_regret": 1}}', "too large"),
+        ('{"return": 1, "cost_return": [], "cost_regret": 1}', "cost_return is an empty list"),
+    ],
+    ids=["deep", "large", "empty"],
+)
+def test_a_score_of_valid_json_that_no_program_can_use_is_named(tmp_path, content, problem):
+    path = tmp_path / "score.json"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=f"{path}: .*{problem}"):
+        read_score(path)
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,7 @@ from la_mbda.cem_mpc import CemMpcAgent
 from la_mbda.environments import make_environment
 from la_mbda.episodes import play_evaluating
 from la_mbda.futures import imagine_futures, save_futures
-from plotting.futures import draw_futures
-from plotting.posterior import CHOSEN, read_futures
+from plotting.posterior import CHOSEN, draw_futures, read_futures
 
 
 def futures_of(agent, starts=(3, 10), steps=4):

@@ -6,7 +6,7 @@ import reference
 import tensorflow as tf
 from reference import numpy_weights
 from test_equations import normal, random_batch, shake
-from test_plotting_graph import moved_by
+from test_plotting_computation_graph import moved_by
 from toy import tiny_config
 
 from la_mbda.agent import Agent

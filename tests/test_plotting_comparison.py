@@ -3,17 +3,25 @@
 import pytest
 from test_plotting_reading import write_run, write_score
 
-from plotting.comparison import comparison
-from plotting.results import read_published, read_results
+from la_mbda import config
+from plotting.results import read_results
+from plotting.tables import table_2
 
 
-def compared(results):
-    runs = [r for r in read_results(results, shipped=results / "none").runs if r.score]
-    return comparison(runs, read_published())
+def compared(folder):
+    """The comparison of the runs below a folder; None where there is none."""
+    tables = table_2(read_results(folder, shipped=folder / "none")).made
+    found = [table for table in tables if table.name.startswith("comparison")]
+    return found[0] if found else None
+
+
+def rows(table):
+    return list(table.cells.itertuples(index=False, name=None))
 
 
 def verdicts(table):
-    return {(r["task"], r["algorithm"], r["metric"]): r["verdict"] for r in table.records}
+    cells = ["task", "algorithm", "metric"]
+    return table.records.set_index(cells)["verdict"].to_dict()
 
 
 def test_single_seeds_and_ranges(tmp_path):
@@ -22,13 +30,13 @@ def test_single_seeds_and_ranges(tmp_path):
     write_run(tmp_path, **where, score=(6.0, 20.0, 0.02))
     table = compared(tmp_path)
     assert list(verdicts(table).values()) == ["ours higher", "overlap", "ours lower"]
-    assert table.rows[0][:6] == ("PointGoal1", "PPO-Lagrangian", "Ĵ", "1", "–", "6.000")
+    assert rows(table)[0][:6] == ("PointGoal1", "PPO-Lagrangian", "Ĵ", "1", "–", "6.000")
     assert "1 of 3 cells overlap." in table.notes
     write_run(tmp_path, **where, seed=1, score=(5.0, 40.0, 0.025))
     table = compared(tmp_path)
     assert list(verdicts(table).values()) == ["overlap", "overlap", "ours lower"]
-    assert table.rows[0][3:6] == ("2", "–", "5.500 (5.000 to 6.000)")
-    assert table.records[0]["published_low"] == pytest.approx(3.03599)
+    assert rows(table)[0][3:6] == ("2", "–", "5.500 (5.000 to 6.000)")
+    assert table.records["published_low"][0] == pytest.approx(3.03599)
 
 
 def test_the_first_epoch_stands_beside_a_baselines_score(tmp_path):
@@ -36,8 +44,7 @@ def test_the_first_epoch_stands_beside_a_baselines_score(tmp_path):
         path = write_run(tmp_path, algorithm="cpo", preset="paper", seed=seed, score=None)
         epoch = {"first_epoch_return": first, "first_epoch_cost_return": 10.0 * first}
         write_score(path, 15.0 * first, 40.0, 0.043, **epoch)
-    rows = compared(tmp_path).rows
-    assert [row[2:6] for row in rows] == [
+    assert [row[2:6] for row in rows(compared(tmp_path))] == [
         ("Ĵ", "3", "3.000", "45.000 (15.000 to 90.000)"),
         ("Ĵ_c", "3", "30.000", "40.000"),
         ("ρ_c", "3", "–", "0.043"),
@@ -65,17 +72,17 @@ def test_whose_runs_and_how_many_are_said(tmp_path):
     write_run(tmp_path, **place, seed=4, env_steps=60_000)
     table = compared(tmp_path)
     assert table.title == "Scores beside the published ones, ours: paper preset"
-    assert {row[:2] + row[3:4] for row in table.rows} == {("PointGoal1", "CPO", "3")}
-    assert {record["seeds"] for record in table.records} == {3}
+    assert {row[:2] + row[3:4] for row in rows(table)} == {("PointGoal1", "CPO", "3")}
+    assert set(table.records["seeds"]) == {3}
     assert "CPO: 3 seeds, 8,000 env steps." in table.notes
     left_out = "Left out, with other settings than the preset's: CPO on CarGoal1 (seed 4)."
     assert left_out in table.notes
 
 
-def test_published_baselines_have_symmetrical_ends():
+def test_published_baselines_have_symmetrical_ends(tmp_path):
     """They are means over three runs; of LAMBDA, half of the percentiles' distance is published."""
-    published = read_published()
-    for budget in ("short", "long"):
-        for scores in published[budget].values():
-            for value, low, high, _ in scores.values():
-                assert high - value == pytest.approx(value - low, rel=1e-3, abs=1e-5)
+    scores = read_results(tmp_path, shipped=tmp_path / "none").scores
+    scores = scores[scores["algorithm"].isin(config.BASELINES)]
+    assert len(scores) == 2 * 4 * 6 * 3
+    for row in scores.itertuples():
+        assert row.high - row.value == pytest.approx(row.value - row.low, rel=1e-3, abs=1e-5)

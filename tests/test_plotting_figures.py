@@ -11,27 +11,25 @@ import pytest
 from test_plotting_reading import STEPS, write_lines, write_run
 
 from la_mbda import config
-from plotting import curves
-from plotting.aggregate import band, cost_regret
-from plotting.curve_figures import draw_curve_figures
-from plotting.curves import curve
-from plotting.drawing import BUDGET_COLOUR, COLOURS
-from plotting.figures import make_all
-from plotting.results import read_published, read_results
+from plotting.aggregate import MOST_POINTS, band, cost_regret
+from plotting.drawing import BUDGET_COLOUR, COLOURS, draw_changed
+from plotting.figures import FIGURES, make_all
+from plotting.results import read_results
 
 COMMAND = Path(__file__).resolve().parents[1] / "plotting" / "figures.py"
 
 
 def drawn(tmp_path, shipped="none"):
     """Draws the curves of the runs below a folder; returns paths, notes and the CSV's records."""
-    runs = read_results(tmp_path, shipped=tmp_path / shipped).runs
-    outcome = draw_curve_figures(runs, read_published(), tmp_path)
-    paths, notes = outcome.files, outcome.notes
+    results = read_results(tmp_path, shipped=tmp_path / shipped)
+    (sixth,) = [entry for entry in FIGURES if entry.name == "figure_6"]
+    outcome = sixth.make(results)
+    paths = draw_changed(outcome.made, tmp_path)
     records = []
     for path in paths:
         assert path.read_bytes().startswith(b"\x89PNG")
         records += csv.DictReader(path.with_suffix(".csv").open())
-    return paths, notes, records
+    return paths, outcome.notes, records
 
 
 def line(records, metric, name):
@@ -130,16 +128,19 @@ def test_a_run_without_evaluations_still_has_its_regret(tmp_path):
 
 def test_long_runs_are_thinned_but_keep_their_ends(tmp_path):
     path = write_run(tmp_path)
-    count = curves.MOST_POINTS * 3
+    count = MOST_POINTS * 3
     write_lines(
         path / "episodes.jsonl",
         [{"env_steps": i, "return": 0.0, "cost_return": float(i)} for i in range(1, count + 1)],
     )
-    (run,) = read_results(tmp_path, shipped=tmp_path / "none").runs
-    steps, values = curve(run, "cost_regret", 0)
-    assert len(steps) == curves.MOST_POINTS
+    results = read_results(tmp_path, shipped=tmp_path / "none")
+    regret = results.curves[results.curves["metric"] == "cost_regret"]
+    assert len(regret) == count  # The frame has them all.
+    found = results.lines[results.lines["metric"] == "cost_regret"]
+    steps = found["env_steps"].to_numpy()
+    assert len(steps) == MOST_POINTS
     assert (steps[0], steps[-1]) == (1, count)
-    np.testing.assert_allclose(values, (steps + 1) / 2)
+    np.testing.assert_allclose(found["value"], (steps + 1) / 2)
 
 
 def test_each_constraint_has_its_own_row(tmp_path):
@@ -237,7 +238,7 @@ def test_the_command_draws_what_it_can_and_names_the_rest(tmp_path):
 
 def test_a_folder_without_runs_still_has_the_published_tables(tmp_path, capsys):
     results = read_results(tmp_path, shipped=tmp_path / "none")
-    missing = make_all(tmp_path, results, read_published())
+    missing = make_all(results)
     printed = capsys.readouterr().out
     assert "Table 3, published" in printed
     tables = {"table1", "table2_published", "table2_published_long", "table3_published"}

@@ -1,6 +1,7 @@
 """Figures 2 and 8, and the command that draws their pictures."""
 
 import csv
+import dataclasses
 import json
 import subprocess
 import sys
@@ -11,8 +12,9 @@ import pytest
 
 from experiments.pictures import hues, merit
 from la_mbda import config
-from plotting.pictures import PICTURES, draw_pictures
-from plotting.results import REPOSITORY
+from plotting import figures
+from plotting.drawing import draw_changed
+from plotting.results import PICTURES, REPOSITORY, read_results
 
 GREY, BLUE, YELLOW = (128, 128, 128), (0, 0, 255), (255, 255, 0)
 
@@ -27,16 +29,28 @@ def view(colours: dict) -> np.ndarray:
     return image.reshape(64, 64, 3)
 
 
+def drawn(folder, pictures=PICTURES):
+    """Draws figures 2 and 8; their paths, and what is missing."""
+    results = dataclasses.replace(read_results(folder, shipped=folder / "none"), pictures=pictures)
+    made, missing = [], []
+    for entry in figures.FIGURES:
+        if entry.name in ("figure_2", "figure_8"):
+            outcome = entry.make(results)
+            made += outcome.made
+            missing += outcome.missing
+    return draw_changed(made, folder), missing
+
+
 def test_the_pictures_in_the_repository_make_both_figures(tmp_path):
-    outcome = draw_pictures(tmp_path)
-    assert [path.name for path in outcome.files] == ["figure_2.png", "figure_8.png"]
-    assert outcome.missing == []
+    paths, missing = drawn(tmp_path)
+    assert [path.name for path in paths] == ["figure_2.png", "figure_8.png"]
+    assert missing == []
     records = list(csv.DictReader((tmp_path / "figure_2.csv").open()))
     assert {record["task"] for record in records} == set(config.SG6_TASKS)
     recorded = json.loads((PICTURES / "pictures.json").read_text())
-    drawn = {record["task"]: (int(record["seed"]), record["mujoco"]) for record in records}
+    found = {record["task"]: (int(record["seed"]), record["mujoco"]) for record in records}
     seeds = recorded["seeds"]
-    assert drawn == {task: (seeds[task], recorded["mujoco"]) for task in config.SG6_TASKS}
+    assert found == {task: (seeds[task], recorded["mujoco"]) for task in config.SG6_TASKS}
     solid, transparent = (
         imageio.imread(PICTURES / f"{task}_robot.png").astype(int)
         for task in ("PointPush1", "ObservablePointPush1")
@@ -60,10 +74,10 @@ def test_what_is_missing_or_damaged_is_named_with_the_command(tmp_path, name, co
             (tmp_path / path.name).write_bytes(path.read_bytes())
     if content is not None:
         (tmp_path / name).write_bytes(content)
-    outcome = draw_pictures(tmp_path, tmp_path)
-    assert name in outcome.missing[0]
-    assert outcome.missing[0].startswith("figure 2: ")
-    assert outcome.missing[0].endswith("python experiments/pictures.py")
+    _, missing = drawn(tmp_path, tmp_path)
+    assert name in missing[0]
+    assert missing[0].startswith("figure 2: ")
+    assert missing[0].endswith("python experiments/pictures.py")
 
 
 def test_merit_by_hand():
@@ -83,4 +97,4 @@ def test_the_command_draws_every_task(tmp_path):
     assert json.loads((tmp_path / "pictures.json").read_text())["seeds"] == dict.fromkeys(
         config.TASKS, 0
     )
-    assert draw_pictures(tmp_path, tmp_path).missing == []
+    assert drawn(tmp_path, tmp_path)[1] == []

@@ -7,7 +7,8 @@ import matplotlib.figure
 import pytest
 from test_plotting_reading import write_run
 
-from plotting.posterior import draw_posteriors
+from plotting.drawing import draw_changed
+from plotting.posterior import posteriors
 from plotting.results import read_results
 
 HEADER = "start,step,draw,reward,cost_0,value_task,value_cost_0"
@@ -30,9 +31,11 @@ def write_futures(run, header=HEADER, rows=ROWS, **summary):
 
 
 def drawn(tmp_path):
-    figures = tmp_path / "figures"
-    figures.mkdir(exist_ok=True)
-    return draw_posteriors(read_results(tmp_path, shipped=tmp_path / "shipped").runs, figures)
+    """The figures' paths, and what is missing."""
+    folder = tmp_path / "figures"
+    folder.mkdir(exist_ok=True)
+    outcome = posteriors(read_results(tmp_path, shipped=tmp_path / "shipped"))
+    return draw_changed(outcome.made, folder), outcome.missing
 
 
 @pytest.fixture
@@ -51,9 +54,9 @@ def titles(monkeypatch):
 
 def test_the_numbers_drawn_are_those_that_were_saved(tmp_path, titles):
     write_futures(write_run(tmp_path))
-    outcome = drawn(tmp_path)
-    assert [path.name for path in outcome.files] == ["figure_3_quick.png"]
-    assert outcome.missing == []
+    paths, missing = drawn(tmp_path)
+    assert [path.name for path in paths] == ["figure_3_quick.png"]
+    assert missing == []
     lines = {}
     for row in csv.DictReader((tmp_path / "figures" / "figure_3_quick.csv").open()):
         key = row["quantity"], row["line"], row["chosen"]
@@ -107,11 +110,11 @@ def test_what_a_reader_could_misread_is_in_the_title(tmp_path, titles):
 def test_without_futures_the_command_is_named(tmp_path):
     write_run(tmp_path, algorithm="cem_mpc")
     write_run(tmp_path / "shipped")
-    (missing,) = drawn(tmp_path).missing
+    (missing,) = drawn(tmp_path)[1]
     train = f"bash experiments/run_sg6.sh --results {tmp_path} --algorithms lambda"
     assert missing == f"figure 3: no runs of LAMBDA on any SG6 task. To make them: {train}"
     unsafe = write_run(tmp_path, algorithm="unsafe_lambda")
-    (missing,) = drawn(tmp_path).missing
+    (missing,) = drawn(tmp_path)[1]
     assert missing.endswith(f"experiments/evaluate.py {unsafe} --imagine {unsafe / 'imagined'}")
 
 
@@ -135,8 +138,7 @@ def test_without_futures_the_command_is_named(tmp_path):
 )
 def test_damaged_futures_are_named(tmp_path, broken):
     write_futures(write_run(tmp_path), **broken)
-    outcome = drawn(tmp_path)
-    assert outcome.files == []
-    (missing,) = outcome.missing
+    paths, (missing,) = drawn(tmp_path)
+    assert paths == []
     assert missing.startswith("figure 3, quick preset: ")
     assert "policy.csv: not as evaluate.py writes it" in missing

@@ -5,17 +5,16 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from la_mbda import config
 from la_mbda.presets import make_config
-from plotting.aggregate import score_estimates
-from plotting.all_tables import make_tables
-from plotting.records import Score
-from plotting.results import read_published, read_results
+from plotting.aggregate import over_seeds
+from plotting.results import PUBLISHED, read_results
+from plotting.table3 import table_3
+from plotting.tables import table_2
 
 STEPS = (2_000, 4_000, 6_000, 8_000)
 
@@ -74,6 +73,36 @@ def read(tmp_path):
     return read_results(tmp_path, shipped=tmp_path / "none")
 
 
+def one_run(results):
+    """The row of the only run."""
+    (run,) = results.runs.itertuples()
+    return run
+
+
+def points(results, metric, constraint=1, run=0):
+    """Environment steps and values of a run's curve."""
+    curves = results.curves
+    own = (curves["run"] == run) & (curves["metric"] == metric)
+    found = curves[own & (curves["constraint"] == constraint)]
+    return found["env_steps"].tolist(), found["value"].tolist()
+
+
+def value(results, metric, run=0, constraint=1):
+    """A run's score."""
+    scores = results.scores
+    own = (scores["run"] == run) & (scores["metric"] == metric)
+    (found,) = scores.loc[own & (scores["constraint"] == constraint), "value"]
+    return found
+
+
+def published(results, preset, algorithm, task, metric):
+    """A published score and its ends."""
+    found = results.published(preset)
+    found = found[(found["algorithm"] == algorithm) & (found["task"] == task)]
+    (row,) = found[found["metric"] == metric][["value", "low", "high"]].to_numpy().tolist()
+    return row
+
+
 def the_warning(results) -> str:
     assert len(results.warnings) == 1, results.warnings
     assert "\n" not in results.warnings[0]
@@ -84,16 +113,31 @@ def test_a_whole_run_is_read_without_warnings(tmp_path):
     write_run(tmp_path)
     results = read(tmp_path)
     assert results.warnings == []
-    (run,) = results.runs
+    run = one_run(results)
     assert (run.preset, run.algorithm, run.task, run.seed) == ("quick", "lambda", "PointGoal1", 0)
-    assert run.score == Score(8_000, 10.0, (20.0,), (0.02,))
-    assert run.keeps_budget is None
+    assert (run.finished, run.env_steps) == (True, 8_000)
+    scores = [value(results, metric) for metric in ("return", "cost_return", "cost_regret")]
+    assert scores == [10.0, 20.0, 0.02]
+    assert run.kept is None
     assert run.cost_budgets == (25.0,)
     assert run.changed == ()
     assert not run.comparable
-    np.testing.assert_array_equal(run.evaluations.env_steps, STEPS)
-    np.testing.assert_array_equal(run.evaluations.returns, [0, 1, 2, 3])
-    np.testing.assert_array_equal(run.episodes.cost_returns, [[40]] * 4)
+    assert points(results, "return") == (list(STEPS), [0, 1, 2, 3])
+    assert points(results, "cost_return") == (list(STEPS), [30] * 4)
+    assert points(results, "cost_regret") == (list(STEPS), [0.02] * 4)
+
+
+def test_whole_numbers_and_gaps_keep_their_types_beside_published_scores(tmp_path):
+    write_run(tmp_path)
+    for results in (read(tmp_path), read_results(tmp_path / "quick", shipped=tmp_path / "none")):
+        for frame in (results.runs, results.scores, results.curves):
+            assert frame["seed"].dtype == "Int64"
+            assert frame["source"].dtype == "str"
+        assert results.scores["value"].dtype == float
+        assert results.scores["value"].notna().all()
+        assert results.scores.columns.tolist() == read(tmp_path).scores.columns.tolist()
+    sources = read(tmp_path).scores.groupby("source")["seed"].count()
+    assert sources.to_dict() == {"ours": 3, "published": 0}
 
 
 def test_a_half_written_last_line_is_named_and_the_lines_before_are_kept(tmp_path):
@@ -106,8 +150,8 @@ def test_a_half_written_last_line_is_named_and_the_lines_before_are_kept(tmp_pat
     for name in ("evaluations", "episodes"):
         expected = f"{path / f'{name}.jsonl'}: line 5: half-written: left out"
         assert expected in results.warnings
-    assert len(results.runs[0].evaluations.env_steps) == 4
-    assert len(results.runs[0].episodes.env_steps) == 4
+    assert len(points(results, "return")[0]) == 4
+    assert len(points(results, "cost_regret")[0]) == 4
 
 
 @pytest.mark.parametrize(
@@ -133,7 +177,7 @@ def test_a_bad_evaluation_is_left_out_and_the_others_kept(tmp_path, line, proble
     warning = the_warning(results)
     assert warning.startswith(f"{path / 'evaluations.jsonl'}: line 2: ")
     assert problem in warning
-    np.testing.assert_array_equal(results.runs[0].evaluations.returns, [0, 2, 3])
+    assert points(results, "return")[1] == [0, 2, 3]
 
 
 def test_after_a_bad_episode_the_cost_sum_is_unknown(tmp_path):
@@ -144,16 +188,16 @@ def test_after_a_bad_episode_the_cost_sum_is_unknown(tmp_path):
     warning = the_warning(results)
     assert "line 3: no valid JSON" in warning
     assert "unknown from there" in warning
-    np.testing.assert_array_equal(results.runs[0].episodes.env_steps, STEPS[:2])
+    assert points(results, "cost_regret")[0] == list(STEPS[:2])
 
 
 def test_an_unfinished_run_is_drawn_but_has_no_score(tmp_path):
     write_run(tmp_path, score=None)
     results = read(tmp_path)
     assert "score.json: missing (the run is not finished)" in the_warning(results)
-    assert results.runs[0].score is None
-    assert results.runs[0].evaluations is not None
-    assert score_estimates(results.runs) == {}
+    assert not one_run(results).finished
+    assert points(results, "return")[0] == list(STEPS)
+    assert set(results.scores["source"]) == {"published"}
 
 
 @pytest.mark.parametrize(
@@ -175,7 +219,7 @@ def test_a_score_that_cannot_be_trusted_is_left_out(tmp_path, changes, problem):
     warning = the_warning(results)
     assert str(path / "score.json") in warning
     assert problem in warning
-    assert results.runs[0].score is None
+    assert not one_run(results).finished
 
 
 GARBAGE = [b"", b"{", b"[1]", b"\x80\x02\xff\x00\n\x89PNG", b"[" * 100_000, b"1" * 5_000]
@@ -187,8 +231,8 @@ def test_a_damaged_score_is_named(tmp_path, content):
     (path / "score.json").write_bytes(content)
     results = read(tmp_path)
     assert the_warning(results).startswith(f"{path / 'score.json'}: ")
-    assert results.runs[0].score is None
-    assert results.runs[0].evaluations is not None
+    assert not one_run(results).finished
+    assert points(results, "return")[0] == list(STEPS)
 
 
 @pytest.mark.parametrize("content", GARBAGE)
@@ -199,8 +243,8 @@ def test_damaged_curves_are_named(tmp_path, content):
     warning = the_warning(results)
     assert warning.startswith(f"{path / 'evaluations.jsonl'}: ")
     assert ("half-written" in warning) == (content == b"{")
-    assert results.runs[0].evaluations is None
-    assert results.runs[0].score is not None
+    assert points(results, "return")[0] == []
+    assert one_run(results).finished
 
 
 @pytest.mark.parametrize("content", [*GARBAGE, b"{}"])
@@ -211,9 +255,9 @@ def test_a_run_without_usable_settings_is_kept_but_not_compared(tmp_path, conten
     warning = the_warning(results)
     assert warning.startswith(f"{path / 'config.json'}: ")
     assert warning.endswith(": the run's settings are unknown")
-    (run,) = results.runs
+    run = one_run(results)
     assert run.cost_budgets == (25.0,)
-    assert run.score is not None
+    assert run.finished
     assert not run.comparable
 
 
@@ -234,7 +278,7 @@ def test_settings_that_make_no_sense_are_named(tmp_path, group, name, value, pro
     results = read(tmp_path)
     expected = f"{path / 'config.json'}: {problem}: the run's settings are unknown"
     assert the_warning(results) == expected
-    (run,) = results.runs
+    run = one_run(results)
     assert (run.episode_steps, run.epoch_steps, run.cost_budgets) == (1_000, 2_000, (25.0,))
 
 
@@ -275,7 +319,7 @@ def test_a_copy_under_another_seed_is_not_counted_twice(tmp_path):
     for name in ("seed_1", "seed_00"):
         shutil.copytree(path, path.parent / name)
     results = read(tmp_path)
-    assert [run.seed for run in results.runs] == [0]
+    assert results.runs["seed"].tolist() == [0]
     spelt, copied = results.warnings
     assert spelt.endswith("seed_00: 'seed_00' is not of the form seed_<number>: left out")
     assert copied.endswith("seed_1: seed is 0, but its folder says 1: left out")
@@ -321,10 +365,12 @@ def test_whatever_the_damage_the_other_runs_are_read_and_tabulated(damage):
             begin = int(place * len(old))
             (damaged / name).write_bytes(old[:begin] + content + old[begin + length :])
         found = read(path / "results")
-        assert (found.runs[0].seed, found.runs[0].score.returns) == (0, 10.0)
+        assert (found.runs["seed"][0], value(found, "return")) == (0, 10.0)
         assert all("\n" not in warning for warning in found.warnings)
-        plain, third, _ = make_tables(found.runs, read_published(), path)
-        assert all(table.markdown() and table.latex() and table.csv() for table in (*plain, *third))
+        for table in (*table_2(found).made, *table_3(found).made):
+            assert table.markdown()
+            assert table.latex()
+            table.write(path)
 
 
 @pytest.mark.parametrize(
@@ -342,13 +388,13 @@ def test_unknown_names_are_left_out_and_the_rest_kept(tmp_path, place, problem):
     shutil.copytree(path, tmp_path / place)
     results = read(tmp_path)
     assert problem in the_warning(results)
-    assert [run.seed for run in results.runs] == [3]
+    assert results.runs["seed"].tolist() == [3]
 
 
 def test_an_empty_run_folder_is_named(tmp_path):
     (tmp_path / "quick/lambda/PointGoal1/seed_0").mkdir(parents=True)
     results = read(tmp_path)
-    assert results.runs == []
+    assert results.runs.empty
     assert any("holds neither curves nor a score" in warning for warning in results.warnings)
 
 
@@ -356,7 +402,7 @@ def test_changed_settings_take_a_paper_run_out_of_the_papers_scale(tmp_path):
     write_run(tmp_path, preset="paper", seed=0)
     write_run(tmp_path, preset="paper", seed=1, env_steps=8_000)
     write_run(tmp_path, preset="paper", seed=2, checkpoint_every=1_000)
-    plain, changed, harmless = read(tmp_path).runs
+    plain, changed, harmless = read(tmp_path).runs.itertuples()
     assert plain.comparable
     assert changed.changed == ("env_steps=8000",)
     assert not changed.comparable
@@ -367,9 +413,10 @@ def test_shipped_runs_are_read_beside_and_marked(tmp_path):
     write_run(tmp_path / "own", seed=0)
     write_run(tmp_path / "shipped", seed=1)
     results = read_results(tmp_path / "own", shipped=tmp_path / "shipped")
-    assert [(run.seed, run.shipped) for run in results.runs] == [(0, False), (1, True)]
+    assert results.runs["source"].tolist() == ["ours", "shipped"]
+    assert results.runs["seed"].tolist() == [0, 1]
     alone = read_results(tmp_path / "shipped", shipped=tmp_path / "shipped")
-    assert [(run.seed, run.shipped) for run in alone.runs] == [(1, True)]
+    assert alone.runs["source"].tolist() == ["shipped"]
 
 
 def test_a_users_task_with_two_constraints(tmp_path):
@@ -381,11 +428,17 @@ def test_a_users_task_with_two_constraints(tmp_path):
     write_score(path, 1.0, [5.0, 7.0], [0.1, 0.2])
     results = read(tmp_path)
     assert results.warnings == []
-    (run,) = results.runs
+    run = one_run(results)
     assert run.task == task
     assert run.cost_budgets == (25.0, 3.0)
     assert run.episode_steps == 200
-    assert score_estimates([run], 1)[task, "lambda"]["cost_regret"].value == 0.2
+    second = over_seeds(results.scores, 2)
+    assert second[["task", "metric", "value"]].to_numpy().tolist() == [
+        [task, "return", 1.0],
+        [task, "cost_return", 7.0],
+        [task, "cost_regret", 0.2],
+    ]
+    assert points(results, "cost_return", constraint=2) == ([200], [7.0])
 
 
 def test_a_missing_folder_is_an_error(tmp_path):
@@ -393,23 +446,37 @@ def test_a_missing_folder_is_an_error(tmp_path):
         read_results(tmp_path / "nowhere")
 
 
-def test_published_scores_have_every_number_with_its_spread():
-    published = read_published()
-    counts = {name: len(scores) for name, scores in published.items()}
-    assert counts == {"paper": 12, "short": 24, "long": 24}
-    best = published["paper"]["DoggoGoal1", "lambda"]["return"]
-    assert best == pytest.approx((5.86736, 5.86736 - 6.61101, 5.86736 + 6.61101, None))
-    assert published["paper"]["PointPush1", "cem_mpc"]["return"].low == -0.0201939
-    assert published["short"]["PointGoal2", "ppo"]["cost_return"][:3] == (206.961, 195.732, 218.19)
-    assert published["long"]["DoggoGoal1", "ppo"]["return"][:3] == (50.681, 48.0642, 53.2978)
+def test_published_scores_have_every_number_with_its_spread(tmp_path):
+    results = read(tmp_path)
+    scores = results.scores
+    assert (scores["source"] == "published").all()
+    assert scores[["low", "high"]].notna().all(axis=None)
+    counts = scores.groupby(["preset", "algorithm"]).size()
+    baselines = dict.fromkeys(config.BASELINES, 18)
+    assert counts["paper"].to_dict() == {"lambda": 18, "cem_mpc": 18} | baselines
+    assert counts["paper_long"].to_dict() == baselines
+    best = published(results, "paper", "lambda", "DoggoGoal1", "return")
+    assert best == pytest.approx([5.86736, 5.86736 - 6.61101, 5.86736 + 6.61101])
+    assert published(results, "paper", "cem_mpc", "PointPush1", "return")[1] == -0.0201939
+    ppo = published(results, "paper", "ppo", "PointGoal2", "cost_return")
+    assert ppo == [206.961, 195.732, 218.19]
+    ppo = published(results, "paper_long", "ppo", "DoggoGoal1", "return")
+    assert ppo == [50.681, 48.0642, 53.2978]
 
 
 @pytest.mark.parametrize(
     "text",
-    ["{", "{}", '{"scores": {}}', '{"scores": {"paper": {"SAC": {"PointGoal1": {}}}}}'],
+    [
+        "{",
+        "{}",
+        '{"scores": {}}',
+        '{"scores": {"paper": {"SAC": {"PointGoal1": {}}}}}',
+        PUBLISHED.read_text().replace('"long"', '"longest"'),
+    ],
+    ids=["half", "empty", "no budgets", "unknown algorithm", "unknown budget"],
 )
 def test_damaged_published_scores_are_an_error(tmp_path, text):
     path = tmp_path / "scores.json"
     path.write_text(text)
     with pytest.raises(ValueError, match=r"scores\.json"):
-        read_published(path)
+        read_results(tmp_path, published=path)

@@ -1,32 +1,21 @@
-"""Tables 1, 2 and 3, and the normalisation and statistics behind them."""
+"""Tables 1, 2 and 3: their numbers, what they say beside them, and their forms."""
 
 import csv
-import io
 import itertools
 import re
 
-import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from matplotlib.mathtext import MathTextParser
 from test_plotting_reading import confirmed, write_run, write_score
 
 from la_mbda import config
 from la_mbda.presets import make_config
-from plotting.aggregate import mean, mean_with_error, median_with_spread, normalise, score_estimates
-from plotting.all_tables import make_tables
-from plotting.results import Estimate, read_published, read_results
-from plotting.table import Table, show
-from plotting.table1 import table1
-from plotting.table3 import (
-    own_divisors,
-    published_divisors,
-    table3_difference,
-    table3_ours,
-    table3_published,
-)
-from plotting.tables import table2_ours, table2_published
+from plotting.aggregate import over_seeds
+from plotting.results import read_results
+from plotting.table import Table, own_divisor, show
+from plotting.table3 import table3_published, table_3
+from plotting.tables import table1, table2_published, table_2
 
 # Table 3 of the paper, digit by digit: TRPO-Lagrangian, PPO-Lagrangian, CPO, LAMBDA.
 PAPER_TABLE3 = """
@@ -40,37 +29,49 @@ SG6 average | 0.111, 0.048, 0.399 | -0.011, 0.082, 0.407 | 0.697, 0.389, 0.642 |
 """
 
 
-def estimates(returns, cost_return, cost_regret):
-    """A score without spread."""
-    values = {"return": returns, "cost_return": cost_return, "cost_regret": cost_regret}
-    return {name: Estimate(value) for name, value in values.items()}
+def read(folder, shipped="none"):
+    return read_results(folder, shipped=folder / shipped)
 
 
-def ours(tmp_path):
-    """Table 3 of the runs below a folder."""
-    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
-    return table3_ours(runs, published_divisors(config.SG6_TASKS, read_published()))
+def tables(folder):
+    """All tables of the runs below a folder, by name."""
+    results = read(folder)
+    return {table.name: table for table in (*table_2(results).made, *table_3(results).made)}
+
+
+def ours(folder):
+    """Table 3 of the runs below a folder, of the quick preset."""
+    return tables(folder)["table3_ours_quick"]
+
+
+def rows(table):
+    return list(table.cells.itertuples(index=False, name=None))
 
 
 def cell(table, task, algorithm):
     """A cell by its row's and its column's name."""
-    (row,) = [row for row in table.rows if row[0] == task]
-    return row[table.columns.index(algorithm)]
+    return table.cells.set_index("task").loc[task, algorithm]
 
 
-def test_table3_is_the_papers_to_every_digit():
-    table = table3_published(read_published())
-    assert table.columns == ("task", "TRPO-Lagrangian", "PPO-Lagrangian", "CPO", "LAMBDA")
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """Results without any run."""
+    return read(tmp_path_factory.mktemp("empty"))
+
+
+def test_table3_is_the_papers_to_every_digit(published):
+    table = table3_published(published)
+    assert list(table.cells) == ["task", "TRPO-Lagrangian", "PPO-Lagrangian", "CPO", "LAMBDA"]
     expected = [
         tuple(cell.strip() for cell in line.split("|"))
         for line in PAPER_TABLE3.strip().splitlines()
     ]
-    assert table.rows[:-1] == expected
-    assert sum(len(cell.split(",")) for row in table.rows[:-1] for cell in row[1:]) == 84
+    assert rows(table)[:-1] == expected
+    assert sum(len(cell.split(",")) for row in rows(table)[:-1] for cell in row[1:]) == 84
 
 
-def test_table3_without_doggo_by_hand():
-    table = table3_published(read_published())
+def test_table3_without_doggo_by_hand(published):
+    table = table3_published(published)
     lines = PAPER_TABLE3.strip().splitlines()[:5]
     returns = [float(line.split("|")[4].split(",")[0]) for line in lines]
     assert cell(table, "without DoggoGoal1", "LAMBDA") == "0.751, 0.0, 0.405"
@@ -81,22 +82,65 @@ def test_table3_without_doggo_by_hand():
     assert "only 1.09 there" in note
 
 
-def test_table3_as_latex_and_csv_hold_the_same_numbers():
-    table = table3_published(read_published())
-    assert r"DoggoGoal1 & $-$1.257, 0.227, 0.624 & " in table.latex()
-    records = list(csv.DictReader(io.StringIO(table.csv())))
+def test_table3_as_latex_and_csv_hold_the_same_numbers(tmp_path, published):
+    table = table3_published(published)
+    table.write(tmp_path)
+    assert (tmp_path / "table3_published.tex").read_text() == table.latex()
+    assert r"DoggoGoal1 & $-$1.257, 0.227, \textbf{0.624} & " in table.latex()
+    records = list(csv.DictReader((tmp_path / "table3_published.csv").open()))
     assert len(records) == 96
     found = [r for r in records if (r["task"], r["algorithm"]) == ("DoggoGoal1", "LAMBDA")]
     assert float(found[0]["value"]) == pytest.approx(5.86736 / 1.08649, rel=1e-12)
 
 
+def test_latex_is_a_float_with_booktabs_caption_and_label(published):
+    lines = table3_published(published).latex().splitlines()
+    text = [line for line in lines if not line.startswith("%")]
+    assert text[:2] == [r"\begin{table}[t]", r"\centering"]
+    assert text[2] == (
+        r"\caption{Table 3, published. Each cell: $\bar{J}$, $\bar{J}_c$, $\bar{\rho}_c$ (Appendix "
+        r"H), normalised by PPO after 1M/2M env steps.}"
+    )
+    assert text[3:6] == [r"\label{tab:table3_published}", r"\begin{tabular}{lllll}", r"\toprule"]
+    assert text[7] == r"\midrule"
+    assert text[-3:] == [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
+
+
+def test_the_best_of_each_row_is_bold_in_latex_alone(tmp_path, published):
+    table = table3_published(published)
+    (goal,) = [row for row in table.latex().splitlines() if row.startswith("PointGoal1")]
+    assert goal == (
+        r"PointGoal1 & 0.510, 0.004, \textbf{0.405} & 0.240, \textbf{0.0}, 0.419 & "
+        r"0.898, 0.302, 0.599 & \textbf{1.077}, \textbf{0.0}, 0.483 \\"
+    )
+    assert "textbf" not in table.markdown()
+    write_run(tmp_path, preset="paper", algorithm="cpo", score=(10.0, 75.0, 0.04))
+    found = tables(tmp_path)
+    for name in ("table3_ours_paper", "table2_ours_paper", "robust_ours_paper"):
+        assert "textbf" not in found[name].latex(), name  # There is nothing to be better than.
+    write_run(tmp_path, preset="paper", algorithm="ppo", score=(10.5, 76.0, 0.03))
+    found = tables(tmp_path)
+    assert r"PointGoal1 & \textbf{10.500}, 76.000, \textbf{0.030} & " in (
+        found["table2_ours_paper"].latex()
+    )
+    for name in ("table3_difference_ours_paper", "comparison_ours_paper"):
+        assert "textbf" not in found[name].latex(), name  # Nor is a difference better or worse.
+    (average,) = [
+        row for row in found["table3_ours_paper"].latex().splitlines() if row.startswith("average")
+    ]
+    assert "textbf" not in average  # Incomplete, of whatever tasks there are.
+    (cpo,) = [r for r in found["robust_ours_paper"].latex().splitlines() if r.startswith("CPO")]
+    assert cpo.count("textbf") == 1
+    write_run(tmp_path, preset="paper", algorithm="ppo", task="CarGoal1", score=(1.0, 7.0, 0.03))
+    assert "textbf" not in tables(tmp_path)["robust_ours_paper"].latex()  # Over other tasks.
+
+
 def test_latex_holds_no_sign_that_it_does_not_know(tmp_path):
     """Symbols become formulas (held to matplotlib's parser); all else is plain ASCII."""
     write_run(tmp_path, preset="paper", algorithm="cpo", score=(-1.0, 75.0, 0.04))
-    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
-    plain, third, _ = make_tables(runs, read_published(), tmp_path)
+    write_run(tmp_path, preset="paper", score=(1.0, 75.0, 0.04))
     parser = MathTextParser("agg")
-    for table in (*plain, *third):
+    for table in (table1(), *tables(tmp_path).values()):
         lines = [line for line in table.latex().splitlines() if not line.startswith("%")]
         assert all(line.isascii() for line in lines), table.name
         for formula in set(re.findall(r"\$.+?\$", " ".join(lines))):
@@ -106,90 +150,59 @@ def test_latex_holds_no_sign_that_it_does_not_know(tmp_path):
 
 
 def test_latex_escapes_its_signs():
-    table = Table("t", "50 %", ("a_b & c",), [("{x}^~\\#$-2e-05",)], (), [])
-    assert r"a\_b \& c \\" in table.latex()
+    cells = pd.DataFrame({"a_b & c": ["{x}^~\\#$-2e-05"]})
+    latex = Table("t", "50 %", cells, (), pd.DataFrame()).latex()
+    assert r"a\_b \& c \\" in latex
     cell = r"\{x\}\textasciicircum{}\textasciitilde{}\textbackslash{}\#\$$-$2e-05 \\"
-    assert cell in table.latex()
+    assert cell in latex
+    assert r"\caption{50 \%.}" in latex
 
 
-def test_table2_holds_the_unnormalised_scores():
-    short, long = table2_published(read_published())
+def test_a_table_of_text_keeps_it_as_it_is_in_markdown():
+    cells = pd.DataFrame({"name": ["1e5", " 2", "n/a"], "": ["0.50", "–", "1.10"]})
+    lines = Table("t", "T", cells, ("A note.",), pd.DataFrame()).markdown().splitlines()
+    found = [tuple(part.strip() for part in line.strip("|").split("|")) for line in lines[2:7]]
+    assert found[0] == ("name", "")
+    assert found[2:] == [("1e5", "0.50"), ("2", "–"), ("n/a", "1.10")]
+    assert lines[-1] == "- A note."
+
+
+def test_table2_holds_the_unnormalised_scores(published):
+    short, long = table2_published(published)
     assert cell(short, "PointGoal1", "LAMBDA") == "18.823, 11.200, 0.034"
     assert cell(short, "DoggoGoal1", "PPO-Lagrangian") == "-0.969, 42.092, 0.043"
     assert cell(short, "PointPush1", "CEM-MPC") == "0.577, 4.100, 0.029"
     assert cell(long, "DoggoGoal1", "PPO") == "50.681, 74.261, 0.077"
-    assert len(short.rows) == len(long.rows) == 6
-    assert "CEM-MPC" not in long.columns
+    assert len(short.cells) == len(long.cells) == 6
+    assert "CEM-MPC" not in long.cells
 
 
 def test_table1_matches_the_paper_and_shows_a_setting_that_does_not(monkeypatch):
     table = table1()
-    assert {row[-1] for row in table.rows} == {"yes"}
-    assert f"{len(table.rows)} of {len(table.rows)} are equal." in table.notes
-    assert ("Posterior samples", "N", "5", "5", "yes") in table.rows
-    assert ("Initial penalty", "μ_0", "5e-09", "5e-09", "yes") in table.rows
-    assert ("Env steps, DoggoGoal1", "", "2,000,000", "2,000,000", "yes") in table.rows
+    assert {row[-1] for row in rows(table)} == {"yes"}
+    assert f"{len(table.cells)} of {len(table.cells)} are equal." in table.notes
+    assert ("Posterior samples", "N", "5", "5", "yes") in rows(table)
+    assert ("Initial penalty", "μ_0", "5e-09", "5e-09", "yes") in rows(table)
+    assert ("Env steps, DoggoGoal1", "", "2,000,000", "2,000,000", "yes") in rows(table)
 
     monkeypatch.setattr(
-        "plotting.table1.make_config",
+        "plotting.tables.make_config",
         lambda preset, task: make_config(preset, task, posterior_samples=4),
     )
     changed = table1()
-    assert ("Posterior samples", "N", "4", "5", "NO") in changed.rows
-    assert f"{len(table.rows) - 1} of {len(table.rows)} are equal." in changed.notes
-
-
-def test_normalisation_by_hand():
-    score, ppo = estimates(5.0, 45.0, 0.03), estimates(10.0, 65.0, 0.06)
-    assert normalise(score, ppo) == pytest.approx(
-        {"return": 0.5, "cost_return": 0.5, "cost_regret": 0.5}
-    )
-    safe = estimates(5.0, 25.0, 0.0)
-    assert normalise(safe, ppo) == {"return": 0.5, "cost_return": 0.0, "cost_regret": 0.0}
-
-
-@pytest.mark.parametrize("ppo_return", [0.0, -1.0])
-def test_a_ppo_return_that_is_not_positive_makes_no_quotient(ppo_return):
-    found = normalise(estimates(5.0, 45.0, 0.03), estimates(ppo_return, 65.0, 0.06))
-    assert found["return"] is None
-    assert found["cost_return"] == pytest.approx(0.5)
-
-
-def test_a_ppo_that_keeps_the_budget_divides_by_a_millionth():
-    found = normalise(estimates(5.0, 26.0, 0.03), estimates(10.0, 20.0, 0.0))
-    assert found["cost_return"] == pytest.approx(1e6)
-    assert found["cost_regret"] is None
-
-
-@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=9))
-def test_the_median_lies_between_its_percentiles(values):
-    found = median_with_spread(values)
-    assert found.value == pytest.approx(np.median(values))
-    if len(values) == 1:
-        assert found.low is None
-        assert found.high is None
-    else:
-        assert min(values) <= found.low <= found.value <= found.high <= max(values)
-
-
-def test_percentiles_by_hand():
-    assert median_with_spread([4.0, 0.0, 2.0, 1.0, 3.0]) == pytest.approx((2.0, 0.2, 3.8, None))
-
-
-def test_a_mean_with_its_standard_error_by_hand():
-    error = np.sqrt(7 / 3)  # Of 1, 2 and 6 the standard deviation is √7.
-    found = mean_with_error([1.0, 2.0, 6.0])
-    assert found == pytest.approx((3.0, 3.0 - error, 3.0 + error, error))
-    assert mean_with_error([4.0]) == (4.0, None, None, None)
+    assert ("Posterior samples", "N", "4", "5", "NO") in rows(changed)
+    assert f"{len(table.cells) - 1} of {len(table.cells)} are equal." in changed.notes
 
 
 def test_over_seeds_baselines_have_means_and_lambdas_family_medians(tmp_path):
     for algorithm in ("cpo", "greedy_lambda"):
         for seed, value in enumerate((1.0, 2.0, 6.0)):
             write_run(tmp_path, algorithm=algorithm, seed=seed, score=(value, 20.0, 0.02))
-    found = score_estimates(read_results(tmp_path, shipped=tmp_path / "none").runs)
-    assert found["PointGoal1", "cpo"]["return"].value == 3.0
-    assert found["PointGoal1", "greedy_lambda"]["return"] == pytest.approx((2.0, 1.1, 5.6, None))
+    scores = read(tmp_path).scores
+    found = over_seeds(scores[scores["metric"] == "return"]).set_index(["source", "algorithm"])
+    assert found.loc[("ours", "cpo"), "value"] == 3.0
+    median = found.loc[("ours", "greedy_lambda"), ["value", "low", "high", "seeds"]]
+    assert median.tolist() == pytest.approx([2.0, 1.1, 5.6, 3])
 
 
 def test_confirmed_episodes_are_shown_with_their_error_where_there_are_any(tmp_path):
@@ -198,8 +211,8 @@ def test_confirmed_episodes_are_shown_with_their_error_where_there_are_any(tmp_p
     write_run(tmp_path, task="CarGoal1", score=(1.0, 2.0, 0.003))
     path = write_run(tmp_path, algorithm="cpo", score=None)
     write_score(path, 10.0, 20.0, 0.02, confirmed=confirmed(30.0, 2.0))
-    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
-    second = table2_ours(runs)
+    found = tables(tmp_path)
+    second, third = found["table2_ours_quick"], found["table3_ours_quick"]
     assert cell(second, "PointGoal1", "LAMBDA") == "8.738 ± 0.500, 30.000 ± 2.000, 0.020"
     assert cell(second, "CarGoal1", "LAMBDA") == "1.000, 2.000, 0.003"
     # A baseline's score is of training episodes by itself, as the published ones are.
@@ -210,7 +223,6 @@ def test_confirmed_episodes_are_shown_with_their_error_where_there_are_any(tmp_p
         in notes
     )
     assert "the protocol's evaluation at the end: LAMBDA on CarGoal1 (0)." in notes
-    third = table3_ours(runs, published_divisors(config.SG6_TASKS, read_published()))
     # 8.738 is half of 17.476; 5 over 76.4389 − 25.
     assert cell(third, "PointGoal1", "LAMBDA") == "0.500 ± 0.029, 0.097 ± 0.039, 0.280"
     assert cell(third, "CarGoal1", "LAMBDA").startswith("0.077, 0.0, ")
@@ -221,9 +233,8 @@ def test_whether_runs_keep_their_budget_is_told_by_confirmed_episodes_alone(tmp_
         path = write_run(tmp_path, seed=seed, score=None)
         write_score(path, 10.0, score, 0.02, confirmed=confirmed(*costs))
     write_run(tmp_path, seed=2, score=(10.0, 1.0, 0.02))
-    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
-    assert [run.keeps_budget for run in runs] == [True, False, None]
-    notes = table2_ours(runs).notes
+    assert read(tmp_path).runs["kept"].tolist() == [True, False, None]
+    notes = tables(tmp_path)["table2_ours_quick"].notes
     rule = "(mean cost + 1.66 standard errors ≤ d over confirmed episodes)"
     assert f"Keep their budget {rule}: LAMBDA on PointGoal1 (0)." in notes
     assert f"Do not keep their budget {rule}: LAMBDA on PointGoal1 (1)." in notes
@@ -238,8 +249,7 @@ def test_every_constraint_has_to_be_kept(tmp_path):
         path = write_run(tmp_path, seed=seed, score=None, cost_budget=(25.0, 3.0))
         found = confirmed([20.0, second], [0.0, 0.0])
         write_score(path, 1.0, [20.0, second], [0.02, 0.001], confirmed=found)
-    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
-    assert [run.keeps_budget for run in runs] == [True, False]
+    assert read(tmp_path).runs["kept"].tolist() == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -254,10 +264,10 @@ def test_every_constraint_has_to_be_kept(tmp_path):
 def test_damaged_confirmed_episodes_leave_a_score_out(tmp_path, value, message):
     path = write_run(tmp_path, score=None)
     write_score(path, 10.0, 20.0, 0.02, confirmed=value)
-    results = read_results(tmp_path, shipped=tmp_path / "none")
+    results = read(tmp_path)
     (warning,) = results.warnings
     assert message in warning
-    assert results.runs[0].score is None
+    assert not results.runs["finished"][0]
 
 
 def test_special_layouts_and_early_ends_are_said(tmp_path):
@@ -267,22 +277,17 @@ def test_special_layouts_and_early_ends_are_said(tmp_path):
     path = write_run(tmp_path, **place, score=None, env_steps=1_000_000)
     write_score(path, 1.0, 2.0, 0.1, early_epochs=2)
     write_run(tmp_path, **place, seed=1, env_steps=1_000_000)
-    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
-    (quick,) = [run for run in runs if run.preset == "quick"]
+    found = tables(tmp_path)
     assert "Confirmed on layouts of another kind: LAMBDA on PointGoal1 (0)." in (
-        table2_ours([quick]).notes
+        found["table2_ours_quick"].notes
     )
-    early, changed = [run for run in runs if run.preset == "paper"]
+    runs = read(tmp_path).runs
+    early, changed = runs[runs["preset"] == "paper"].itertuples()
     assert early.comparable
     assert changed.changed == ("env_steps=1000000",)
     assert "Ended 2 epochs before those of the published score: CPO on PointGoal1 (0)." in (
-        table2_ours([early]).notes
+        found["table2_ours_paper"].notes
     )
-
-
-def test_means_leave_out_what_is_unknown():
-    assert mean([1.0, None, 3.0]) == 2.0
-    assert mean([None]) is None
 
 
 @pytest.mark.parametrize(
@@ -302,7 +307,7 @@ def test_our_table3_takes_medians_and_the_published_ppo_and_says_its_scale(tmp_p
     assert "not comparable with the paper" in table.title
     expected = f"{3 / 17.476:.3f}, {10 / (76.4389 - 25):.3f}, {0.01 / 0.0713641:.3f}"
     assert cell(table, "PointGoal1", "LAMBDA") == expected
-    assert [row[0] for row in table.rows[-2:]] == ["SG6 average", "without DoggoGoal1"]
+    assert table.cells["task"].tolist()[-2:] == ["SG6 average", "without DoggoGoal1"]
     notes = "\n".join(table.notes)
     assert "LAMBDA: 3 seeds, 8,000 env steps." in notes
     assert f"the published PPO (short: 1M/2M env steps): {', '.join(config.SG6_TASKS)}" in notes
@@ -320,8 +325,7 @@ def write_ppo(tmp_path, doggo_return=2.0):
 def test_both_sides_are_divided_by_the_published_ppo_whatever_ppo_of_ours_there_is(tmp_path):
     write_run(tmp_path, preset="paper", score=(17.476, 35.0, 0.02))
     write_run(tmp_path, algorithm="ppo", preset="paper", score=(4.0, 45.0, 0.04))
-    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
-    _, third, _ = make_tables(runs, read_published(), tmp_path)
+    third = table_3(read(tmp_path)).made
     assert [table.name for table in third] == [
         "table3_published",
         "table3_ours_paper",
@@ -338,37 +342,31 @@ def test_both_sides_are_divided_by_the_published_ppo_whatever_ppo_of_ours_there_
 def test_our_own_ppo_divides_in_a_table_beside_where_every_task_has_three_seeds(tmp_path):
     write_run(tmp_path, score=(6.0, 35.0, 0.02))
     write_ppo(tmp_path)
-    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
-    _, third, _ = make_tables(runs, read_published(), tmp_path)
-    tables = {table.name: table for table in third}
-    table = tables["table3_ours_quick_own_ppo"]
+    found = tables(tmp_path)
+    table = found["table3_ours_quick_own_ppo"]
     # Over means of 1.5, 2 and 2.5.
     assert cell(table, "PointGoal1", "LAMBDA") == "3.000, 0.500, 0.500"
     assert table.title.endswith(", normalised by our own PPO")
     note = "Normalised by our own PPO (paper preset, 3 seeds or more): PointGoal1."
     assert note in table.notes
-    assert cell(tables["table3_ours_quick"], "PointGoal1", "LAMBDA").startswith("0.343, ")
+    assert cell(found["table3_ours_quick"], "PointGoal1", "LAMBDA").startswith("0.343, ")
     (tmp_path / "paper/ppo/CarGoal1/seed_1/score.json").unlink()
-    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
-    assert own_divisors(runs) is None
+    assert own_divisor(read(tmp_path)) is None
 
 
 def test_a_ppo_with_changed_settings_is_no_divisor(tmp_path):
     write_ppo(tmp_path)
-    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
-    assert own_divisors(runs) is not None
+    assert own_divisor(read(tmp_path)) is not None
     path = tmp_path / "paper/ppo/CarGoal1/seed_1/config.json"
     path.write_text(path.read_text().replace('"env_steps": 1050000', '"env_steps": 60000'))
-    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
-    assert own_divisors(runs) is None
+    assert own_divisor(read(tmp_path)) is None
 
 
 def test_a_failed_ppo_gives_na_left_out_of_the_average(tmp_path):
     for task in config.SG6_TASKS:
         write_run(tmp_path, task=task, preset="paper", score=(1.0, 35.0, 0.02))
     write_ppo(tmp_path, doggo_return=-1.0)
-    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
-    table = table3_ours(runs, own_divisors(runs))
+    table = tables(tmp_path)["table3_ours_paper_own_ppo"]
     assert cell(table, "DoggoGoal1", "LAMBDA") == "n/a, 0.500, 0.500"
     assert cell(table, "SG6 average", "LAMBDA") == "0.500, 0.500, 0.500"
     notes = "\n".join(table.notes)
@@ -380,56 +378,67 @@ def test_a_failed_ppo_gives_na_left_out_of_the_average(tmp_path):
 def test_an_average_over_fewer_tasks_is_not_called_the_sg6_average(tmp_path):
     write_run(tmp_path, score=(17.476, 25.0, 0.0713641))
     table = ours(tmp_path)
-    assert [row[0] for row in table.rows] == ["PointGoal1", "average, incomplete"]
-    assert table.rows[-1][1] == "1.000, 0.0, 1.000"
+    assert table.cells["task"].tolist() == ["PointGoal1", "average, incomplete"]
+    assert rows(table)[-1][1] == "1.000, 0.0, 1.000"
     assert any("the average is over 1 of 6 tasks, without PointGoal2" in n for n in table.notes)
 
 
 def test_tasks_outside_sg6_are_in_table2_only(tmp_path):
     write_run(tmp_path, score=(1.0, 2.0, 0.003))
     write_run(tmp_path, task="ObservablePointPush1", score=(4.0, 5.0, 0.006))
-    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
-    second = table2_ours(runs)
+    found = tables(tmp_path)
+    second, third = found["table2_ours_quick"], found["table3_ours_quick"]
     assert cell(second, "ObservablePointPush1", "LAMBDA") == "4.000, 5.000, 0.006"
-    third = table3_ours(runs, published_divisors(config.SG6_TASKS, read_published()))
-    assert all(row[0] != "ObservablePointPush1" for row in third.rows)
+    assert "ObservablePointPush1" not in set(third.cells["task"])
     assert any("Table 2 only: ObservablePointPush1" in note for note in third.notes)
+
+
+def test_further_constraints_have_rows_of_table2_and_are_no_seeds_of_table3(tmp_path):
+    for seed, cost in enumerate(([35.0, 1.0], [35.0, 2.0])):
+        path = write_run(tmp_path, seed=seed, score=None, cost_budget=(25.0, 3.0))
+        write_score(path, 17.476, cost, [0.0713641, 0.5])
+    write_run(tmp_path, seed=2, score=(17.476, 35.0, 0.0713641))
+    found = tables(tmp_path)
+    second, third = found["table2_ours_quick"], found["table3_ours_quick"]
+    assert cell(second, "PointGoal1", "LAMBDA") == "17.476, 35.000, 0.071"
+    assert cell(second, "PointGoal1, cost 2", "LAMBDA") == "17.476, 1.500, 0.500"
+    assert cell(third, "PointGoal1", "LAMBDA") == "1.000, 0.194, 1.000"
+    robust = found["robust_ours_quick"].records.set_index(["metric", "statistic"])
+    assert robust.loc[("cost_return", "IQM"), "runs"] == 3
+    assert robust.loc[("cost_return", "mean"), "value"] == pytest.approx(10 / (76.4389 - 25))
 
 
 def test_difference_from_the_published_table_by_hand(tmp_path):
     write_run(tmp_path, algorithm="cpo", preset="paper", score=(10.0, 75.0, 0.04))
-    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
-    table = table3_difference(runs, read_published())
+    table = tables(tmp_path)["table3_difference_ours_paper"]
     # Ours 10/17.476, 50/51.4389 and 0.04/0.0713641; published 0.898, 0.302, 0.599.
     assert cell(table, "PointGoal1", "CPO") == "-0.326, 0.670, -0.038"
-    assert table.columns == ("task", "CPO")
+    assert list(table.cells) == ["task", "CPO"]
 
 
 def test_no_difference_at_other_scales(tmp_path):
     write_run(tmp_path)
     write_run(tmp_path, task="CarGoal1", preset="paper", env_steps=8_000)
-    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
-    for group in ("quick", "paper"):
-        found = [run for run in runs if run.preset == group]
-        assert table3_difference(found, read_published()) is None
+    found = tables(tmp_path)
+    assert {"table3_ours_quick", "table3_ours_paper"} <= found.keys()
+    assert not any(name.startswith("table3_difference") for name in found)
 
 
-def paper_runs(tmp_path, scores):
-    """Finished runs at the paper's scale: (algorithm, task) → score."""
+def difference(tmp_path, scores):
+    """The table of differences of runs at the paper's scale: (algorithm, task) → score."""
     for (algorithm, task), score in scores.items():
         write_run(tmp_path, preset="paper", algorithm=algorithm, task=task, score=score)
-    return read_results(tmp_path, shipped=tmp_path / "none").runs
+    return tables(tmp_path)["table3_difference_ours_paper"]
 
 
 def test_the_differences_average_is_that_of_its_cells_and_says_what_it_lacks(tmp_path):
-    runs = paper_runs(
+    table = difference(
         tmp_path,
         {
             ("cpo", "PointGoal1"): (8.738, 75.0, 0.04),
             ("cpo", "DoggoGoal1"): (0.543245, 75.0, 0.04),
         },
     )
-    table = table3_difference(runs, read_published())
     # 0.5 − 0.898 and 0.5 + 0.723; published ρ̄_c of 0.599 and 0.769.
     assert cell(table, "DoggoGoal1", "CPO").startswith("1.223, ")
     assert cell(table, "average, incomplete", "CPO").startswith("0.413, ")
@@ -443,17 +452,15 @@ def test_the_difference_names_runs_whose_settings_were_changed(tmp_path):
     write_run(tmp_path, preset="paper", algorithm="cpo", score=(10.0, 75.0, 0.04))
     place = {"preset": "paper", "algorithm": "cpo", "task": "CarGoal1"}
     write_run(tmp_path, **place, seed=2, env_steps=60_000)
-    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
-    table = table3_difference(runs, read_published())
-    assert [row[0] for row in table.rows] == ["PointGoal1", "average, incomplete"]
+    table = tables(tmp_path)["table3_difference_ours_paper"]
+    assert table.cells["task"].tolist() == ["PointGoal1", "average, incomplete"]
     left_out = "Left out, with other settings than the preset's: CPO on CarGoal1 (seed 2)."
     assert left_out in table.notes
     assert "not comparable" not in table.title
 
 
 def test_our_ppo_differs_from_the_published_too(tmp_path):
-    runs = paper_runs(tmp_path, {("ppo", "PointGoal1"): (8.738, 76.4389, 0.1427282)})
-    table = table3_difference(runs, read_published())
+    table = difference(tmp_path, {("ppo", "PointGoal1"): (8.738, 76.4389, 0.1427282)})
     assert cell(table, "PointGoal1", "PPO") == "-0.500, 0.0, 1.000"
 
 
@@ -474,8 +481,7 @@ def test_what_table3_lacks_is_one_line_with_a_command_that_makes_it(tmp_path):
         write_run(tmp_path, preset="paper", task=task, algorithm="cpo")
     write_run(tmp_path, algorithm="ppo", preset="paper_long")
     (tmp_path / "paper/cpo/CarGoal1/seed_0/score.json").unlink()
-    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
-    paper, long = make_tables(runs, read_published(), tmp_path)[2].missing
+    paper, long = table_3(read(tmp_path)).missing
     assert paper == (
         "Table 3, ours, paper preset: no finished runs of TRPO-Lagrangian and PPO-Lagrangian on "
         "any SG6 task; CPO on CarGoal1. To make them: bash experiments/run_sg6.sh --results "
@@ -487,9 +493,7 @@ def test_what_table3_lacks_is_one_line_with_a_command_that_makes_it(tmp_path):
 
 def test_shipped_runs_alone_leave_table3_to_be_made(tmp_path):
     write_run(tmp_path / "shipped", preset="paper")
-    (tmp_path / "own").mkdir()
-    runs = read_results(tmp_path / "own", shipped=tmp_path / "shipped").runs
-    (missing,) = make_tables(runs, read_published(), tmp_path)[2].missing
+    (missing,) = table_3(read(tmp_path, "shipped")).missing
     assert missing.startswith("Table 3, ours: no finished runs of ")
     assert " --preset" not in missing
 
@@ -497,9 +501,8 @@ def test_shipped_runs_alone_leave_table3_to_be_made(tmp_path):
 def test_why_there_is_no_difference_is_said(tmp_path):
     write_run(tmp_path)
     write_run(tmp_path, preset="paper", task="CarGoal1", env_steps=8_000)
-    runs = read_results(tmp_path, shipped=tmp_path / "none").runs
-    _, third, outcome = make_tables(runs, read_published(), tmp_path)
-    assert not any("difference" in table.title for table in third)
+    outcome = table_3(read(tmp_path))
+    assert not any("difference" in table.title for table in outcome.made)
     changed, quick = [note for note in outcome.notes if "no difference" in note]
     assert changed.startswith("ours: paper preset, settings changed (reduced scale")
     assert quick.startswith("ours: quick preset (reduced scale")

@@ -34,11 +34,14 @@ def test_copies_what_figures_are_drawn_from(tmp_path):
     assert not (copied / "replay").exists()
     assert json.loads((copied / "confirmed.jsonl").read_text())["return"] == 0.666667
     assert json.loads((copied / "updates.jsonl").read_text()) == {"env_steps": 5, "loss": 0.333333}
-    (ours,) = [r for r in read_results(results, shipped=tmp_path / "none").runs if r.score]
-    (theirs,) = read_results(tmp_path / "results", shipped=shipped).runs[-1:]
-    assert theirs.shipped
-    assert theirs.score == ours.score
-    assert (theirs.episodes.env_steps == ours.episodes.env_steps).all()
+    found = read_results(results, shipped=shipped)
+    scores = found.scores[found.scores["source"] != "published"].groupby("source")["value"]
+    ours, theirs = (scores.get_group(source).tolist() for source in ("ours", "shipped"))
+    assert theirs == ours
+    assert len(ours) == 3
+    curves = found.curves[found.curves["seed"] == 0].groupby("source")["env_steps"]
+    ours, theirs = (curves.get_group(source).tolist() for source in ("ours", "shipped"))
+    assert theirs == ours
     assert ship(results, shipped).stdout == ""  # A second time there is nothing to copy.
 
 

@@ -24,7 +24,7 @@ from la_mbda.run_folder import STREAMS, RunFolder, run_path
 from la_mbda.runs import load_agent, save_weights, train
 from la_mbda.scores import collect_scores
 from la_mbda.training import Trainer
-from plotting import films, posterior
+from plotting import interactive, posterior
 
 LOOP = {
     "env_steps": 260,
@@ -304,7 +304,7 @@ def test_shipped_weights_and_videos_lie_where_they_are_looked_for(tmp_path, fini
     name = run.relative_to(results)
     shipped = tmp_path / "shipped"
     assert ship([str(results), str(shipped), "--weights", str(name)]) == 0
-    assert (shipped / name / films.VIDEO).read_bytes() == b"film"
+    assert (shipped / name / interactive.VIDEO).read_bytes() == b"film"
     assert (shipped / name / posterior.FOLDER / posterior.POLICY).read_text() == "start"
     assert not list(shipped.rglob("*.partial"))
     np.testing.assert_array_equal(

@@ -206,4 +206,4 @@ function follow(place, counter) {
 }
 
 for (const place of document.querySelectorAll(".counter"))
-  if (counters[place.dataset.film]) follow(place, counters[place.dataset.film]);
+  if (counters[place.dataset.video]) follow(place, counters[place.dataset.video]);

@@ -1,15 +1,15 @@
 """Figure 13: LAMBDA's computation graph, and where its gradients are cut (Algorithm 2)."""
 
-from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib as mpl
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from plotting.drawing import BUDGET_COLOUR, STYLE, Outcome, save
+from plotting.drawing import BUDGET_COLOUR, Drawing, Outcome
+from plotting.results import Results
 
 
 class Node(NamedTuple):
@@ -93,21 +93,23 @@ COLUMNS = ("start", "end", "gradient", "what")
 FILL = {"values": "#F4F4F4", "weights": "#D6E6F2", "loss": "#FBE3C0"}
 
 
-def draw_graph(folder: Path) -> Outcome:
-    """Draws the figure into RESULTS/figures."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.4, 4.0), layout="constrained")
-        ax = figure.subplots()
-        ax.set_xlim(-0.6, 9.1)
-        ax.set_ylim(-1.7, 3.7)
-        ax.set_axis_off()
-        boxes = {name: _draw_node(ax, node) for name, node in NODES.items()}
-        for edge in EDGES:
-            _draw_edge(ax, edge, boxes)
-        _legend(figure)
-        records = [{name: getattr(edge, name) for name in COLUMNS} for edge in EDGES]
-        path = save(figure, folder, "figure_13", records)
-    return Outcome(files=[path])
+def computation_graph(results: Results) -> Outcome:
+    """Figure 13, which is of the method and not of results."""
+    edges = pd.DataFrame([{name: getattr(edge, name) for name in COLUMNS} for edge in EDGES])
+    return Outcome([Drawing("figure_13", edges, _draw, ())])
+
+
+def _draw() -> Figure:
+    figure = Figure(figsize=(7.4, 4.0), layout="constrained")
+    ax = figure.subplots()
+    ax.set_xlim(-0.6, 9.1)
+    ax.set_ylim(-1.7, 3.7)
+    ax.set_axis_off()
+    boxes = {name: _draw_node(ax, node) for name, node in NODES.items()}
+    for edge in EDGES:
+        _draw_edge(ax, edge, boxes)
+    _legend(figure)
+    return figure
 
 
 def _draw_node(ax: Axes, node: Node) -> Patch:

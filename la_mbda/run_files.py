@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+METRICS = ("return", "cost_return", "cost_regret")
 _NO_JSON = "no valid JSON"
 
 
@@ -51,6 +52,35 @@ class Score(NamedTuple):
     early_epochs: int = 0
     """Epochs by which a baseline ended before those of the published score."""
 
+    @classmethod
+    def read(cls, path: Path, expected: dict[str, object]) -> "Score":
+        """Reads `score.json` of the run in whose folder it lies.
+
+        Args:
+            expected: as for `check_identity`.
+
+        Raises:
+            ValueError: a value is missing, not finite or not of this run.
+        """
+        values = read_object(path)
+        try:
+            check_identity(values, expected)
+            check_metrics(values)
+            score = cls(
+                number(values, "env_steps"),
+                number(values, "return"),
+                numbers(values, "cost_return"),
+                numbers(values, "cost_regret"),
+                _read_confirmed(values),
+                _read_first_epoch(values),
+                int(number({"early_epochs": 0} | values, "early_epochs")),
+            )
+            if len(score.cost_returns) != len(score.cost_regrets):
+                raise ValueError("cost_return and cost_regret differ in number of constraints")
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+        return score
+
 
 def read_object(path: Path) -> dict:
     """Reads a JSON object.
@@ -85,32 +115,15 @@ def check_identity(values: dict, expected: dict[str, object]) -> None:
             raise ValueError(f"{name} is {short(values[name])}, but its folder says {value!r}")
 
 
-def read_score(path: Path, expected: dict[str, object]) -> Score:
-    """Reads `score.json`.
-
-    Args:
-        expected: as for `check_identity`.
+def check_metrics(values: dict) -> None:
+    """Makes sure of the scores themselves: Ĵ, and of each constraint Ĵ_c and ρ_c.
 
     Raises:
-        ValueError: a value is missing, not finite or not of this run.
+        ValueError: one is missing, no number or not finite.
     """
-    values = read_object(path)
-    try:
-        check_identity(values, expected)
-        score = Score(
-            number(values, "env_steps"),
-            number(values, "return"),
-            numbers(values, "cost_return"),
-            numbers(values, "cost_regret"),
-            _read_confirmed(values),
-            _read_first_epoch(values),
-            int(number({"early_epochs": 0} | values, "early_epochs")),
-        )
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    if len(score.cost_returns) != len(score.cost_regrets):
-        raise ValueError(f"{path}: cost_return and cost_regret differ in number of constraints")
-    return score
+    number(values, "return")
+    for metric in ("cost_return", "cost_regret"):
+        numbers(values, metric)
 
 
 def _read_confirmed(values: dict) -> Confirmed | None:

@@ -1,0 +1,280 @@
+"""Reads run folders into rows of the frames of results; what is damaged is named and left out."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from reprlib import repr as short
+from typing import NamedTuple
+
+import numpy as np
+
+from la_mbda import config
+from la_mbda.budget import keeps_budget
+from la_mbda.presets import make_config
+from la_mbda.run_files import (
+    METRICS,
+    Score,
+    Series,
+    check_identity,
+    folder_name,
+    numbers,
+    read_object,
+    read_series,
+)
+from plotting.aggregate import PAPER_COST_BUDGET, cost_regret, epoch_means
+
+PAPER_EPISODE_STEPS = 1_000
+# Which published budget runs of a preset can be compared with; none for the reduced scales.
+COMPARABLE = {"paper": "short", "paper_long": "long"}
+WHO = ["source", "preset", "algorithm", "task", "seed"]
+"""What says whose scores and curves are."""
+# Settings that change neither what is trained nor the protocol's score.
+_HARMLESS = ("checkpoint_every", "final_episodes")
+# Settings that figures and tables build on, and the least that each can be.
+_USED = (
+    ("lagrangian", "cost_budget", 0),
+    ("training", "episode_steps", 1),
+    ("baseline", "epoch_steps", 1),
+)
+
+
+class Run(NamedTuple):
+    """What one run folder holds."""
+
+    row: dict
+    """Of `Results.runs`."""
+    scores: list[dict]
+    """Of `Results.scores`."""
+    curves: list[tuple[str, int, np.ndarray, np.ndarray]]
+    """Metric, constraint, environment steps `[n]` and values `[n]`."""
+
+
+def read_runs(place: Path, source: str, warnings: list[str]) -> list[Run]:
+    """All usable runs below a folder; what is wrong with others goes to the warnings."""
+    found = (_read_run(path, source, warnings) for path in _run_folders(place, warnings))
+    return [run for run in found if run is not None]
+
+
+def _run_folders(place: Path, warnings: list[str]) -> list[Path]:
+    """RESULTS/<preset>/<algorithm>/<task>/seed_<n>; folders that cannot be listed are named."""
+    found = [place]
+    for _ in range(4):
+        below: list[Path] = []
+        for folder in found:
+            try:
+                below += sorted(folder.iterdir())
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                warnings.append(f"{folder}: cannot be read ({error.strerror}): left out")
+        found = below
+    return [path for path in found if path.name.startswith("seed_")]
+
+
+def _read_run(path: Path, source: str, warnings: list[str]) -> Run | None:
+    """Reads one run folder; what is wrong with it goes to the warnings."""
+    preset, algorithm, task, seed = path.parts[-4:]
+    try:
+        _check_place(preset, algorithm, seed)
+        settings = _read_settings(path / "config.json", warnings)
+        place = {"preset": preset, "algorithm": algorithm, "task": task}
+        place["seed"] = int(seed.removeprefix("seed_"))
+        task = _task_name(task, settings)
+        if settings:
+            check_identity(settings, place)
+    except ValueError as error:
+        warnings.append(f"{path}: {error}: left out")
+        return None
+    evaluations = _read_curve(path / "evaluations.jsonl", warnings, whole=False)
+    episodes = _read_curve(path / "episodes.jsonl", warnings, whole=True)
+    score = _read_final(path / "score.json", place, warnings)
+    if evaluations is None and episodes is None and score is None:
+        warnings.append(f"{path}: holds neither curves nor a score: left out")
+        return None
+    protocol = () if task.startswith(config.EXTERNAL_TASK_PREFIX) else (PAPER_COST_BUDGET,)
+    budgets = _setting(settings, "lagrangian", "cost_budget", protocol)
+    epoch = _epoch_steps(settings, preset, algorithm, task)
+    changes = _changed(settings, preset, algorithm, task, bool(score and score.early_epochs))
+    row = {"path": path, "source": source, **place, "task": task, "finished": score is not None}
+    row |= {"comparable": preset in COMPARABLE and not changes, "changed": changes}
+    row |= {"cost_budgets": budgets, "epoch_steps": epoch, "layouts": "", "early_epochs": 0}
+    row["episode_steps"] = _setting(settings, "training", "episode_steps", (PAPER_EPISODE_STEPS,))[
+        0
+    ]
+    row["confirmed"] = False
+    if score is not None:
+        row |= {"env_steps": score.env_steps, "early_epochs": score.early_epochs}
+        row["kept"] = _kept(score, budgets)
+        row["confirmed"] = score.confirmed is not None and algorithm not in config.BASELINES
+    if row["confirmed"]:
+        row |= {"n": score.confirmed.episodes, "layouts": score.confirmed.layouts}
+    scores = [] if score is None else list(_score_rows(score, row))
+    return Run(row, scores, list(_curves(evaluations, episodes, epoch)))
+
+
+def _kept(score: Score, budgets: tuple[float, ...]) -> bool | None:
+    """Whether a run keeps its budget by its confirmed episodes; None where there are none."""
+    found = score.confirmed
+    if found is None or len(found.cost_returns) != len(budgets):
+        return None
+    costs = zip(found.cost_returns, found.cost_returns_errors, budgets, strict=True)
+    return all(keeps_budget(*cost) for cost in costs)
+
+
+def _score_rows(score: Score, run: dict) -> Iterator[dict]:
+    """What is told of a finished run: by confirmed episodes where it has them, else by protocol."""
+    found = score.confirmed if run["confirmed"] else None
+    who = {name: run[name] for name in (*WHO, "comparable", "env_steps")}
+    protocol = who | {"episodes": "protocol"}
+    told = protocol if found is None else who | {"episodes": "confirmed", "n": found.episodes}
+    first_return, first_cost = score.first_epoch or (None, None)
+    value = {"value": score.returns, "first_epoch": first_return}
+    if found is not None:
+        value |= {"value": found.returns, "se": found.returns_error}
+    yield told | value | {"metric": "return", "constraint": 1}
+    for i, (cost, regret) in enumerate(zip(score.cost_returns, score.cost_regrets, strict=True)):
+        place = {"constraint": i + 1}
+        place["budget"] = run["cost_budgets"][i] if i < len(run["cost_budgets"]) else None
+        value = {"value": cost, "first_epoch": first_cost}
+        if found is not None:
+            value |= {"value": found.cost_returns[i], "se": found.cost_returns_errors[i]}
+        yield told | place | value | {"metric": "cost_return"}
+        yield protocol | place | {"metric": "cost_regret", "value": regret}
+
+
+def _curves(
+    evaluations: Series | None, episodes: Series | None, epoch: float | None
+) -> Iterator[tuple[str, int, np.ndarray, np.ndarray]]:
+    """A run's curves; those of a baseline, which learns in epochs of so many steps, by epoch."""
+    returns = evaluations if epoch is None else episodes
+    if returns is not None:
+        steps = returns.env_steps
+        for column, values in enumerate((returns.returns, *returns.cost_returns.T)):
+            ends, means = (steps, values) if epoch is None else epoch_means(steps, values, epoch)
+            yield METRICS[column > 0], max(column, 1), ends, means
+    if episodes is not None:
+        for column, costs in enumerate(episodes.cost_returns.T):
+            regrets = cost_regret(episodes.env_steps, costs)
+            yield "cost_regret", column + 1, episodes.env_steps, regrets
+
+
+def _check_place(preset: str, algorithm: str, seed: str) -> None:
+    """Makes sure that a run folder's place means something.
+
+    Raises:
+        ValueError: an unknown or misspelt name.
+    """
+    if preset not in config.PRESETS:
+        raise ValueError(f"unknown preset {preset!r} (known: {', '.join(config.PRESETS)})")
+    if algorithm not in config.ALGORITHMS:
+        known = ", ".join(config.ALGORITHMS)
+        raise ValueError(f"unknown algorithm {algorithm!r} (known: {known})")
+    if preset == "paper_long" and algorithm not in config.BASELINES:
+        raise ValueError(f"preset paper_long is for {', '.join(config.BASELINES)}")
+    number = seed.removeprefix("seed_")
+    if not number.isdecimal() or seed != f"seed_{int(number)}":
+        raise ValueError(f"{seed!r} is not of the form seed_<number>")
+
+
+def _task_name(folder: str, settings: dict) -> str:
+    """The task's own name, which for `gymnasium:` ids only the settings know.
+
+    Raises:
+        ValueError: there is no such task.
+    """
+    name = settings.get("task")
+    if isinstance(name, str) and name.startswith(config.EXTERNAL_TASK_PREFIX):
+        if folder_name(name) == folder:
+            return name
+    elif folder in config.TASKS:
+        return folder
+    known = f"{', '.join(config.TASKS)}, {config.EXTERNAL_TASK_PREFIX}<id>"
+    raise ValueError(f"unknown task {folder!r} (known: {known})")
+
+
+def _read_curve(path: Path, warnings: list[str], whole: bool) -> Series | None:
+    series, problems = read_series(path, whole)
+    warnings.extend(problems)
+    return series
+
+
+def _read_final(path: Path, place: dict, warnings: list[str]) -> Score | None:
+    try:
+        path.stat()
+        return Score.read(path, place)
+    except FileNotFoundError:
+        warnings.append(f"{path}: missing (the run is not finished): left out of the tables")
+        return None
+    except OSError as error:
+        warnings.append(f"{path}: cannot be read ({error.strerror}): left out of the tables")
+        return None
+    except ValueError as error:
+        warnings.append(f"{error}: left out of the tables")
+        return None
+
+
+def _read_settings(path: Path, warnings: list[str]) -> dict:
+    """A run's `config.json`; empty, with a warning, where it is unusable."""
+    try:
+        settings = read_object(path)
+        try:
+            _check_settings(settings)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+    except ValueError as error:
+        warnings.append(f"{error}: the run's settings are unknown")
+        return {}
+    return settings
+
+
+def _check_settings(settings: dict) -> None:
+    """Makes sure of the settings that figures and tables build on, where they are there.
+
+    Raises:
+        ValueError: one is no number that it can be, or there are no settings.
+    """
+    if not settings:
+        raise ValueError("is empty")
+    for group in config.GROUPS:
+        if not isinstance(settings.get(group, {}), dict):
+            raise ValueError(f"{group} is {short(settings[group])}, not an object")
+    for group, name, least in _USED:
+        values = settings.get(group, {})
+        if name in values and min(numbers(values, name)) < least:
+            raise ValueError(f"{name} is {short(values[name])}: {least:g} is the least")
+
+
+def _setting(settings: dict, group: str, name: str, default: tuple) -> tuple[float, ...]:
+    """Numbers from the settings; the default where they hold none."""
+    values = settings.get(group, {})
+    return numbers(values, name) if name in values else default
+
+
+def _epoch_steps(settings: dict, preset: str, algorithm: str, task: str) -> float | None:
+    """Environment steps of a baseline's epoch; None for algorithms that learn without epochs."""
+    if algorithm not in config.BASELINES:
+        return None
+    standard = make_config(preset, task, algorithm).baseline.epoch_steps
+    return _setting(settings, "baseline", "epoch_steps", (standard,))[0]
+
+
+def _changed(
+    settings: dict, preset: str, algorithm: str, task: str, early: bool = False
+) -> tuple[str, ...]:
+    """Settings that differ from the preset's as it is today; fields that it lacks do not count.
+
+    Args:
+        early: the run's score says itself that it ended before the preset's budget.
+    """
+    if not settings:
+        return ("unknown, for want of a usable config.json",)
+    harmless = (*_HARMLESS, "env_steps") if early else _HARMLESS
+    standard = config.to_dict(make_config(preset, task, algorithm))
+    found = []
+    for group, fields in standard.items():
+        stored = settings.get(group)
+        if isinstance(fields, dict) and isinstance(stored, dict):
+            for name, value in fields.items():
+                plain = list(value) if isinstance(value, tuple) else value
+                if name in stored and stored[name] != plain and name not in harmless:
+                    found.append(f"{name}={short(stored[name])}")
+    return tuple(found)
