@@ -2,7 +2,7 @@
 
 Rates are of wall time; run it on a quiet machine. `simulator` steps random actions, `update` trains
 on random data of the right shapes, `planner` decides on them, `baselines` plays and learns epochs,
-`plots` draws made-up runs, `cost` tells what each preset takes.
+`plots` draws made-up runs, `hours` tells what each preset takes.
 """
 
 import checkout  # noqa: F401
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import tyro
-from benchmarks import baselines, cost, planner, plots, simulator, updates
+from benchmarks import baselines, hours, planner, plots, simulator, updates
 
 from la_mbda import command_line
 
@@ -22,7 +22,7 @@ COMMANDS = {
     planner.Planner: planner.run,
     baselines.Baselines: baselines.run,
     plots.Plots: plots.run,
-    cost.Cost: cost.run,
+    hours.Hours: hours.run,
 }
 Arguments = (
     Annotated[simulator.Simulator, tyro.conf.subcommand("simulator")]
@@ -30,7 +30,7 @@ Arguments = (
     | Annotated[planner.Planner, tyro.conf.subcommand("planner")]
     | Annotated[baselines.Baselines, tyro.conf.subcommand("baselines")]
     | Annotated[plots.Plots, tyro.conf.subcommand("plots")]
-    | Annotated[cost.Cost, tyro.conf.subcommand("cost")]
+    | Annotated[hours.Hours, tyro.conf.subcommand("hours")]
 )
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import tyro
 
 from la_mbda import command_line
+from la_mbda.api import check_agent, load_agent
 from la_mbda.environments import make_environment
 from la_mbda.errors import ExpectedError
-from la_mbda.runs import check_agent, load_agent
 from la_mbda.validation import BOUND_RULES
 
 BOUNDED = ("lambda", "unsafe_lambda")

@@ -19,17 +19,18 @@ from typing import Annotated
 
 import tyro
 
-from la_mbda import cluster, command_line
+from la_mbda import command_line
 from la_mbda.config import SG6_TASKS, Config
-from la_mbda.durations import machine_slowness, run_seconds
 from la_mbda.environments import check_rendering
 from la_mbda.errors import ExpectedError
-from la_mbda.overview import Estimate, Overview, duration
 from la_mbda.quiet import without_native_messages
-from la_mbda.run_folder import check_config, run_path
-from la_mbda.scores import collect_scores
-from la_mbda.stopping import StopRequest
-from la_mbda.sweep import Outcome, Run, train_here
+from la_mbda.runs import on_ray
+from la_mbda.runs.durations import machine_slowness, run_seconds
+from la_mbda.runs.folder import check_config, run_path
+from la_mbda.runs.local import Outcome, Run, train_here
+from la_mbda.runs.overview import Estimate, Overview, duration
+from la_mbda.runs.scores import collect_scores
+from la_mbda.runs.stopping import StopRequest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 STOP = StopRequest()
@@ -61,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
     """Plans, trains, collects, draws; the exit status is not 0 if a run failed."""
     plan, arguments = make_plan(argv)
     if arguments.backend == "ray":
-        cluster.connect()
+        on_ray.connect()
     else:
         for run in plan:
             check_rendering(run.config)
@@ -193,7 +194,7 @@ def run_all(plan: list[Run], arguments: SweepArguments, estimate: Estimate) -> d
     if not todo:
         return {}
     overview = Overview(plan, estimate)
-    train = cluster.train_on_ray if arguments.backend == "ray" else train_here
+    train = on_ray.train_on_ray if arguments.backend == "ray" else train_here
     with STOP:
         outcomes = train(todo, arguments.jobs, STOP, overview)
     overview.close()

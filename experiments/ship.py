@@ -18,10 +18,10 @@ from pathlib import Path
 import tyro
 
 from la_mbda import command_line
+from la_mbda.api import WEIGHTS, save_weights
 from la_mbda.config import PRESETS
 from la_mbda.errors import ExpectedError
-from la_mbda.run_folder import STREAMS, read_score
-from la_mbda.runs import WEIGHTS, save_weights
+from la_mbda.runs.folder import STREAMS, read_score
 
 WHOLE = ("config.json", "run.json", "score.json")
 WHERE_MADE = (

@@ -25,9 +25,9 @@ import numpy as np
 import tyro
 
 from la_mbda import command_line
+from la_mbda.api import load_agent
 from la_mbda.errors import ExpectedError
-from la_mbda.run_folder import STREAMS
-from la_mbda.runs import load_agent
+from la_mbda.runs.folder import STREAMS
 
 TRAIN = Path(__file__).with_name("train.py")
 # Small, and with every stage: an evaluation each 400 env steps, a checkpoint each 200.

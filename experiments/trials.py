@@ -23,11 +23,11 @@ from typing import Annotated
 import tyro
 
 from la_mbda import command_line, validation
+from la_mbda.api import load_agent, train
 from la_mbda.config import Config
 from la_mbda.errors import ExpectedError
 from la_mbda.presets import make_config
-from la_mbda.run_folder import read_json, run_path, write_json
-from la_mbda.runs import load_agent, train
+from la_mbda.runs.folder import read_json, run_path, write_json
 
 JUDGEMENT = "trial.json"
 LAST_EPISODES = 20

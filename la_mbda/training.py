@@ -13,20 +13,20 @@ from contextlib import AbstractContextManager
 import gymnasium
 import numpy as np
 
-from la_mbda import checkpoint
 from la_mbda.algorithms import make_agent
 from la_mbda.config import Config
 from la_mbda.environments import make_environment
 from la_mbda.episodes import Played, layout_seed, plain, play_exploring, play_random
-from la_mbda.evaluator import Evaluator
-from la_mbda.keeping import keeping
 from la_mbda.model_based import ModelBasedAgent
 from la_mbda.offline import read_episodes
-from la_mbda.progress import RunProgress
-from la_mbda.recorder import Recorder
 from la_mbda.replay import Episode
-from la_mbda.run_folder import RunFolder
-from la_mbda.stopping import StopRequest
+from la_mbda.runs import checkpoint
+from la_mbda.runs.evaluator import Evaluator
+from la_mbda.runs.folder import RunFolder
+from la_mbda.runs.keeping import keeping
+from la_mbda.runs.progress import RunProgress
+from la_mbda.runs.recorder import Recorder
+from la_mbda.runs.stopping import StopRequest
 
 
 @dataclasses.dataclass

@@ -11,7 +11,7 @@ import numpy as np
 
 from la_mbda.config import Config
 from la_mbda.errors import ExpectedError
-from la_mbda.run_folder import write_json
+from la_mbda.runs.folder import write_json
 
 SUFFIXES = (".mp4", ".gif")
 FRAMES_PER_SECOND = 25

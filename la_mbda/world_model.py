@@ -15,7 +15,7 @@ from la_mbda.config import Config
 from la_mbda.posterior import Posterior
 from la_mbda.randomness import Noise
 from la_mbda.replay import Episode, Sequences
-from la_mbda.running import CostScale, Normalizer
+from la_mbda.running_statistics import CostScale, Normalizer
 
 tfd = tfp.distributions
 

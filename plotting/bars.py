@@ -17,7 +17,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from la_mbda import config
 from la_mbda.presets import make_config
-from la_mbda.run_files import METRICS
+from la_mbda.runs.files import METRICS
 from plotting.aggregate import PAPER_COST_BUDGET, SPREAD, arranged, lines_of, normalise, over_seeds
 from plotting.drawing import COLOURS, TABLE3_ALGORITHMS, Drawing, Outcome, lacking, lacking_cells
 from plotting.results import Results

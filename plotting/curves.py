@@ -16,7 +16,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from la_mbda import config
-from la_mbda.run_files import METRICS
+from la_mbda.runs.files import METRICS
 from plotting.aggregate import LINE, arranged
 from plotting.drawing import BUDGET_COLOUR, COLOURS, Drawing, Outcome, lacking
 from plotting.results import Results

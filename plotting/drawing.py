@@ -14,8 +14,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from la_mbda import config
-from la_mbda.run_files import read_object
-from la_mbda.run_folder import write_json
+from la_mbda.runs.files import read_object
+from la_mbda.runs.folder import write_json
 
 # One colour per algorithm in every figure. Chosen for their least distance (CIELAB) from one
 # another and from the budget's red, as seen with each form of colour blindness.

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from la_mbda import config
-from la_mbda.run_files import number, numbers, read_object
+from la_mbda.runs.files import number, numbers, read_object
 from plotting.curves import curve_lines, group_name, scaled_title, settled_top
 from plotting.drawing import COLOURS
 from plotting.results import Results

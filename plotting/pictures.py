@@ -1,6 +1,6 @@
 """Figures 2 and 8: the six tasks, and the solid box beside the transparent one.
 
-From the pictures that `experiments/pictures.py` saved; nothing is simulated here.
+From the pictures that `experiments/render_tasks.py` saved; nothing is simulated here.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.patches import Patch
 
-from la_mbda.run_files import read_object
+from la_mbda.runs.files import read_object
 from plotting.drawing import Drawing, Outcome
 from plotting.results import Results
 
@@ -37,7 +37,7 @@ def pictures(
     try:
         numbers, paths = _find(tasks, results.pictures)
     except ValueError as error:
-        how = "To draw its pictures: python experiments/pictures.py"
+        how = "To draw its pictures: python experiments/render_tasks.py"
         return Outcome(missing=[f"figure {number}: {error}. {how}"])
     return Outcome([Drawing(f"figure_{number}", numbers, _draw, (tasks, objects, *paths))])
 

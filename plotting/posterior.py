@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from la_mbda import config
-from la_mbda.run_files import read_object
+from la_mbda.runs.files import read_object
 from plotting.aggregate import arranged
 from plotting.drawing import BUDGET_COLOUR, COLOURS, STYLE, Drawing, Outcome, lacking
 from plotting.results import Results

@@ -17,7 +17,7 @@ import jinja2
 import pandas as pd
 
 from la_mbda import config
-from la_mbda.run_files import read_object
+from la_mbda.runs.files import read_object
 from plotting import interactive
 from plotting.drawing import BUDGET_COLOUR, Outcome, train_command
 from plotting.results import Results

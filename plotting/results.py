@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from la_mbda import config
-from la_mbda.run_files import METRICS, number, read_object
+from la_mbda.runs.files import METRICS, number, read_object
 from plotting.aggregate import lines_of
 from plotting.run_reading import WHO, Run, read_runs
 

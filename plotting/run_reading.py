@@ -10,7 +10,7 @@ import numpy as np
 from la_mbda import config
 from la_mbda.budget import keeps_budget
 from la_mbda.presets import make_config
-from la_mbda.run_files import (
+from la_mbda.runs.files import (
     METRICS,
     Score,
     Series,

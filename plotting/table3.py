@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from la_mbda import config
-from la_mbda.run_files import METRICS
+from la_mbda.runs.files import METRICS
 from plotting.aggregate import (
     LEVEL,
     RESAMPLES,

@@ -8,7 +8,7 @@ import pandas as pd
 
 from la_mbda import config
 from la_mbda.presets import make_config
-from la_mbda.run_files import METRICS, read_object
+from la_mbda.runs.files import METRICS, read_object
 from plotting.aggregate import SPREAD, arranged, over_seeds
 from plotting.drawing import Outcome
 from plotting.results import PUBLISHED, Results

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from la_mbda.sweep import threads  # Before TensorFlow, which la_mbda tells how to load.
+from la_mbda.runs.local import threads  # Before TensorFlow, which la_mbda tells how to load.
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # As many processes as cores test side by side.
     os.environ.update(threads(1))

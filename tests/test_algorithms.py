@@ -8,9 +8,9 @@ from test_training import LOOP
 from toy import tiny_config
 
 from la_mbda import algorithms
+from la_mbda.api import load_agent, train
 from la_mbda.environments import make_environment
-from la_mbda.run_folder import RunFolder, run_path
-from la_mbda.runs import load_agent, train
+from la_mbda.runs.folder import RunFolder, run_path
 from la_mbda.training import Trainer
 
 SHORT = LOOP | {"env_steps": 140, "final_episodes": 0}

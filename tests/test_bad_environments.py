@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from toy import ToyEnv, tiny_config
 
+from la_mbda.api import train
 from la_mbda.environments import make_environment
 from la_mbda.errors import BadEnvironmentError, EnvironmentFailedError, ExpectedError
 from la_mbda.presets import make_config
 from la_mbda.replay import Episode
-from la_mbda.run_folder import run_path
-from la_mbda.runs import train
-from la_mbda.sweep import failure
+from la_mbda.runs.folder import run_path
+from la_mbda.runs.local import failure
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LOOP = {"env_steps": 200, "random_steps": 100, "checkpoint_every": 200, "evaluate_every": 100}

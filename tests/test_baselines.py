@@ -17,14 +17,14 @@ from test_survive import check_stops
 from test_training import lines
 from toy import BEST_ACTION, ToyEnv
 
+from la_mbda.api import load_agent, train
 from la_mbda.baselines import rollouts
 from la_mbda.baselines.agent import BaselineAgent
 from la_mbda.baselines.training import BaselineTrainer
 from la_mbda.config import BASELINES
 from la_mbda.presets import make_config
-from la_mbda.run_folder import STREAMS, RunFolder, run_path
-from la_mbda.runs import load_agent, train
-from la_mbda.scores import collect_scores
+from la_mbda.runs.folder import STREAMS, RunFolder, run_path
+from la_mbda.runs.scores import collect_scores
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LENGTH, BUDGET = 20, 14.0

@@ -6,11 +6,11 @@ from test_training import LOOP
 from toy import tiny_config
 
 from experiments.bounds import main
+from la_mbda.api import load_agent, train
 from la_mbda.bounds import Comparison, compare_rules
 from la_mbda.environments import make_environment
 from la_mbda.presets import make_config
-from la_mbda.run_folder import run_path
-from la_mbda.runs import load_agent, train
+from la_mbda.runs.folder import run_path
 
 
 def trained(results, **overrides):

@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from la_mbda import checkpoint
+from la_mbda.runs import checkpoint
 
 
 class Pair(tf.Module):

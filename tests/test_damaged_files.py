@@ -9,12 +9,12 @@ import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from la_mbda import checkpoint
 from la_mbda.config import Config, from_dict, to_dict
 from la_mbda.presets import make_config
 from la_mbda.replay import Episode
-from la_mbda.run_files import METRICS
-from la_mbda.run_folder import RunFolder, read_json, read_score, run_path
+from la_mbda.runs import checkpoint
+from la_mbda.runs.files import METRICS
+from la_mbda.runs.folder import RunFolder, read_json, read_score, run_path
 
 SCORE = {"task": "PointGoal1", "return": 1.5, "cost_return": 20.0, "cost_regret": 0.04}
 MANY = settings(

@@ -3,7 +3,8 @@
 import pytest
 
 from la_mbda.config import PRESETS
-from la_mbda.durations import (
+from la_mbda.presets import make_config
+from la_mbda.runs.durations import (
     START_UP,
     Rates,
     machine_slowness,
@@ -12,7 +13,6 @@ from la_mbda.durations import (
     updates_until,
     work_until,
 )
-from la_mbda.presets import make_config
 
 RATES = Rates(update=2.0, model_update=1.0, env_step=0.01, evaluated_step=0.001)
 

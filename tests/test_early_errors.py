@@ -9,7 +9,7 @@ import pytest
 
 from la_mbda.config import to_dict
 from la_mbda.presets import make_config
-from la_mbda.run_folder import run_path
+from la_mbda.runs.folder import run_path
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 # As if it were not installed: loading it ends the command otherwise than the messages below say.

@@ -12,7 +12,7 @@ import pytest
 
 from la_mbda.errors import ExpectedError
 from la_mbda.replay import Episode
-from la_mbda.run_folder import write_json
+from la_mbda.runs.folder import write_json
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 COMMAND = "import sys; from la_mbda import command_line\nfrom la_mbda.errors import *\n"
@@ -90,10 +90,10 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 import tensorflow as tf
-from la_mbda import checkpoint
-from la_mbda.progress import RunProgress
-from la_mbda.recorder import Recorder
-from la_mbda.run_folder import RunFolder
+from la_mbda.runs import checkpoint
+from la_mbda.runs.progress import RunProgress
+from la_mbda.runs.recorder import Recorder
+from la_mbda.runs.folder import RunFolder
 sys.path.insert(0, {tests!r})
 from toy import tiny_config
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from test_bounds import trained
 
+from la_mbda.api import load_agent
 from la_mbda.environments import make_environment
 from la_mbda.foresight import Foresight, foresee
-from la_mbda.runs import load_agent
 
 
 def test_bias_and_correlation():

@@ -11,7 +11,7 @@ from la_mbda.agent import Agent
 from la_mbda.cem_mpc import CemMpcAgent
 from la_mbda.environments import make_environment
 from la_mbda.episodes import play_evaluating
-from la_mbda.futures import imagine_futures, save_futures
+from la_mbda.open_loop import imagine_futures, save_futures
 from plotting.posterior import CHOSEN, draw_futures, read_futures
 
 

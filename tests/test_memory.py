@@ -6,11 +6,11 @@ import sys
 import pytest
 from toy import tiny_config
 
-from la_mbda import memory
+from la_mbda.api import train
 from la_mbda.environments import make_environment
 from la_mbda.episodes import play_random
 from la_mbda.presets import make_config
-from la_mbda.runs import train
+from la_mbda.runs import memory
 
 
 def test_paper_scale_takes_what_its_frames_take():
@@ -110,7 +110,7 @@ def test_a_container_sees_its_own_part(tmp_path):
 
 def test_a_limit_on_the_address_space(tmp_path):
     code = "import resource; resource.setrlimit(resource.RLIMIT_AS, (2 * 10**9, 2 * 10**9))\n"
-    code += "from la_mbda.memory import free_bytes; print(free_bytes())"
+    code += "from la_mbda.runs.memory import free_bytes; print(free_bytes())"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True
     )

@@ -6,14 +6,14 @@ import rewriting  # noqa: F401
 from test_training import LOOP, lines
 from toy import tiny_config
 
-from la_mbda import memory
-from la_mbda.durations import updates_until
+from la_mbda.api import train
 from la_mbda.environments import make_environment
 from la_mbda.episodes import play_random
 from la_mbda.offline import read_episodes
 from la_mbda.replay import Episode
-from la_mbda.run_folder import run_path
-from la_mbda.runs import train
+from la_mbda.runs import memory
+from la_mbda.runs.durations import updates_until
+from la_mbda.runs.folder import run_path
 
 
 @pytest.fixture

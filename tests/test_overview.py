@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from la_mbda.overview import Overview, duration
 from la_mbda.presets import make_config
-from la_mbda.sweep import Outcome, Run
+from la_mbda.runs.local import Outcome, Run
+from la_mbda.runs.overview import Overview, duration
 
 STEPS = 1000
 

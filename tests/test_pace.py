@@ -2,7 +2,7 @@
 
 import pytest
 
-from la_mbda.pace import Pace
+from la_mbda.runs.pace import Pace
 
 TOTAL = {"acting": 100.0, "updating": 40.0, "confirming": 50.0}
 ESTIMATED = {"acting": 1.0, "updating": 5.0, "confirming": 2.0}

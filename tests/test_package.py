@@ -17,7 +17,7 @@ import importlib, pkgutil, sys
 import la_mbda
 names = [m.name for m in pkgutil.walk_packages(la_mbda.__path__, "la_mbda.")]
 for name in names:
-    if name != "la_mbda.with_parent.__main__":
+    if name != "la_mbda.runs.with_parent.__main__":
         importlib.import_module(name)
 outside = [n for n in names if not sys.modules[n].__file__.startswith(sys.argv[1])]
 print(len(names), outside)

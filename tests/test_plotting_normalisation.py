@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from la_mbda.run_files import METRICS
+from la_mbda.runs.files import METRICS
 from plotting.aggregate import SPREAD, mean_with_error, median_with_spread, normalise
 
 

@@ -10,7 +10,7 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 
-from experiments.pictures import hues, merit
+from experiments.render_tasks import hues, merit
 from la_mbda import config
 from plotting import figures
 from plotting.drawing import draw_changed
@@ -77,7 +77,7 @@ def test_what_is_missing_or_damaged_is_named_with_the_command(tmp_path, name, co
     _, missing = drawn(tmp_path, tmp_path)
     assert name in missing[0]
     assert missing[0].startswith("figure 2: ")
-    assert missing[0].endswith("python experiments/pictures.py")
+    assert missing[0].endswith("python experiments/render_tasks.py")
 
 
 def test_merit_by_hand():
@@ -89,7 +89,7 @@ def test_merit_by_hand():
 
 
 def test_the_command_draws_every_task(tmp_path):
-    command = [sys.executable, REPOSITORY / "experiments" / "pictures.py", "--seeds", "1"]
+    command = [sys.executable, REPOSITORY / "experiments" / "render_tasks.py", "--seeds", "1"]
     done = subprocess.run(
         [*command, "--folder", tmp_path], capture_output=True, text=True, check=False
     )

@@ -7,10 +7,10 @@ import tensorflow as tf
 from test_training import LOOP
 from toy import tiny_config
 
-from la_mbda.progress import RunProgress
-from la_mbda.recorder import Recorder
-from la_mbda.run_folder import PROGRESS, RunFolder, run_path
-from la_mbda.runs import train
+from la_mbda.api import train
+from la_mbda.runs.folder import PROGRESS, RunFolder, run_path
+from la_mbda.runs.progress import RunProgress
+from la_mbda.runs.recorder import Recorder
 
 
 @pytest.mark.parametrize("algorithm", ["lambda", "ppo"])

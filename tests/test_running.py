@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from la_mbda.running import CostScale, Normalizer
+from la_mbda.running_statistics import CostScale, Normalizer
 
 
 def test_normalizer_has_the_moments_of_all_data():

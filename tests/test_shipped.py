@@ -2,9 +2,9 @@
 
 import pytest
 
+from la_mbda.api import check_agent, load_agent
 from la_mbda.environments import make_environment
 from la_mbda.episodes import evaluate
-from la_mbda.runs import check_agent, load_agent
 from plotting.results import SHIPPED
 
 

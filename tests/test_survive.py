@@ -12,8 +12,8 @@ import pytest
 from test_training import LOOP, lines
 from toy import tiny_config
 
-from la_mbda.run_folder import STREAMS, RunFolder, run_path
-from la_mbda.runs import load_agent, train
+from la_mbda.api import load_agent, train
+from la_mbda.runs.folder import STREAMS, RunFolder, run_path
 from la_mbda.training import Trainer
 
 REPOSITORY = Path(__file__).resolve().parents[1]

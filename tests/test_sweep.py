@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from la_mbda import sweep
-from la_mbda.overview import Overview
 from la_mbda.presets import make_config
-from la_mbda.run_lock import is_locked, locked
-from la_mbda.stopping import StopRequest
-from la_mbda.sweep import Outcome, Run, shares, train_here
+from la_mbda.runs import local
+from la_mbda.runs.local import Outcome, Run, shares, train_here
+from la_mbda.runs.lock import is_locked, locked
+from la_mbda.runs.overview import Overview
+from la_mbda.runs.stopping import StopRequest
 
 SCORE = {"return": 1.0, "cost_return": 2.0, "cost_regret": 0.1}
 FINISH = f"import pathlib; pathlib.Path('score.json').write_text('{json.dumps(SCORE)}')"
@@ -102,7 +102,7 @@ def test_runs_share_cores_and_gpus(monkeypatch):
 
 
 def test_each_process_gets_its_share(tmp_path, monkeypatch):
-    monkeypatch.setattr(sweep, "shares", lambda jobs: [{"SHARE": str(i)} for i in range(jobs)])
+    monkeypatch.setattr(local, "shares", lambda jobs: [{"SHARE": str(i)} for i in range(jobs)])
     say = "import os, time; print('share', os.environ['SHARE']); time.sleep(0.5)"
     runs = [make_run(tmp_path, seed, say) for seed in range(2)]
     monkeypatch.setattr(Overview, "ended", lambda *_: None)
@@ -165,7 +165,7 @@ def test_a_second_interrupt_does_not_wait(tmp_path, jobs):
     assert not (tmp_path / "seed_2").exists()
 
 
-LOCKED = "import sys, pathlib, time; from la_mbda.run_lock import locked\n" + (
+LOCKED = "import sys, pathlib, time; from la_mbda.runs.lock import locked\n" + (
     "with locked(pathlib.Path(sys.argv[1])): print('locked', flush=True); time.sleep(60)"
 )
 

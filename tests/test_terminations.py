@@ -19,7 +19,7 @@ from la_mbda.imagination import follow
 from la_mbda.presets import make_config
 from la_mbda.replay import Sequences
 from la_mbda.rssm import Belief
-from la_mbda.run_folder import RunFolder, run_path
+from la_mbda.runs.folder import RunFolder, run_path
 from la_mbda.training import Trainer
 
 TASK = "gymnasium:Failing-v0"

@@ -11,18 +11,18 @@ import pytest
 from toy import tiny_config
 
 from experiments.ship import main as ship
-from la_mbda import checkpoint
 from la_mbda.agent import Agent
-from la_mbda.durations import updates_until
+from la_mbda.api import load_agent, save_weights, train
 from la_mbda.environments import make_environment
 from la_mbda.episodes import Evaluation, evaluate, layout_seed
-from la_mbda.evaluator import Evaluator
 from la_mbda.presets import make_config
-from la_mbda.progress import RunProgress
-from la_mbda.recorder import Recorder
-from la_mbda.run_folder import STREAMS, RunFolder, run_path
-from la_mbda.runs import load_agent, save_weights, train
-from la_mbda.scores import collect_scores
+from la_mbda.runs import checkpoint
+from la_mbda.runs.durations import updates_until
+from la_mbda.runs.evaluator import Evaluator
+from la_mbda.runs.folder import STREAMS, RunFolder, run_path
+from la_mbda.runs.progress import RunProgress
+from la_mbda.runs.recorder import Recorder
+from la_mbda.runs.scores import collect_scores
 from la_mbda.training import Trainer
 from plotting import interactive, posterior
 
@@ -196,7 +196,7 @@ def test_algorithms_are_judged_on_the_same_layouts(algorithm, tmp_path, monkeypa
         evaluator = Evaluator(config, RunFolder(tmp_path / name, config))
         played = seen.setdefault(name, [])
         monkeypatch.setattr(
-            "la_mbda.evaluator.evaluate",
+            "la_mbda.runs.evaluator.evaluate",
             lambda environments, agent, seeds, on_step, sampled, played=played: (
                 played.append(seeds) or Evaluation(np.zeros(len(seeds)), np.zeros((len(seeds), 1)))
             ),

@@ -11,8 +11,8 @@ from test_training import LOOP
 from toy import tiny_config
 
 from experiments import trials
-from la_mbda.run_folder import run_path
-from la_mbda.runs import train
+from la_mbda.api import train
+from la_mbda.runs.folder import run_path
 
 SCRIPT = Path(trials.__file__)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 from la_mbda.quiet import without_native_messages
-from la_mbda.run_folder import processor
+from la_mbda.runs.folder import processor
 
 MATMUL_SIZE = 4096
 

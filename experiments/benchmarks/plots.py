@@ -16,7 +16,7 @@ from benchmarks.measuring import machine, print_figures
 from la_mbda import config
 from la_mbda.errors import ExpectedError
 from la_mbda.presets import make_config
-from la_mbda.run_folder import run_path
+from la_mbda.runs.folder import run_path
 
 STEPS = 1_000_000
 FIGURES = Path(__file__).resolve().parents[2] / "plotting" / "figures.py"

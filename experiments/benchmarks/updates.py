@@ -21,7 +21,7 @@ from benchmarks.measuring import (
 from la_mbda.errors import ExpectedError
 from la_mbda.presets import make_config
 from la_mbda.quiet import without_native_messages
-from la_mbda.sweep import threads
+from la_mbda.runs.local import threads
 
 
 @dataclass(frozen=True)

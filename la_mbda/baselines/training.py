@@ -10,19 +10,19 @@ from contextlib import AbstractContextManager
 
 import numpy as np
 
-from la_mbda import checkpoint
 from la_mbda.baselines.agent import BaselineAgent
 from la_mbda.baselines.constraint import Constraint
 from la_mbda.baselines.rollouts import Fragment, means, play_epoch
 from la_mbda.config import SCORED_EPOCHS, Config
 from la_mbda.environments import make_environment
 from la_mbda.episodes import layout_seed
-from la_mbda.evaluator import Evaluator
-from la_mbda.keeping import keeping
-from la_mbda.progress import RunProgress
-from la_mbda.recorder import Recorder
-from la_mbda.run_folder import RunFolder
-from la_mbda.stopping import StopRequest
+from la_mbda.runs import checkpoint
+from la_mbda.runs.evaluator import Evaluator
+from la_mbda.runs.folder import RunFolder
+from la_mbda.runs.keeping import keeping
+from la_mbda.runs.progress import RunProgress
+from la_mbda.runs.recorder import Recorder
+from la_mbda.runs.stopping import StopRequest
 
 
 @dataclasses.dataclass

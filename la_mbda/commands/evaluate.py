@@ -14,11 +14,11 @@ import tyro
 from tqdm import tqdm
 
 from la_mbda import algorithms, budget, video
+from la_mbda.api import check_agent, load_agent
 from la_mbda.config import Config
 from la_mbda.environments import make_environment
 from la_mbda.errors import ExpectedError
-from la_mbda.run_folder import provenance, write_json
-from la_mbda.runs import check_agent, load_agent
+from la_mbda.runs.folder import provenance, write_json
 
 if TYPE_CHECKING:
     from la_mbda.episodes import Evaluation
@@ -164,7 +164,7 @@ def imagine_run(
     agent = load_agent(arguments.run)
     # These load TensorFlow, as that has.
     from la_mbda.episodes import layout_seed
-    from la_mbda.futures import imagine_futures, save_futures
+    from la_mbda.open_loop import imagine_futures, save_futures
 
     env = make_environment(config)
     seed = layout_seed(config.task, arguments.seed, "evaluate", 0)

@@ -7,8 +7,8 @@ from typing import Annotated
 import tyro
 
 from la_mbda import command_line
-from la_mbda.run_folder import run_path
-from la_mbda.runs import train
+from la_mbda.api import train
+from la_mbda.runs.folder import run_path
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ import gymnasium
 from la_mbda import algorithms
 from la_mbda.config import Config
 from la_mbda.episodes import Evaluation, evaluate, layout_seed, plain
-from la_mbda.progress import RunProgress
-from la_mbda.recorder import Recorder
-from la_mbda.run_folder import RunFolder
+from la_mbda.runs.folder import RunFolder
+from la_mbda.runs.progress import RunProgress
+from la_mbda.runs.recorder import Recorder
 
 if TYPE_CHECKING:
     from la_mbda.baselines.agent import BaselineAgent

@@ -12,13 +12,13 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from la_mbda.config import Config
-from la_mbda.durations import unit_seconds, work_until
 from la_mbda.errors import ExpectedError, unwritable
-from la_mbda.overview import duration
-from la_mbda.pace import Pace
-from la_mbda.progress import RunProgress
-from la_mbda.run_files import METRICS
-from la_mbda.run_folder import RunFolder
+from la_mbda.runs.durations import unit_seconds, work_until
+from la_mbda.runs.files import METRICS
+from la_mbda.runs.folder import RunFolder
+from la_mbda.runs.overview import duration
+from la_mbda.runs.pace import Pace
+from la_mbda.runs.progress import RunProgress
 
 LAST_EPISODES = 10
 """Episodes whose mean return and cost the bar shows."""

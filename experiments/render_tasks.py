@@ -1,4 +1,4 @@
-"""Pictures of the tasks for Figures 2 and 8: `python experiments/pictures.py`.
+"""Pictures of the tasks for Figures 2 and 8: `python experiments/render_tasks.py`.
 
 Of each task: what the robot sees, and the scene from beside it, at the start of an episode.
 """

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from la_mbda.config import Config
-from la_mbda.run_folder import read_score
-from la_mbda.sweep import Outcome, Run
+from la_mbda.runs.folder import read_score
+from la_mbda.runs.local import Outcome, Run
 
 _TERMINAL_SECONDS, _LOG_SECONDS = 1.0, 30.0
 _CLEAR = "\r\x1b[2K"

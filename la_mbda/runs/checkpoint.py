@@ -18,7 +18,7 @@ from typing import TypeVar
 import tensorflow as tf
 
 from la_mbda.errors import ExpectedError, unwritable, writing
-from la_mbda.run_folder import read_json, write_json
+from la_mbda.runs.folder import read_json, write_json
 
 Progress = TypeVar("Progress")
 

@@ -28,7 +28,7 @@ class Rates(NamedTuple):
     """A simulator step of an evaluation, where episodes are stepped as one batch."""
 
 
-# Measured by `experiments/benchmark.py cost` on two cores.
+# Measured by `experiments/benchmark.py hours` on two cores.
 CPU_RATES = {
     "paper": Rates(10.0, 2.8, 0.003, 0.0012),
     "cpu": Rates(0.2, 0.085, 0.0025, 0.001),

@@ -14,8 +14,8 @@ import numpy as np
 from la_mbda import algorithms
 from la_mbda.budget import standard_error
 from la_mbda.config import TASKS
-from la_mbda.run_files import METRICS
-from la_mbda.run_folder import read_score, write_json
+from la_mbda.runs.files import METRICS
+from la_mbda.runs.folder import read_score, write_json
 
 
 def collect_scores(results: Path, preset: str, algorithm: str) -> Path | None:

@@ -9,7 +9,7 @@ import tensorflow as tf
 from la_mbda.errors import ENVIRONMENT_ERRORS
 
 if TYPE_CHECKING:
-    from la_mbda.progress import RunProgress
+    from la_mbda.runs.progress import RunProgress
 
 
 @contextmanager

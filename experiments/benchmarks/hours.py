@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from benchmarks.measuring import machine, matmul_peak, print_figures, print_table, seconds_of
 from benchmarks.updates import busy_agent
 from la_mbda.config import SG6_TASKS, Config
-from la_mbda.durations import Rates, run_seconds, updates_until
 from la_mbda.errors import ExpectedError
 from la_mbda.presets import make_config
+from la_mbda.runs.durations import Rates, run_seconds, updates_until
 
 if TYPE_CHECKING:
     from la_mbda.model_based import ModelBasedAgent
@@ -21,7 +21,7 @@ SEEDS = {"paper": 5, "cpu": 1, "quick": 1}
 
 
 @dataclass(frozen=True)
-class Cost:
+class Hours:
     """Hours that LAMBDA's runs take at each preset, on this machine and, estimated, on a GPU.
 
     A GPU's hours are the update's GFLOP, counted from shapes, at an assumed rate; simulating and
@@ -38,7 +38,7 @@ class Cost:
     """File to write the figures to."""
 
 
-def run(arguments: Cost) -> dict:
+def run(arguments: Hours) -> dict:
     """Measures and prints.
 
     Raises:
@@ -57,7 +57,7 @@ def run(arguments: Cost) -> dict:
     return figures
 
 
-def measure(size: str, arguments: Cost) -> dict[str, dict]:
+def measure(size: str, arguments: Hours) -> dict[str, dict]:
     """Rates of each task, and hours of each task's run and of all, here and on a GPU."""
     from benchmarks import gflop
 

@@ -10,9 +10,9 @@ import time
 from collections.abc import Mapping, Sequence
 
 from la_mbda.errors import ExpectedError
-from la_mbda.run_lock import is_locked
-from la_mbda.stopping import StopRequest
-from la_mbda.sweep import Outcome, Run, Watcher, attend, threads
+from la_mbda.runs.local import Outcome, Run, Watcher, attend, threads
+from la_mbda.runs.lock import is_locked
+from la_mbda.runs.stopping import StopRequest
 
 _PAUSE = 1.0
 # A run without its lock for so long is not just between its end and Ray's word of it.

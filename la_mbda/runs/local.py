@@ -22,8 +22,8 @@ from typing import Literal, NamedTuple, Protocol
 import joblib
 
 from la_mbda.config import Config
-from la_mbda.run_folder import PROGRESS
-from la_mbda.stopping import StopRequest
+from la_mbda.runs.folder import PROGRESS
+from la_mbda.runs.stopping import StopRequest
 
 LOG = "train.log"
 INTERRUPTED = 130
@@ -185,7 +185,7 @@ def attend(
         stop: once asked for, the run is asked to save itself and to end.
         tick: called a few times a second.
     """
-    command = [sys.executable, "-m", "la_mbda.with_parent", str(os.getpid()), sys.executable]
+    command = [sys.executable, "-m", "la_mbda.runs.with_parent", str(os.getpid()), sys.executable]
     try:
         run.path.mkdir(parents=True, exist_ok=True)
         (run.path / PROGRESS).unlink(missing_ok=True)  # Of the process before.

@@ -10,11 +10,11 @@ from la_mbda import algorithms
 from la_mbda.config import Config, from_dict
 from la_mbda.environments import check_rendering, check_vectors, make_environment
 from la_mbda.errors import ExpectedError
-from la_mbda.memory import check_memory
 from la_mbda.offline import check_dataset
 from la_mbda.quiet import without_native_messages
-from la_mbda.run_folder import RunFolder, check_config, read_json, read_score, run_path
-from la_mbda.run_lock import locked
+from la_mbda.runs.folder import RunFolder, check_config, read_json, read_score, run_path
+from la_mbda.runs.lock import locked
+from la_mbda.runs.memory import check_memory
 
 if TYPE_CHECKING:
     from la_mbda.baselines.agent import BaselineAgent
@@ -94,7 +94,7 @@ def load_agent(path: Path) -> "ModelBasedAgent | BaselineAgent":
     """
     config = check_agent(path)
     with without_native_messages():
-        from la_mbda import checkpoint
+        from la_mbda.runs import checkpoint
 
         env = make_environment(config)
         agent = algorithms.make_agent(config, env)
@@ -111,7 +111,7 @@ def save_weights(run: Path, target: Path) -> None:
         ValueError: the run has no usable checkpoint.
     """
     agent = load_agent(run)
-    from la_mbda import checkpoint  # Loads TensorFlow, as `load_agent` has.
+    from la_mbda.runs import checkpoint  # Loads TensorFlow, as `load_agent` has.
 
     step = read_score(run / "score.json")["env_steps"]
     checkpoint.save(target / WEIGHTS, agent.learnt, {}, step)

@@ -1,8 +1,8 @@
 """Runs a command that does not outlive the process that started it.
 
-`python -m la_mbda.with_parent PID COMMAND …` becomes the command, which the system asks to stop
-(SIGTERM) when PID, its parent, ends: a sweep that is killed leaves no runs behind. On other systems
-than Linux it only becomes the command.
+`python -m la_mbda.runs.with_parent PID COMMAND …` becomes the command, which the system asks to
+stop (SIGTERM) when PID, its parent, ends: a sweep that is killed leaves no runs behind. On other
+systems than Linux it only becomes the command.
 """
 
 import ctypes

@@ -14,7 +14,7 @@ from pathlib import Path
 from la_mbda import config as config_module
 from la_mbda.config import Config
 from la_mbda.errors import ExpectedError, unwritable, writing
-from la_mbda.run_files import check_metrics, read_object
+from la_mbda.runs.files import check_metrics, read_object
 
 STREAMS = ("episodes", "evaluations", "updates", "confirmed")
 PROGRESS = "progress.json"

@@ -19,7 +19,7 @@ from la_mbda.errors import ExpectedError
 from la_mbda.imagination import follow, upper_bound
 from la_mbda.model_based import ModelBasedAgent
 from la_mbda.replay import Episode
-from la_mbda.run_folder import write_json
+from la_mbda.runs.folder import write_json
 
 REAL = "real"
 
