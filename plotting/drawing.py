@@ -90,7 +90,8 @@ def draw_changed(drawings: Sequence[Drawing], folder: Path) -> list[Path]:
         known = read_object(path)
     except ValueError:  # Missing or damaged: everything is drawn, nothing is lost.
         known = {}
-    code = _digest(*sorted(SOURCES.glob("*.py")), *map(version, ("matplotlib", "pandas")))
+    versions = [version(package) for package in ("matplotlib", "pandas")]
+    code = _digest(*sorted(SOURCES.glob("*.py")), versions, config.ALGORITHMS)
     try:
         for drawing in drawings:
             what = (drawing.name, drawing.numbers, drawing.draw.__qualname__, *drawing.arguments)

@@ -8,7 +8,7 @@ be done. A figure is drawn only if its data or the code changed since it was dra
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -128,7 +128,7 @@ def _chosen(names: str) -> set[str]:
     return chosen
 
 
-def make_all(results: Results, only: set[str] = frozenset()) -> list[str]:
+def make_all(results: Results, only: Collection[str] = ()) -> list[str]:
     """Writes figures, tables and the report, prints the tables and what is missing.
 
     Args:

@@ -5,7 +5,6 @@ bounds choose. And in the folder itself, one figure per start: pictures of the r
 each draw below one another, and the reward and costs that the draws predict under the same actions.
 """
 
-import csv
 import shlex
 from pathlib import Path
 from typing import NamedTuple
@@ -101,39 +100,34 @@ def read_futures(folder: Path) -> Futures:
     path = folder / POLICY
     try:
         chosen = {int(start["start"]): dict(start["chosen"]) for start in summary["starts"]}
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+        rows = pd.read_csv(path)
         draws, active = int(summary["draws"]), bool(summary["posterior_active"])
         bound = CHOSEN[summary.get("bound_by", "values")]  # Older files do not say it.
         if not chosen or draws < 1:
             raise ValueError(f"{len(chosen)} starts of {draws} draws")
-        expected = {start: _expected(rows, start, draws) for start in chosen}
+        expected = {start: _expected(rows[rows["start"] == start], draws) for start in chosen}
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, OSError) as error:
         raise ValueError(f"{path}: not as evaluate.py writes it ({error!r})") from error
     return Futures(expected, chosen, bound, active)
 
 
-def _expected(rows: list[dict], start: int, draws: int) -> dict[str, np.ndarray]:
+def _expected(rows: pd.DataFrame, draws: int) -> dict[str, np.ndarray]:
     """What is expected from one start.
 
     Raises:
         ValueError: a draw lacks steps, or a number is missing or not finite.
     """
-    own = [row for row in rows if row["start"] == str(start)]
-    steps = len(own) // draws
-    places = [(str(draw), str(step + 1)) for draw in range(draws) for step in range(steps)]
-    if steps < 2 or [(row["draw"], row["step"]) for row in own] != places:
-        raise ValueError(f"start {start} lacks steps of its {draws} draws")
+    steps = len(rows) // draws
+    places = pd.MultiIndex.from_product([range(draws), range(1, steps + 1)])
+    if steps < 2 or rows[["draw", "step"]].to_numpy().tolist() != [list(p) for p in places]:
+        raise ValueError(f"a start lacks steps of its {draws} draws")
     expected = {}
-    for name in own[0]:
-        if name in ("start", "step", "draw"):
-            continue
-        # The last state only bootstraps: it has no V_λ.
-        known = steps - 1 if name.startswith("value_") else steps
-        numbers = [float(row[name]) for row in own if int(row["step"]) <= known]
-        table = np.array(numbers).reshape(draws, known)
+    for name in rows.columns.difference(["start", "step", "draw"], sort=False):
+        table = rows[name].to_numpy(float).reshape(draws, steps)
+        if name.startswith("value_"):
+            table = table[:, :-1]  # The last state only bootstraps: it has no V_λ.
         if not np.isfinite(table).all():
-            raise ValueError(f"{name} from start {start} is not finite")
+            raise ValueError(f"{name} is not finite")
         sums = name if name != "reward" else "return"
         expected[sums] = table if name.startswith("value_") else table.cumsum(1)
     return expected
@@ -235,23 +229,21 @@ def _title(runs: pd.DataFrame, futures: Futures) -> str:
 def draw_futures(folder: Path) -> list[Path]:
     """Draws `future_<start>.png` for each start that a folder holds; returns their paths."""
     summary = read_object(folder / "futures.json")
-    with (folder / "actions.csv").open() as file:
-        rows = list(csv.DictReader(file))
+    rows = pd.read_csv(folder / "actions.csv")
     images = folder / "images.npz"
     pictures = dict(np.load(images)) if images.exists() else {}
     paths = []
     for start in [entry["start"] for entry in summary["starts"]]:
-        chosen = [row for row in rows if int(row["start"]) == start]
         with mpl.rc_context(STYLE):
-            figure = _draw_future(summary, start, chosen, pictures)
+            figure = _draw_future(summary, start, rows[rows["start"] == start], pictures)
         path = folder / f"future_{start}.png"
         figure.savefig(path, dpi=150)
         paths.append(path)
     return paths
 
 
-def _draw_future(summary: dict, start: int, rows: list[dict], pictures: dict) -> Figure:
-    signals = [name for name in rows[0] if name == "reward" or name.startswith("cost_")]
+def _draw_future(summary: dict, start: int, rows: pd.DataFrame, pictures: dict) -> Figure:
+    signals = [name for name in rows if name == "reward" or name.startswith("cost_")]
     real, imagined = pictures.get(f"{REAL}_{start}"), pictures.get(f"imagined_{start}")
     strip = 0.0 if imagined is None else 0.85 * (len(imagined) + 1)
     figure = Figure(figsize=(7.2, strip + 2.9), layout="constrained")
@@ -289,12 +281,10 @@ def _draw_strips(figure, real: np.ndarray, imagined: np.ndarray) -> None:
         axes[row, 0].set_ylabel(name, fontsize=7)
 
 
-def _draw_curves(ax: Axes, signal: str, rows: list[dict]) -> None:
+def _draw_curves(ax: Axes, signal: str, rows: pd.DataFrame) -> None:
     """Each draw as a thin line, their mean, the band between the least and the most, the real."""
-    lines: dict[str, list[float]] = {}
-    for row in rows:
-        lines.setdefault(row["draw"], []).append(float(row[signal]))
-    real = np.array(lines.pop(REAL))
+    lines = {name: own[signal].to_numpy() for name, own in rows.groupby("draw", sort=False)}
+    real = lines.pop(REAL)
     draws = np.array(list(lines.values()))
     steps = np.arange(1, len(real) + 1)
     spread = {"color": DRAW_COLOUR, "alpha": 0.2, "lw": 0, "label": "least to most"}

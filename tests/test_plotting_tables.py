@@ -4,7 +4,6 @@ import csv
 import itertools
 import re
 
-import pandas as pd
 import pytest
 from matplotlib.mathtext import MathTextParser
 from test_plotting_reading import confirmed, write_run, write_score
@@ -13,7 +12,7 @@ from la_mbda import config
 from la_mbda.presets import make_config
 from plotting.aggregate import over_seeds
 from plotting.results import read_results
-from plotting.table import Table, own_divisor, show
+from plotting.table import own_divisor
 from plotting.table3 import table3_published, table_3
 from plotting.tables import table1, table2_published, table_2
 
@@ -149,24 +148,6 @@ def test_latex_holds_no_sign_that_it_does_not_know(tmp_path):
     assert row == r"TD($\lambda$), safety & $\lambda_c$ & 0.95 & 0.95 & yes \\"
 
 
-def test_latex_escapes_its_signs():
-    cells = pd.DataFrame({"a_b & c": ["{x}^~\\#$-2e-05"]})
-    latex = Table("t", "50 %", cells, (), pd.DataFrame()).latex()
-    assert r"a\_b \& c \\" in latex
-    cell = r"\{x\}\textasciicircum{}\textasciitilde{}\textbackslash{}\#\$$-$2e-05 \\"
-    assert cell in latex
-    assert r"\caption{50 \%.}" in latex
-
-
-def test_a_table_of_text_keeps_it_as_it_is_in_markdown():
-    cells = pd.DataFrame({"name": ["1e5", " 2", "n/a"], "": ["0.50", "–", "1.10"]})
-    lines = Table("t", "T", cells, ("A note.",), pd.DataFrame()).markdown().splitlines()
-    found = [tuple(part.strip() for part in line.strip("|").split("|")) for line in lines[2:7]]
-    assert found[0] == ("name", "")
-    assert found[2:] == [("1e5", "0.50"), ("2", "–"), ("n/a", "1.10")]
-    assert lines[-1] == "- A note."
-
-
 def test_table2_holds_the_unnormalised_scores(published):
     short, long = table2_published(published)
     assert cell(short, "PointGoal1", "LAMBDA") == "18.823, 11.200, 0.034"
@@ -288,14 +269,6 @@ def test_special_layouts_and_early_ends_are_said(tmp_path):
     assert "Ended 2 epochs before those of the published score: CPO on PointGoal1 (0)." in (
         found["table2_ours_paper"].notes
     )
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(None, "n/a"), (0.0, "0.0"), (-0.0001, "0.000"), (-1.2567, "-1.257"), (2.5e7, "2.5e+07")],
-)
-def test_numbers_as_the_paper_prints_them(value, text):
-    assert show(value) == text
 
 
 def test_our_table3_takes_medians_and_the_published_ppo_and_says_its_scale(tmp_path):
