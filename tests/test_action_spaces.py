@@ -18,7 +18,7 @@ def make(box):
 
         def step(self, action):
             self.given = action
-            return super().step(action)
+            return super().step(np.zeros(1, np.float32))
 
     gymnasium.register("Boxed-v0", Boxed, disable_env_checker=True)
     try:

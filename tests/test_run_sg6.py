@@ -275,6 +275,7 @@ def test_no_gl_library_is_one_line_that_names_the_package(tmp_path, monkeypatch)
     code = (
         "import ctypes.util, runpy, sys; ctypes.util.find_library = lambda name: None;"
         "sys.argv = ['sg6.py', '--preset', 'quick', '--results', sys.argv[1]];"
+        f"sys.path.insert(0, {str(REPOSITORY / 'experiments')!r});"
         f"runpy.run_path({str(REPOSITORY / 'experiments' / 'sg6.py')!r}, run_name='__main__')"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]

@@ -193,7 +193,7 @@ def test_algorithms_are_judged_on_the_same_layouts(algorithm, tmp_path, monkeypa
     seen = {}
     for name in ("lambda", algorithm):
         config = make_config("quick", "PointGoal1", name, final_episodes=3)
-        evaluator = Evaluator(config, RunFolder(tmp_path / name, config))
+        evaluator = Evaluator(config, RunFolder(tmp_path / name, config), make_environment)
         played = seen.setdefault(name, [])
         monkeypatch.setattr(
             "la_mbda.runs.evaluator.evaluate",

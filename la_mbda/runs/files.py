@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from la_mbda.errors import ExpectedError
+
 METRICS = ("return", "cost_return", "cost_regret")
 _NO_JSON = "no valid JSON"
 
@@ -76,9 +78,9 @@ class Score(NamedTuple):
                 int(number({"early_epochs": 0} | values, "early_epochs")),
             )
             if len(score.cost_returns) != len(score.cost_regrets):
-                raise ValueError("cost_return and cost_regret differ in number of constraints")
+                raise ExpectedError("cost_return and cost_regret differ in number of constraints")
         except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
+            raise ExpectedError(f"{path}: {error}") from error
         return score
 
 
@@ -91,11 +93,11 @@ def read_object(path: Path) -> dict:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror})") from error
+        raise ExpectedError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: {_NO_JSON} ({error})") from error
+        raise ExpectedError(f"{path}: {_NO_JSON} ({error})") from error
     if not isinstance(values, dict):
-        raise ValueError(f"{path}: holds no JSON object")
+        raise ExpectedError(f"{path}: holds no JSON object")
     return values
 
 
@@ -110,9 +112,9 @@ def check_identity(values: dict, expected: dict[str, object]) -> None:
     """
     for name, value in expected.items():
         if name not in values:
-            raise ValueError(f"lacks {name!r}")
+            raise ExpectedError(f"lacks {name!r}")
         if folder_name(values[name]) != value:
-            raise ValueError(f"{name} is {short(values[name])}, but its folder says {value!r}")
+            raise ExpectedError(f"{name} is {short(values[name])}, but its folder says {value!r}")
 
 
 def check_metrics(values: dict) -> None:
@@ -131,7 +133,7 @@ def _read_confirmed(values: dict) -> Confirmed | None:
         return None
     found = values["confirmed"]
     if not isinstance(found, dict):
-        raise ValueError(f"confirmed is {short(found)}, not an object")
+        raise ExpectedError(f"confirmed is {short(found)}, not an object")
     confirmed = Confirmed(
         int(number(found, "episodes")),
         number(found, "return"),
@@ -142,7 +144,7 @@ def _read_confirmed(values: dict) -> Confirmed | None:
     )
     lengths = {len(costs) for costs in (confirmed.cost_returns, confirmed.cost_returns_errors)}
     if lengths != {len(numbers(values, "cost_return"))}:
-        raise ValueError("confirmed has not as many costs as cost_return")
+        raise ExpectedError("confirmed has not as many costs as cost_return")
     return confirmed
 
 
@@ -196,16 +198,16 @@ def number(values: dict, name: str) -> float:
         ValueError: it is missing, no number, or not finite.
     """
     if name not in values:
-        raise ValueError(f"lacks {name!r}")
+        raise ExpectedError(f"lacks {name!r}")
     value = values[name]
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{name} is {short(value)}, not a number")
+        raise ExpectedError(f"{name} is {short(value)}, not a number")
     try:
         value = float(value)
     except OverflowError as error:  # JSON's whole numbers have no bound.
-        raise ValueError(f"{name} is {short(value)}, too large") from error
+        raise ExpectedError(f"{name} is {short(value)}, too large") from error
     if not math.isfinite(value):
-        raise ValueError(f"{name} is {value}")
+        raise ExpectedError(f"{name} is {value}")
     return value
 
 
@@ -219,7 +221,7 @@ def numbers(values: dict, name: str) -> tuple[float, ...]:
     if not isinstance(value, list):
         return (number(values, name),)
     if not value:
-        raise ValueError(f"{name} is an empty list")
+        raise ExpectedError(f"{name} is an empty list")
     return tuple(number({name: item}, name) for item in value)
 
 
@@ -232,18 +234,18 @@ def _row(line: str, before: tuple | None) -> tuple:
     try:
         values = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise ValueError(_NO_JSON) from error
+        raise ExpectedError(_NO_JSON) from error
     if not isinstance(values, dict):
-        raise ValueError("no JSON object")
+        raise ExpectedError("no JSON object")
     row = (
         number(values, "env_steps"),
         number(values, "return"),
         numbers(values, "cost_return"),
     )
     if row[0] <= (before[0] if before else 0):
-        raise ValueError(f"env_steps {row[0]:g} does not come after the line before")
+        raise ExpectedError(f"env_steps {row[0]:g} does not come after the line before")
     if before and len(row[2]) != len(before[2]):
-        raise ValueError(f"{len(row[2])} costs where the lines before have {len(before[2])}")
+        raise ExpectedError(f"{len(row[2])} costs where the lines before have {len(before[2])}")
     return row
 
 

@@ -143,7 +143,7 @@ class RunFolder:
         """Writes how far the run is, for who watches it; whole, but not made sure to last."""
         path = self.path / PROGRESS
         partial = path.with_name(f"{path.name}.partial")
-        partial.write_text(json.dumps(values))
+        partial.write_text(json.dumps(values), encoding="utf-8")
         partial.replace(path)
 
     def end_progress(self) -> None:

@@ -63,7 +63,7 @@ class Run:
         None until that has begun, which takes some seconds.
         """
         try:
-            return json.loads((self.path / PROGRESS).read_text())
+            return json.loads((self.path / PROGRESS).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
 
