@@ -8,15 +8,16 @@ repository="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 venv="$repository/.venv"
 gl_packages="libegl1 libgl1 libgl1-mesa-dri"
 
+# PYTHON, where it is set, says which Python; else the newest that does.
 find_python() {
   local candidate
-  for candidate in python3.13 python3.12 python3.11 python3; do
+  for candidate in ${PYTHON:-python3.13 python3.12 python3.11 python3}; do
     if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
       echo "$candidate"
       return
     fi
   done
-  echo "install.sh: error: no Python 3.11, 3.12 or 3.13 found: install one" >&2
+  echo "install.sh: error: no Python 3.11, 3.12 or 3.13 found (${PYTHON:-on the PATH}): install one" >&2
   return 1
 }
 

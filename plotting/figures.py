@@ -12,17 +12,24 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from la_mbda import config
-from plotting import bars, tables
-from plotting.computation_graph import computation_graph
-from plotting.curves import learning_curves
-from plotting.drawing import Outcome, draw_changed, train_command
-from plotting.pictures import OBJECTS, pictures
-from plotting.posterior import posteriors
-from plotting.report import write_report
-from plotting.results import Results, read_results
-from plotting.run_reading import COMPARABLE
-from plotting.table3 import table_3
+try:
+    from la_mbda import config
+    from plotting import bars, tables
+    from plotting.computation_graph import computation_graph
+    from plotting.curves import learning_curves
+    from plotting.drawing import Outcome, draw_changed, train_command
+    from plotting.pictures import OBJECTS, pictures
+    from plotting.posterior import posteriors
+    from plotting.report import write_report
+    from plotting.results import Results, read_results
+    from plotting.run_reading import COMPARABLE
+    from plotting.table3 import table_3
+except ModuleNotFoundError as error:
+    python = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
+    sys.exit(
+        f"figures.py: error: {sys.executable} has no {error.name}: run this by {python}, which "
+        "bash experiments/install.sh makes"
+    )
 
 
 class Entry(NamedTuple):

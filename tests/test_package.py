@@ -117,3 +117,15 @@ def test_a_python_without_the_packages_is_told_which_one_has_them(tmp_path):
     assert "has no la_mbda, numpy" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert f"run this by {REPOSITORY / '.venv' / 'bin' / 'python'}" in done.stderr
+
+
+def test_figures_say_the_same():
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(REPOSITORY / "plotting" / "figures.py"), "results"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"figures.py: error: {sys.executable} has no la_mbda: run this ")
+    assert len(done.stderr.splitlines()) == 1
