@@ -25,10 +25,10 @@ from la_mbda.environments import check_rendering
 from la_mbda.errors import ExpectedError
 from la_mbda.quiet import without_native_messages
 from la_mbda.runs import on_ray
-from la_mbda.runs.durations import machine_slowness, run_seconds
+from la_mbda.runs.durations import duration, machine_slowness, run_seconds
 from la_mbda.runs.folder import check_config, run_path
 from la_mbda.runs.local import Outcome, Run, train_here
-from la_mbda.runs.overview import Estimate, Overview, duration
+from la_mbda.runs.overview import Estimate, Overview
 from la_mbda.runs.scores import collect_scores
 from la_mbda.runs.stopping import StopRequest
 

@@ -39,7 +39,6 @@ ALLOWED = {
     "la_mbda.runs.recorder": {
         "config",
         "runs.durations",
-        "runs.overview",
         "runs.pace",
         "runs.progress",
         "runs.folder",
@@ -56,7 +55,7 @@ ALLOWED = {
     "la_mbda.runs.lock": set(),
     "la_mbda.runs.with_parent": set(),
     "la_mbda.runs.local": {"config", "runs.folder", "runs.stopping"},
-    "la_mbda.runs.overview": {"config", "runs.folder", "runs.local"},
+    "la_mbda.runs.overview": {"config", "runs.durations", "runs.folder", "runs.local"},
     "la_mbda.runs.on_ray": {"runs.lock", "runs.stopping", "runs.local"},
     "la_mbda.model_based": LEARNER_PARTS,
     "la_mbda.agent": {"model_based", "imagination", "actor_critic", "lagrangian", "returns"}

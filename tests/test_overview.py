@@ -7,8 +7,9 @@ import json
 import pytest
 
 from la_mbda.presets import make_config
+from la_mbda.runs.durations import duration
 from la_mbda.runs.local import Outcome, Run
-from la_mbda.runs.overview import Overview, duration
+from la_mbda.runs.overview import Overview
 
 STEPS = 1000
 

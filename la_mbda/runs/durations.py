@@ -117,3 +117,15 @@ def machine_slowness(seconds: float = 2.0) -> float:
         square @ square
         best = min(best, time.perf_counter() - now)
     return REFERENCE_GFLOPS * 1e9 * best / (2 * size**3)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person would say them."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 600:
+        return f"{whole // 60} min {whole % 60} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from la_mbda.config import Config
+from la_mbda.runs.durations import duration
 from la_mbda.runs.folder import read_score
 from la_mbda.runs.local import Outcome, Run
 
@@ -229,15 +230,3 @@ def _news(track: _Track, outcome: Outcome, now: float) -> str:
         f"finished {run}: return {score['return']:.2f}, cost {costs}, "
         f"{duration(track.seconds(now))}, {track.rate(now):.0f} env steps/s"
     )
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person would say them."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 600:
-        return f"{whole // 60} min {whole % 60} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

@@ -13,10 +13,9 @@ from tqdm import tqdm
 
 from la_mbda.config import Config
 from la_mbda.errors import ExpectedError, unwritable
-from la_mbda.runs.durations import unit_seconds, work_until
+from la_mbda.runs.durations import duration, unit_seconds, work_until
 from la_mbda.runs.files import METRICS
 from la_mbda.runs.folder import RunFolder
-from la_mbda.runs.overview import duration
 from la_mbda.runs.pace import Pace
 from la_mbda.runs.progress import RunProgress
 
