@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
+import joblib
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -31,6 +32,7 @@ COLOURS = {
 }
 BUDGET_COLOUR = "#D00000"
 TABLE3_ALGORITHMS = ("trpo_lagrangian", "ppo_lagrangian", "cpo", "lambda")
+DPI = 200
 KEYS = "keys.json"
 SOURCES = Path(__file__).parent
 STYLE = {
@@ -92,13 +94,17 @@ def draw_changed(drawings: Sequence[Drawing], folder: Path) -> list[Path]:
         known = {}
     versions = [version(package) for package in ("matplotlib", "pandas")]
     code = _digest(*sorted(SOURCES.glob("*.py")), versions, config.ALGORITHMS)
+    changed = {}
+    for drawing in drawings:
+        what = (drawing.name, drawing.numbers, drawing.draw.__qualname__, *drawing.arguments)
+        key = _digest(code, *what)
+        if known.get(drawing.name) != [key, *_file_digests(folder, drawing.name)]:
+            changed[key] = drawing
+    pool = joblib.Parallel(min(len(changed), joblib.cpu_count()) or 1, return_as="generator")
+    saved = pool(joblib.delayed(_save)(drawing, folder) for drawing in changed.values())
     try:
-        for drawing in drawings:
-            what = (drawing.name, drawing.numbers, drawing.draw.__qualname__, *drawing.arguments)
-            key = _digest(code, *what)
-            if known.get(drawing.name) != [key, *_file_digests(folder, drawing.name)]:
-                _save(drawing, folder)
-                known[drawing.name] = [key, *_file_digests(folder, drawing.name)]
+        for (key, drawing), _ in zip(changed.items(), saved, strict=True):
+            known[drawing.name] = [key, *_file_digests(folder, drawing.name)]
     finally:
         write_json(path, known)
     return [folder / f"{drawing.name}.png" for drawing in drawings]
@@ -108,9 +114,12 @@ def _save(drawing: Drawing, folder: Path) -> None:
     with mpl.rc_context(STYLE):
         figure = drawing.draw(*drawing.arguments)
         path = folder / f"{drawing.name}.png"
-        figure.savefig(path, dpi=200)
-        # It stays as it is: to lay it out takes as long as to draw.
-        figure.set_layout_engine("none")
+        figure.set_dpi(DPI)
+        # Laid out once: matplotlib would do it again, and draw twice, for each file.
+        if (engine := figure.get_layout_engine()) is not None:
+            engine.execute(figure)
+            figure.set_layout_engine(None)
+        figure.savefig(path, dpi=DPI)
         # No date inside: the same numbers give the same file.
         figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
     how = {"index": False, "lineterminator": "\n", "float_format": drawing.digits}

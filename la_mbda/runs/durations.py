@@ -30,9 +30,9 @@ class Rates(NamedTuple):
 
 # Measured by `experiments/benchmark.py hours` on two cores.
 CPU_RATES = {
-    "paper": Rates(10.0, 2.8, 0.003, 0.0012),
-    "cpu": Rates(0.2, 0.085, 0.0025, 0.001),
-    "quick": Rates(0.065, 0.05, 0.002, 0.0016),
+    "paper": Rates(9.5, 2.4, 0.0023, 0.0011),
+    "cpu": Rates(0.165, 0.07, 0.0018, 0.001),
+    "quick": Rates(0.056, 0.041, 0.0015, 0.0013),
 }
 # Seconds of a decision of CEM-MPC, alone and as one of ten, by `experiments/benchmark.py planner`.
 _PLANNING = {"paper": (0.69, 0.63), "cpu": (0.088, 0.062), "quick": (0.017, 0.0053)}
