@@ -7,12 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from la_mbda import algorithms
-from la_mbda.config import Config, from_dict
+from la_mbda.config import Config
 from la_mbda.environments import check_rendering, check_vectors, make_environment
 from la_mbda.errors import ExpectedError
 from la_mbda.offline import check_dataset
 from la_mbda.quiet import without_native_messages
-from la_mbda.runs.folder import RunFolder, check_config, read_json, read_score, run_path
+from la_mbda.runs.folder import (
+    RunFolder,
+    check_config,
+    is_finished,
+    read_config,
+    read_score,
+    run_path,
+)
 from la_mbda.runs.lock import locked
 from la_mbda.runs.memory import check_memory
 
@@ -24,9 +31,10 @@ CHECKPOINTS, WEIGHTS = "checkpoint", "weights"
 
 
 def train(config: Config, results: Path) -> dict:
-    """Trains one run to its budget, or goes on with it, and returns its score.
+    """Train one run to its budget, or resume it, and return its score.
 
-    A finished run is left as it is.
+    A finished run is left as it is, unless its budget was smaller: it is then trained further, and
+    its earlier score kept in `earlier/`.
 
     Raises:
         ValueError: the results folder holds a run with other settings, or the environment or the
@@ -37,9 +45,14 @@ def train(config: Config, results: Path) -> dict:
         EnvironmentFailedError: the environment's own code raised an error.
     """
     path = run_path(results, config)
-    if (path / "score.json").exists():
+    if is_finished(path, config):
         return RunFolder(path, config).score
     check_config(path, config)
+    if (path / "score.json").exists() and not _has_saved(path, CHECKPOINTS):
+        raise ExpectedError(
+            f"{path} is finished and has no checkpoint, so that it cannot be trained further, to "
+            f"{config.training.env_steps} env steps: choose other --results, and it is trained anew"
+        )
     # Before the folder exists, so that it does not keep a setting that has to be changed.
     env = make_environment(config)
     algorithm = algorithms.find(config.algorithm)
@@ -72,9 +85,9 @@ def check_agent(path: Path) -> Config:
     Raises:
         ValueError: the folder is no run, or has neither checkpoints nor weights.
     """
-    if not (path / "config.json").exists():
+    config = read_config(path)
+    if config is None:
         raise ExpectedError(f"{path} is no run folder: give one that holds a config.json")
-    config = from_dict(read_json(path / "config.json"))
     if not _has_saved(path, CHECKPOINTS) and not _has_saved(path, WEIGHTS):
         raise ExpectedError(
             f"{path} has no checkpoint and no weights: let its training go on for a while, or "

@@ -50,6 +50,9 @@ ALLOWED = {
     "la_mbda.errors": set(),
     "la_mbda.checked": set(),
     "la_mbda.runs.keeping": {"runs.progress"},
+    "la_mbda.runs.outer_loop": {"baselines", "config", "model_based", "runs.checkpoint"}
+    | {"runs.evaluator", "runs.folder", "runs.keeping", "runs.progress", "runs.recorder"}
+    | {"runs.stopping"},
     "la_mbda.quiet": set(),
     "la_mbda.runs.stopping": set(),
     "la_mbda.runs.lock": set(),

@@ -46,20 +46,25 @@ class StopAt:
 
 
 def check_stops(trainer, config, tmp_path, moments):
-    """A run stopped at each of the moments in turn ends as one that was never stopped."""
+    """A run stopped at each of the moments in turn ends as one that was never stopped.
+
+    Returns the name of the checkpoint at which each stop left it.
+    """
     expected = train(config, tmp_path / "whole")
-    path = run_path(tmp_path / "stopped", config)
+    path, standing = run_path(tmp_path / "stopped", config), []
     for moment in moments:
         stopped = trainer(config, RunFolder(path, config))
         stopped._stop = StopAt(moment)
         with pytest.raises(KeyboardInterrupt):
             stopped.run()
+        standing.append(max(checkpoint.name for checkpoint in path.glob("checkpoint/step_*")))
     assert train(config, tmp_path / "stopped") == expected
     whole = run_path(tmp_path / "whole", config)
     for stream in STREAMS:
         assert lines(path, stream) == lines(whole, stream)
     pairs = zip(load_agent(path).variables, load_agent(whole).variables, strict=True)
     assert all(np.array_equal(one, other) for one, other in pairs)
+    return standing
 
 
 def test_stopped_between_any_two_updates_or_episodes_it_goes_on(tmp_path):
@@ -71,11 +76,10 @@ def test_stopped_between_any_two_updates_or_episodes_it_goes_on(tmp_path):
 def test_stopped_between_final_episodes_it_goes_on(tmp_path, left):
     """Of three batches, one or two are left to play."""
     config = tiny_config(**LOOP)
-    moments = 5 + 3 + 8 * (2 + 1) + 3 - left  # Random episodes, pre-training, iterations, batches.
-    check_stops(Trainer, config, tmp_path, moments=(moments - 1,))
-    stopped = run_path(tmp_path / "stopped", config) / "checkpoint"
-    names = sorted(path.name for path in stopped.iterdir())
-    assert names[-1] == f"step_{260 + 5:012d}"
+    # Random episodes, pre-training, iterations (updates, an episode, the end), batches.
+    moments = 5 + 3 + 8 * (2 + 1 + 1) + 3 - left
+    standing = check_stops(Trainer, config, tmp_path, moments=(moments - 1,))
+    assert standing == [f"step_{260 + 2 * (3 - left):012d}"]
 
 
 @pytest.mark.parametrize("script", ["train.py", "sg6.py"])

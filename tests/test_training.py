@@ -114,6 +114,40 @@ def test_a_finished_run_is_left_alone(finished):
     assert {p: p.stat().st_mtime_ns for p in path.rglob("*")} == before
 
 
+def test_a_finished_run_is_trained_further(finished, tmp_path):
+    """It does what a run of the larger budget does, and its earlier score is kept."""
+    config, results, score = finished
+    shutil.copytree(results, tmp_path, dirs_exist_ok=True)
+    longer = tiny_config(**LOOP | {"env_steps": config.training.env_steps + 40})
+    final = train(longer, tmp_path)
+    path = run_path(tmp_path, config)
+    assert (final["env_steps"], score["env_steps"]) == (300, 260)
+    kept = path / "earlier" / "env_steps_260"
+    assert json.loads((kept / "score.json").read_text()) == score
+    confirmed = run_path(results, config) / "confirmed.jsonl"
+    assert (kept / "confirmed.jsonl").read_bytes() == confirmed.read_bytes()
+    assert json.loads((path / "run.json").read_text())["scale"] == "quick preset, 300 env steps"
+    assert len(lines(path, "confirmed")) == config.training.final_episodes
+    train(longer, tmp_path / "at once")
+    whole = run_path(tmp_path / "at once", config)
+    for stream in ("episodes", "updates"):
+        assert lines(path, stream) == lines(whole, stream)
+    with pytest.raises(ValueError, match="env_steps 300 not 260"):
+        train(config, tmp_path)
+
+
+def test_a_finished_run_without_a_checkpoint_is_not_trained_further(finished, tmp_path):
+    config, results, _ = finished
+    shutil.copytree(results, tmp_path, dirs_exist_ok=True)
+    path = run_path(tmp_path, config)
+    shutil.rmtree(path / "checkpoint")
+    before = {p: p.read_bytes() for p in path.rglob("*") if p.is_file()}
+    longer = tiny_config(**LOOP | {"env_steps": 300})
+    with pytest.raises(ValueError, match="has no checkpoint, so that it cannot be trained further"):
+        train(longer, tmp_path)
+    assert {p: p.read_bytes() for p in path.rglob("*") if p.is_file()} == before
+
+
 @pytest.mark.parametrize("iterations", [0, 4])
 def test_an_interrupted_run_goes_on_as_if_it_had_not_been(finished, tmp_path, iterations):
     config, results, score = finished

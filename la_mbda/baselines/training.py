@@ -1,12 +1,11 @@
 """The outer loop of a baseline: play an epoch, learn from it, evaluate and save when due.
 
-A run is left and gone on with between epochs, where no episode is under way.
+A run is left and resumed between epochs, where no episode is under way.
 """
 
 import dataclasses
 import itertools
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 
 import numpy as np
 
@@ -16,13 +15,10 @@ from la_mbda.baselines.rollouts import Fragment, means, play_epoch
 from la_mbda.config import SCORED_EPOCHS, Config
 from la_mbda.environments import make_environment
 from la_mbda.episodes import layout_seed
-from la_mbda.runs import checkpoint
 from la_mbda.runs.evaluator import Evaluator
 from la_mbda.runs.folder import RunFolder
-from la_mbda.runs.keeping import keeping
+from la_mbda.runs.outer_loop import OuterLoop
 from la_mbda.runs.progress import RunProgress
-from la_mbda.runs.recorder import Recorder
-from la_mbda.runs.stopping import StopRequest
 
 
 @dataclasses.dataclass
@@ -39,72 +35,30 @@ class Progress(RunProgress):
     """The same of the last epochs, which are scored."""
     rates: list[float] = dataclasses.field(default_factory=list)
     """All costs so far per env step, at the ends of these epochs."""
-    evaluation_due: bool = False
-    """Whether the last epoch is still to be followed by an evaluation."""
 
     def work(self, config: Config) -> dict[str, float]:
         """Units of each stage done so far, as `durations.work_until` counts them."""
         return super().work(config) | {"updating": self.env_steps}
 
 
-class BaselineTrainer:
-    """One run, from wherever its folder says it stands to its score."""
+class BaselineTrainer(OuterLoop[BaselineAgent, Progress]):
+    """One run of a baseline, from wherever its folder says it stands."""
 
     def __init__(self, config: Config, folder: RunFolder):
-        self._config, self._settings, self._folder = config, config.training, folder
-        self._evaluator = Evaluator(config, folder, make_environment)
-        env = self._evaluator.environments[0]
-        shape, actions = env.observation_space.shape, env.action_space.shape[0]
-        self._agent = BaselineAgent(config, shape, actions)
-        self._stop = StopRequest()
-        self._progress = self._restore()
-        self._recorder = Recorder(config, folder, self._progress)
+        evaluator = Evaluator(config, folder, make_environment)
+        env = evaluator.environments[0]
+        agent = BaselineAgent(config, env.observation_space.shape, env.action_space.shape[0])
+        super().__init__(config, folder, agent, evaluator, Progress())
 
-    def run(self) -> dict:
-        """Trains for as many whole epochs as the budget has; confirms and writes the score.
+    def _at_budget(self, progress: Progress) -> bool:
+        """Whether all whole epochs of the budget are done."""
+        return progress.epochs >= self._settings.env_steps // self._config.baseline.epoch_steps
 
-        Returns:
-            The score.
-
-        Raises:
-            KeyboardInterrupt: Ctrl-C or SIGTERM; the epoch that was going on is finished and saved.
-            ValueError: a loss or a weight is not finite; or what the environment gives.
-            EnvironmentFailedError: the environment raised an error.
-        """
-        with self._stop:
-            self._evaluate_if_due()
-            while self._progress.epochs < self._epochs:
-                self._run_epoch()
-                self._stop_if_asked()
-            while len(self._progress.confirmed) < self._settings.final_episodes:
-                with self._keeping():
-                    self._evaluator.confirm(self._agent, self._progress, self._recorder)
-                self._checkpoint()
-                self._stop_if_asked()
-        self._recorder.close()
-        self._evaluator.close()
-        return self._score()
-
-    def _stop_if_asked(self) -> None:
-        """Called where a run can be left and gone on with."""
-        if self._stop.asked:
-            self._leave()
-            raise KeyboardInterrupt
-
-    def _leave(self) -> None:
-        self._checkpoint()
-        self._recorder.close()
-
-    def _keeping(self) -> AbstractContextManager:
-        """While episodes are played, which begin where a run can be left and gone on with."""
-        return keeping(self._progress, self._agent.changed_by_acting, self._leave)
-
-    @property
-    def _epochs(self) -> int:
-        return self._settings.env_steps // self._config.baseline.epoch_steps
-
-    def _run_epoch(self) -> None:
-        progress, start = self._progress, self._progress.env_steps
+    def _advance(self) -> None:
+        """Play an epoch and learn from it, unless that is done and only what follows is left."""
+        progress = self._progress
+        if self._halfway:
+            return
         with self._keeping():
             slots = self._play()
         constraint = self._record(slots)
@@ -114,21 +68,6 @@ class BaselineTrainer:
         progress.epochs += 1
         self._recorder.check_finite(metrics, f"epoch {progress.epochs}")
         self._recorder.log("updates", progress.env_steps, {"updates": progress.epochs} | metrics)
-        last = progress.epochs == self._epochs
-
-        def due(every: int) -> bool:
-            return last or progress.env_steps // every > start // every
-
-        progress.evaluation_due = due(self._settings.evaluate_every)
-        self._evaluate_if_due()
-        if due(self._settings.checkpoint_every):
-            self._checkpoint()
-
-    def _evaluate_if_due(self) -> None:
-        if self._progress.evaluation_due:
-            with self._keeping():
-                self._evaluator.evaluate(self._agent, self._progress, self._recorder)
-            self._progress.evaluation_due = False
 
     def _play(self) -> list[list[Fragment]]:
         count = self._config.baseline.epoch_steps // self._settings.episode_steps
@@ -175,7 +114,7 @@ class BaselineTrainer:
         progress = self._progress
         returned, cost = np.mean([pair for epoch in progress.recent for pair in epoch], 0)
         first_return, first_cost = np.mean(progress.first, 0)
-        score = {
+        return {
             "env_steps": progress.env_steps,
             "return": float(returned),
             "cost_return": float(cost),
@@ -186,18 +125,3 @@ class BaselineTrainer:
             "evaluation_return": progress.evaluation["return"],
             "evaluation_cost_return": progress.evaluation["cost_return"],
         }
-        return self._folder.finish(score | progress.confirmation(), progress.seconds)
-
-    def _checkpoint(self) -> None:
-        progress = self._progress
-        with self._recorder.stage("checkpointing"):
-            progress.sizes = self._folder.sizes()
-            state = dataclasses.asdict(progress)
-            checkpoint.save(self._folder.checkpoints, self._agent, state, progress.moment)
-
-    def _restore(self) -> Progress:
-        """Goes back to the last checkpoint, or to the very start."""
-        state = checkpoint.restore(self._folder.checkpoints, self._agent)
-        progress = checkpoint.as_progress(Progress, state or {}, self._folder.checkpoints)
-        self._folder.truncate(progress.sizes)
-        return progress

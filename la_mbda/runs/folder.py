@@ -7,6 +7,7 @@ import datetime
 import json
 import os
 import platform
+import shutil
 import subprocess
 from importlib import metadata
 from pathlib import Path
@@ -19,6 +20,8 @@ from la_mbda.runs.files import check_metrics, read_object
 STREAMS = ("episodes", "evaluations", "updates", "confirmed")
 PROGRESS = "progress.json"
 """How far a run is by time while a process trains it: its fraction, and the seconds left."""
+EARLIER = "earlier"
+"""The folder of a run that keeps the scores of smaller budgets, if it was trained further."""
 PACKAGES = ("tensorflow", "mujoco", "gymnasium", "numpy")
 
 
@@ -69,17 +72,34 @@ def read_score(path: Path) -> dict:
     return score
 
 
+def read_config(path: Path) -> Config | None:
+    """Read the configuration of a run folder; None where there is no run yet."""
+    path /= "config.json"
+    return config_module.from_dict(read_json(path)) if path.exists() else None
+
+
+def is_finished(path: Path, config: Config) -> bool:
+    """Whether a run has its score, at the budget of a configuration or beyond it."""
+    if not (path / "score.json").exists():
+        return False
+    stored = read_config(path)
+    return stored is None or stored.training.env_steps >= config.training.env_steps
+
+
 def check_config(path: Path, config: Config) -> None:
-    """Makes sure that a run folder, if there is one, is of this configuration.
+    """Make sure that a run folder, if there is one, is of this configuration.
+
+    Its budget may be smaller: the run is then trained further.
 
     Raises:
         ValueError: it is of another; the message names the settings that differ.
     """
-    config_path = path / "config.json"
-    if not config_path.exists():
+    stored = read_config(path)
+    if stored is None:
         return
-    stored = config_module.from_dict(read_json(config_path))
     changes = config_module.differences(stored, config)
+    if stored.training.env_steps < config.training.env_steps:
+        changes.pop("env_steps")
     if changes:
         listed = ", ".join(f"{name} {old} not {new}" for name, (old, new) in changes.items())
         raise ExpectedError(
@@ -89,6 +109,8 @@ def check_config(path: Path, config: Config) -> None:
 
 class RunFolder:
     """One run's folder.
+
+    One of a smaller budget takes the larger one: its score, if it had one, is kept beside.
 
     Raises:
         ValueError: the folder holds a run of another configuration, or cannot be written.
@@ -104,10 +126,24 @@ class RunFolder:
             if not config_path.exists():
                 write_json(path / "run.json", provenance(config))
                 write_json(config_path, config_module.to_dict(config))
+            elif read_config(path) != config:
+                self._extend()
         except OSError as error:
             raise ExpectedError(
                 f"cannot write to {path} ({error}): choose other --results"
             ) from error
+
+    def _extend(self) -> None:
+        """Keep what was found at the smaller budget in `EARLIER`, and note the larger one."""
+        if (score := self.path / "score.json").exists():
+            kept = self.path / EARLIER / f"env_steps_{read_score(score)['env_steps']}"
+            kept.mkdir(parents=True, exist_ok=True)
+            if self._stream("confirmed").exists():
+                shutil.copy(self._stream("confirmed"), kept)
+            score.replace(kept / score.name)  # Last, as it says that all of it is kept.
+        run = self.path / "run.json"
+        write_json(run, read_json(run) | {"scale": _scale(self._config)})
+        write_json(self.path / "config.json", config_module.to_dict(self._config))
 
     @property
     def replay(self) -> Path:
@@ -188,7 +224,7 @@ class RunFolder:
 def provenance(config: Config) -> dict:
     """Versions, commit, machine, start and scale."""
     return {
-        "scale": f"{config.preset} preset, {config.training.env_steps} env steps",
+        "scale": _scale(config),
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
         "python": platform.python_version(),
@@ -199,6 +235,10 @@ def provenance(config: Config) -> dict:
             "cores": os.cpu_count(),
         },
     }
+
+
+def _scale(config: Config) -> str:
+    return f"{config.preset} preset, {config.training.env_steps} env steps"
 
 
 def _commit() -> str | None:

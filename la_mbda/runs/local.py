@@ -22,7 +22,7 @@ from typing import Literal, NamedTuple, Protocol
 import joblib
 
 from la_mbda.config import Config
-from la_mbda.runs.folder import PROGRESS
+from la_mbda.runs.folder import PROGRESS, is_finished
 from la_mbda.runs.stopping import StopRequest
 
 LOG = "train.log"
@@ -53,8 +53,8 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether it has its score."""
-        return (self.path / "score.json").exists()
+        """Whether it has its score, at its budget."""
+        return is_finished(self.path, self.config)
 
     @property
     def progress(self) -> dict[str, float] | None:

@@ -11,6 +11,8 @@ class RunProgress:
     """What every run's checkpoints hold besides variables; each kind of run adds its own."""
 
     env_steps: int = 0
+    iteration_start: int = 0
+    """Env steps at which the iteration that is under way began."""
     evaluations: int = 0
     evaluation: dict = dataclasses.field(default_factory=dict)
     """The last evaluation."""

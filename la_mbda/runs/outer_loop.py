@@ -1,0 +1,145 @@
+"""What the outer loops of all algorithms share: evaluate, save, stop, resume, confirm, score."""
+
+import abc
+import dataclasses
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from la_mbda.config import Config
+from la_mbda.runs import checkpoint
+from la_mbda.runs.evaluator import Evaluator
+from la_mbda.runs.folder import RunFolder
+from la_mbda.runs.keeping import keeping
+from la_mbda.runs.progress import RunProgress
+from la_mbda.runs.recorder import Recorder
+from la_mbda.runs.stopping import StopRequest
+
+if TYPE_CHECKING:
+    from la_mbda.baselines.agent import BaselineAgent
+    from la_mbda.model_based import ModelBasedAgent
+
+AnyAgent = TypeVar("AnyAgent", bound="ModelBasedAgent | BaselineAgent")
+AnyProgress = TypeVar("AnyProgress", bound=RunProgress)
+
+
+class OuterLoop(abc.ABC, Generic[AnyAgent, AnyProgress]):
+    """One run, from wherever its folder says it stands to its score.
+
+    All progress lives in the run's folder: a run that was killed resumes from its last checkpoint
+    as if it had not been.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        folder: RunFolder,
+        agent: AnyAgent,
+        evaluator: Evaluator,
+        start: AnyProgress,
+    ):
+        """Args: start: where a run stands that has not begun."""
+        self._config, self._settings, self._folder = config, config.training, folder
+        self._agent, self._evaluator = agent, evaluator
+        self._stop = StopRequest()
+        self._progress = self._restore(start)
+        self._recorder = Recorder(config, folder, self._progress)
+
+    def run(self) -> dict:
+        """Train to the budget, evaluate there, confirm and write the score, and return it.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C or SIGTERM; what was under way is finished and saved.
+            ValueError: a loss, a weight, an action or what the environment gives is not finite.
+            EnvironmentFailedError: the environment raised an error.
+        """
+        progress = self._progress
+        with self._stop:
+            self._begin()
+            while self._halfway or not self._at_budget(progress) or not progress.evaluation:
+                self._iterate()
+            while len(progress.confirmed) < self._settings.final_episodes:
+                with self._keeping():
+                    self._evaluator.confirm(self._agent, progress, self._recorder)
+                self._checkpoint()
+                self._stop_if_asked()
+        self._recorder.close()
+        self._close()
+        return self._folder.finish(self._score() | progress.confirmation(), progress.seconds)
+
+    @property
+    def _halfway(self) -> bool:
+        """Whether an iteration has played, and is not over."""
+        return self._progress.env_steps > self._progress.iteration_start
+
+    def _at_budget(self, progress: AnyProgress) -> bool:
+        """Whether a run that stands there has all its env steps."""
+        return progress.env_steps >= self._settings.env_steps
+
+    def _begin(self) -> None:
+        """Do what comes before the first iteration, unless it is done."""
+
+    @abc.abstractmethod
+    def _advance(self) -> None:
+        """Do what is left of an iteration's learning and playing."""
+
+    @abc.abstractmethod
+    def _score(self) -> dict:
+        """The score without what confirms it."""
+
+    def _iterate(self) -> None:
+        """Do what is left of an iteration: learn and play, then evaluate and save when due."""
+        self._advance()
+        if self._due(self._settings.evaluate_every):
+            with self._keeping():
+                self._evaluator.evaluate(self._agent, self._progress, self._recorder)
+        checkpoint_due = self._due(self._settings.checkpoint_every)
+        self._end_iteration()
+        if checkpoint_due:
+            self._checkpoint()
+        self._stop_if_asked()
+
+    def _end_iteration(self) -> None:
+        self._progress.iteration_start = self._progress.env_steps
+
+    def _due(self, every: int) -> bool:
+        """Whether this iteration passed a multiple of some env steps, or is the last one."""
+        progress = self._progress
+        passed = progress.env_steps // every > progress.iteration_start // every
+        return passed or self._at_budget(progress)
+
+    def _stop_if_asked(self) -> None:
+        """Leave the run, where it can be resumed, if a signal asked for it."""
+        if self._stop.asked:
+            self._leave()
+            raise KeyboardInterrupt
+
+    def _leave(self) -> None:
+        self._checkpoint()
+        self._recorder.close()
+
+    def _close(self) -> None:
+        """Close the environments."""
+        self._evaluator.close()
+
+    def _keeping(self) -> AbstractContextManager:
+        """While episodes are played, which begin where a run can be resumed."""
+        return keeping(self._progress, self._agent.changed_by_acting, self._leave)
+
+    def _checkpoint(self) -> None:
+        progress = self._progress
+        with self._recorder.stage("checkpointing"):
+            progress.sizes = self._folder.sizes()
+            state = dataclasses.asdict(progress)
+            checkpoint.save(self._folder.checkpoints, self._agent, state, progress.moment)
+
+    def _restore(self, start: AnyProgress) -> AnyProgress:
+        """Go back to the last checkpoint, or to the very start."""
+        progress, state = start, checkpoint.restore(self._folder.checkpoints, self._agent)
+        if state is not None:
+            progress = checkpoint.as_progress(type(start), state, self._folder.checkpoints)
+        if progress.confirmed and not self._at_budget(progress):
+            # It is trained further: other episodes will confirm its next score.
+            progress.confirmed = []
+            progress.sizes["confirmed"] = 0
+        self._folder.truncate(progress.sizes)
+        return progress
