@@ -68,7 +68,7 @@ def main(argv: Sequence[str]) -> int:
     env.close()
     draws, starts = found["task"].values.shape
     print(
-        f"{config.task} {config.algorithm} seed {config.seed} ({config.preset} preset), after "
+        f"{config.task} {config.variant} seed {config.seed} ({config.preset} preset), after "
         f"{int(agent.updates):,} updates: {starts:,} starts, {draws} draws"
     )
     print(f"{'mean V_λ':9}{'same draw':>11}{'all draws':>11}" + "".join(map(_heading, BOUND_RULES)))

@@ -77,8 +77,8 @@ def main(argv: Sequence[str]) -> int:
     unfinished = {run: end for run, end in outcomes.items() if end.state != "finished"}
     if arguments.index is not None:  # The last of the jobs, or the plan given again, does the rest.
         return 1 if unfinished else 0
-    for algorithm in dict.fromkeys(run.config.algorithm for run in plan):
-        collect_scores(arguments.results, arguments.preset, algorithm)
+    for config in {run.config.variant: run.config for run in plan}.values():
+        collect_scores(arguments.results, config)
     figures = [str(REPOSITORY / "plotting" / "figures.py"), str(arguments.results), "--partial"]
     drawn = subprocess.run([sys.executable, *figures], check=False).returncode
     print_end(plan, unfinished, arguments.results, time.perf_counter() - begin)
@@ -179,7 +179,7 @@ def print_plan(plan: list[Run], results: Path, estimate: Estimate) -> None:
             total += seconds
             verb = "go on" if done else "train"
             state = f"{verb}, {budget - done:,} env steps, about {duration(seconds)}"
-        print(f"  {config.algorithm:14} {config.task:18} seed {config.seed}: {state}")
+        print(f"  {config.variant:14} {config.task:18} seed {config.seed}: {state}")
     if total:
         print(f"Estimated: {duration(total)} on these CPU cores, one run after the other")
     preset = plan[0].config.preset
@@ -206,6 +206,7 @@ def make_run(config: Config, results: Path) -> Run:
     command = [str(REPOSITORY / "experiments" / "train.py")]
     command += ["--preset", config.preset, "--task", config.task, "--algorithm", config.algorithm]
     command += ["--seed", str(config.seed), "--results", str(results)]
+    command += ["--name", config.name] if config.name else []
     command += command_line.overrides_as_arguments(config)
     return Run(config, run_path(results, config), tuple(command))
 

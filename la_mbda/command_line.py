@@ -39,6 +39,8 @@ class Settings:
 
     results: Path
     """Folder of results."""
+    name: str
+    """Of a variant, which then lives beside its algorithm's other runs and is drawn with them."""
     model: WorldModelConfig
     swag: SwagConfig
     behaviour: BehaviourConfig
@@ -59,6 +61,7 @@ class Settings:
             algorithm=algorithm,
             preset=preset,
             seed=seed,
+            name=self.name,
             **{group: getattr(self, group) for group in GROUPS},
         )
 

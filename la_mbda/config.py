@@ -6,6 +6,7 @@ command line can override each by name.
 """
 
 import dataclasses
+import re
 import types
 import typing
 from dataclasses import dataclass, field
@@ -273,12 +274,14 @@ class Config:
 
     task: str
     """An SG6 task, ObservablePointPush1, or gymnasium:<id> of any installed environment."""
-    algorithm: str = "lambda"
+    algorithm: str
     """What to train."""
-    preset: str = "paper"
+    preset: str
     """The scale of the run; results of different presets never mix."""
-    seed: int = 0
+    seed: int
     """The one number that all randomness of the run comes from."""
+    name: str = ""
+    """What tells a variant from other runs of its algorithm, beside which it lives and is drawn."""
     model: WorldModelConfig = field(default_factory=WorldModelConfig)
     swag: SwagConfig = field(default_factory=SwagConfig)
     behaviour: BehaviourConfig = field(default_factory=BehaviourConfig)
@@ -290,6 +293,11 @@ class Config:
 
     def __post_init__(self):
         validate(self)
+
+    @property
+    def variant(self) -> str:
+        """The algorithm, with the name of a variant behind it: `lambda@wide`."""
+        return f"{self.algorithm}@{self.name}" if self.name else self.algorithm
 
 
 GROUPS = {f.name: f.type for f in dataclasses.fields(Config) if dataclasses.is_dataclass(f.type)}
@@ -320,7 +328,8 @@ def differences(old: Config, new: Config) -> dict[str, tuple]:
 
 
 def _flat(config: Config) -> dict:
-    values = {name: getattr(config, name) for name in ("task", "algorithm", "preset", "seed")}
+    names = ("task", "algorithm", "preset", "seed", "name")
+    values = {name: getattr(config, name) for name in names}
     return values | {
         name: getattr(getattr(config, group), name) for name, group in GROUP_OF.items()
     }
@@ -342,7 +351,7 @@ def _build(cls, values, where: str):
             built[name] = (
                 _build(f.type, values[name], name) if nested else _typed(name, values[name], f.type)
             )
-        elif cls is Config and name not in GROUPS:
+        elif f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
             raise ExpectedError(f"{where} lacks the field {name!r}: add it")
     return cls(**built)
 
@@ -374,6 +383,8 @@ def validate(config: Config) -> None:
     algorithms.find(config.algorithm)
     if config.seed < 0:
         raise ExpectedError(f"seed is {config.seed}: choose 0 or more")
+    if not re.fullmatch(r"[\w.-]*", config.name):
+        raise ExpectedError(f"name is {config.name!r}: choose letters, digits, and _ . -")
     values = _flat(config)
     validation.check_ranges(values)
     if algorithms.find(config.algorithm).model_free:

@@ -124,7 +124,7 @@ _BASELINE_FIELDS: dict[str, dict[str, typing.Any]] = {
 
 
 def make_config(
-    preset: str, task: str, algorithm: str = "lambda", seed: int = 0, **overrides
+    preset: str, task: str, algorithm: str = "lambda", seed: int = 0, name: str = "", **overrides
 ) -> Config:
     """The configuration of one run.
 
@@ -135,18 +135,19 @@ def make_config(
         ValueError: unknown preset, task, algorithm or field, or a value out of range.
     """
     groups: dict[str, dict[str, typing.Any]] = {name: {} for name in GROUPS}
-    for name, value in (_preset_fields(preset, task, algorithm) | overrides).items():
-        if name not in GROUP_OF:
+    for field, value in (_preset_fields(preset, task, algorithm) | overrides).items():
+        if field not in GROUP_OF:
             raise ExpectedError(
-                f"unknown config field {name!r}{validation.suggest(name, GROUP_OF)}"
+                f"unknown config field {field!r}{validation.suggest(field, GROUP_OF)}"
             )
-        groups[GROUP_OF[name]][name] = value
+        groups[GROUP_OF[field]][field] = value
     return Config(
         task=task,
         algorithm=algorithm,
         preset=preset,
         seed=seed,
-        **{name: GROUPS[name](**values) for name, values in groups.items()},
+        name=name,
+        **{group: GROUPS[group](**values) for group, values in groups.items()},
     )
 
 
@@ -183,5 +184,5 @@ def _published_window(task: str, preset: str) -> dict[str, int]:
 
 def overrides(config: Config) -> dict:
     """The fields in which a configuration departs from its own preset, with their values."""
-    preset = make_config(config.preset, config.task, config.algorithm, config.seed)
+    preset = make_config(config.preset, config.task, config.algorithm, config.seed, config.name)
     return {name: new for name, (_, new) in differences(preset, config).items()}

@@ -123,7 +123,7 @@ def test_leaves_the_files_of_a_run(finished):
     assert score["first_epoch_cost_return"] == pytest.approx(episodes[0]["cost_return"])
     assert score["evaluation_return"] == evaluations[-1]["return"]
     assert score["confirmed"]["return"] == pytest.approx(np.mean([c["return"] for c in confirmed]))
-    scores = json.loads(collect_scores(results, "quick", "ppo_lagrangian").read_text())
+    scores = json.loads(collect_scores(results, config).read_text())
     assert scores["PointGoal1"]["PPO-Lagrangian"][0] == score["return"]
 
 

@@ -143,7 +143,8 @@ def test_a_changed_config_is_refused_or_kept_as_it_is(data, value):
 def test_a_file_from_before_a_field_has_its_default():
     config = make_config("cpu", "PointGoal1")
     values = to_dict(config)
-    del values["training"]["final_episodes"], values["planner"]
+    del values["training"]["final_episodes"], values["planner"], values["name"]
+    assert from_dict(values).name == ""
     assert from_dict(values).training.final_episodes == 100
     assert from_dict(values).planner == PlannerConfig()
     for name in ("task", "algorithm", "preset", "seed"):

@@ -252,7 +252,7 @@ def test_scores_are_collected_for_tasks_of_the_benchmark(finished, tmp_path):
         folder = tmp_path / "quick" / "lambda" / task / f"seed_{seed}"
         folder.mkdir(parents=True)
         (folder / "score.json").write_text(json.dumps(score | {"return": value}))
-    path = collect_scores(tmp_path, "quick", "lambda")
+    path = collect_scores(tmp_path, make_config("quick", "PointGoal1"))
     assert path == tmp_path / "quick" / "scores" / "lambda_results.json"
     rest = [score["cost_return"], score["cost_regret"]]
     assert json.loads(path.read_text()) == {
@@ -263,6 +263,31 @@ def test_scores_are_collected_for_tasks_of_the_benchmark(finished, tmp_path):
     assert errors["PointGoal1"]["LAMBDA"][0] == pytest.approx([1.05, 1.95])
 
 
+def test_variants_live_beside_each_other(tmp_path):
+    """A name makes a run of its own, with scores of its own; what is random stays the same."""
+    short = {"env_steps": 120, "final_episodes": 0}
+    plain, wide = (tiny_config(**LOOP | short, name=name) for name in ("", "wide"))
+    assert train(plain, tmp_path).items() <= train(wide, tmp_path).items()
+    folder = tmp_path / "quick"
+    (task,) = (path.name for path in (folder / "lambda").iterdir())
+    runs = [folder / variant / task / "seed_0" for variant in ("lambda", "lambda@wide")]
+    assert [json.loads((run / "score.json").read_text()).get("name") for run in runs] == [
+        None,
+        "wide",
+    ]
+    for variant, value in (("lambda", 1.0), ("lambda@wide", 2.0)):
+        run = folder / variant / "CarGoal1" / "seed_0"
+        run.mkdir(parents=True)
+        score = {"return": value, "cost_return": 5.0, "cost_regret": 0.1}
+        (run / "score.json").write_text(json.dumps(score))
+    paths = [collect_scores(tmp_path, config) for config in (plain, wide)]
+    assert [path.name for path in paths] == ["lambda_results.json", "lambda@wide_results.json"]
+    scores = [json.loads(path.read_text())["CarGoal1"] for path in paths]
+    assert scores == [{"LAMBDA": [1.0, 5.0, 0.1]}, {"LAMBDA (wide)": [2.0, 5.0, 0.1]}]
+    with pytest.raises(ValueError, match=r"name is '\.\./wide': choose letters"):
+        make_config("quick", "PointGoal1", name="../wide")
+
+
 def test_baselines_scores_are_means_with_their_standard_error(tmp_path):
     """Of 1, 2 and 6: the mean is 3, the standard deviation √7."""
     for seed, value in enumerate((1.0, 2.0, 6.0)):
@@ -270,7 +295,7 @@ def test_baselines_scores_are_means_with_their_standard_error(tmp_path):
         folder.mkdir(parents=True)
         score = {"return": value, "cost_return": 5.0, "cost_regret": 0.1}
         (folder / "score.json").write_text(json.dumps(score))
-    path = collect_scores(tmp_path, "quick", "ppo")
+    path = collect_scores(tmp_path, make_config("quick", "PointGoal1", "ppo"))
     assert json.loads(path.read_text())["PointGoal1"]["PPO"] == pytest.approx([3.0, 5.0, 0.1])
     errors = json.loads(path.with_name("ppo_errors.json").read_text())["PointGoal1"]["PPO"]
     half = np.sqrt(7 / 3)

@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
     score = train(config, arguments.results)
     confirmed = score.get("confirmed")
     print(
-        f"{config.task} {config.algorithm} seed {config.seed} ({config.preset} preset): "
+        f"{config.task} {config.variant} seed {config.seed} ({config.preset} preset): "
         f"return {score['return']:.2f}, cost return {score['cost_return']}, "
         f"cost regret {score['cost_regret']}, {score['env_steps']} env steps"
     )

@@ -26,11 +26,11 @@ PACKAGES = ("tensorflow", "mujoco", "gymnasium", "numpy")
 
 
 def run_path(results: Path, config: Config) -> Path:
-    """RESULTS/<preset>/<algorithm>/<task>/seed_<n>; results of different presets never mix."""
-    algorithm, task = (
-        name.replace(":", "_").replace("/", "_") for name in (config.algorithm, config.task)
+    """RESULTS/<preset>/<algorithm>/<task>/seed_<n>, with `@<name>` behind a variant's algorithm."""
+    variant, task = (
+        name.replace(":", "_").replace("/", "_") for name in (config.variant, config.task)
     )
-    return results / config.preset / algorithm / task / f"seed_{config.seed}"
+    return results / config.preset / variant / task / f"seed_{config.seed}"
 
 
 def write_json(path: Path, values: dict) -> None:
@@ -213,7 +213,8 @@ class RunFolder:
         write_json(run, read_json(run) | {"seconds": seconds})
         config = self._config
         who = {"task": config.task, "algorithm": config.algorithm, "seed": config.seed}
-        score = who | {"preset": config.preset} | score
+        who |= {"preset": config.preset} | ({"name": config.name} if config.name else {})
+        score = who | score
         write_json(self.path / "score.json", score)
         return score
 

@@ -44,7 +44,7 @@ class Run:
     """The arguments of the Python interpreter that train it."""
 
     def __str__(self) -> str:
-        return f"{self.config.task} {self.config.algorithm} seed {self.config.seed}"
+        return f"{self.config.task} {self.config.variant} seed {self.config.seed}"
 
     @property
     def log(self) -> Path:

@@ -42,7 +42,7 @@ class Recorder:
         self._bar = tqdm(
             total=1.0,
             initial=self._pace.fraction,
-            desc=f"{config.task} {config.algorithm} seed {config.seed}",
+            desc=f"{config.task} {config.variant} seed {config.seed}",
             bar_format=_BAR,
             dynamic_ncols=True,
             mininterval=0.5 if sys.stderr.isatty() else 30.0,

@@ -13,18 +13,21 @@ import numpy as np
 
 from la_mbda import algorithms
 from la_mbda.budget import standard_error
-from la_mbda.config import TASKS
+from la_mbda.config import TASKS, Config
 from la_mbda.runs.files import METRICS
-from la_mbda.runs.folder import read_score, write_json
+from la_mbda.runs.folder import read_score, run_path, write_json
 
 
-def collect_scores(results: Path, preset: str, algorithm: str) -> Path | None:
-    """Writes RESULTS/<preset>/scores/<algorithm>_results.json and _errors.json.
+def collect_scores(results: Path, config: Config) -> Path | None:
+    """Write RESULTS/<preset>/scores/<algorithm>_results.json and _errors.json.
+
+    Args:
+        config: of one of the runs; all of its variant count, whatever their task and seed.
 
     Returns:
         The path of the scores, or None where no run has finished.
     """
-    runs = results / preset / algorithm
+    runs = run_path(results, config).parents[1]
     scores: dict[str, list[list[float]]] = {}
     for path in sorted(runs.glob("*/seed_*/score.json")):
         task = path.parts[-3]
@@ -33,18 +36,19 @@ def collect_scores(results: Path, preset: str, algorithm: str) -> Path | None:
             scores.setdefault(task, []).append([score[metric] for metric in METRICS])
     if not scores:
         return None
-    name = algorithms.find(algorithm).display_name
-    over_seeds = _mean if algorithms.find(algorithm).model_free else _median
+    algorithm = algorithms.find(config.algorithm)
+    name = algorithm.display_name + (f" ({config.name})" if config.name else "")
+    over_seeds = _mean if algorithm.model_free else _median
     values, errors = {}, {}
     for task, rows in scores.items():
         found = [over_seeds(column) for column in zip(*rows, strict=True)]
         values[task] = {name: [value for value, *_ in found]}
         errors[task] = {name: [ends for _, *ends in found]}
-    folder = results / preset / "scores"
+    folder = runs.parent / "scores"
     folder.mkdir(exist_ok=True)
-    path = folder / f"{algorithm}_results.json"
+    path = folder / f"{runs.name}_results.json"
     write_json(path, values)
-    write_json(folder / f"{algorithm}_errors.json", errors)
+    write_json(folder / f"{runs.name}_errors.json", errors)
     return path
 
 
