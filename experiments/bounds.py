@@ -18,7 +18,7 @@ from la_mbda import command_line
 from la_mbda.api import check_agent, load_agent
 from la_mbda.environments import make_environment
 from la_mbda.errors import ExpectedError
-from la_mbda.validation import BOUND_RULES
+from la_mbda.settings import BOUND_RULES
 
 BOUNDED = ("lambda", "unsafe_lambda")
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from la_mbda import networks
-from la_mbda.config import BehaviourConfig
+from la_mbda.settings import BehaviourConfig
 
 tfd, tfb = tfp.distributions, tfp.bijectors
 

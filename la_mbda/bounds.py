@@ -11,7 +11,7 @@ from la_mbda import rssm
 from la_mbda.agent import Agent
 from la_mbda.episodes import play_evaluating
 from la_mbda.imagination import upper_bound
-from la_mbda.validation import BOUND_RULES
+from la_mbda.settings import BOUND_RULES
 
 
 class Comparison(NamedTuple):

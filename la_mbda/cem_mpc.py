@@ -11,11 +11,12 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from la_mbda import rssm
-from la_mbda.config import Config, PlannerConfig
+from la_mbda.config import Config
 from la_mbda.imagination import follow
 from la_mbda.model_based import ModelBasedAgent
 from la_mbda.randomness import Noise
 from la_mbda.replay import Sequences
+from la_mbda.settings import PlannerConfig
 
 
 class Scores(NamedTuple):

@@ -8,26 +8,23 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import tyro
 
-from la_mbda.config import (
-    ALGORITHMS,
-    GROUPS,
-    PRESETS,
+from la_mbda.config import ALGORITHMS, GROUP_OF, GROUPS, PRESETS, Config
+from la_mbda.errors import ExpectedError
+from la_mbda.presets import make_config, overrides
+from la_mbda.settings import (
     BaselineConfig,
     BehaviourConfig,
     ComputeConfig,
-    Config,
     LagrangianConfig,
     PlannerConfig,
     SwagConfig,
     TrainingConfig,
     WorldModelConfig,
 )
-from la_mbda.errors import ExpectedError
-from la_mbda.presets import make_config, overrides
 
 ALGORITHM_HELP = f"{', '.join(ALGORITHMS)}; or one's own, by its agent: my_package.module:MyAgent."
 PRESET_HELP = f"{', '.join(PRESETS)} (paper_long only of baselines)."
@@ -67,6 +64,8 @@ class Settings:
 
 
 Arguments = TypeVar("Arguments", bound=Settings)
+FIRST = ("env_steps", "observation", "action_repeat", "episode_steps", "cost_budget")
+"""The settings that `--help` shows; `--help-all` shows them all."""
 
 
 def parse(
@@ -97,16 +96,34 @@ def parse(
     fields = [field.name for field in dataclasses.fields(kind)]
     values = {name: getattr(base, name) for name in fields if hasattr(base, name)}
     default = kind(**{"results": Path("results")} | values | defaults)
+    if not {"-h", "--help"}.isdisjoint(argv):
+        default = _brief(default)
     parsed, unknown = tyro.cli(
-        kind,
-        args=list(argv),
+        type(default),
+        args=["--help" if option == "--help-all" else option for option in argv],
         default=default,
+        description=f"{kind.__doc__} --help-all shows every setting.",
         config=(tyro.conf.OmitArgPrefixes,),
         return_unknown_args=True,
     )
     if unknown:
         raise ExpectedError(_unknown_option(unknown[0], base))
     return parsed
+
+
+def _brief(options: Arguments) -> Arguments:
+    """The same options with the same values, of whose settings help shows the `FIRST` alone."""
+    values, hidden = {}, {}
+    for f in dataclasses.fields(options):
+        values[f.name] = getattr(options, f.name)
+        if f.name in GROUPS:
+            values[f.name] = _brief(values[f.name])
+            hidden[f.name] = type(values[f.name])
+        elif f.name in GROUP_OF and f.name not in FIRST:
+            hidden[f.name] = Annotated[f.type, tyro.conf.Suppress]
+    kind = type(options)
+    brief = type(kind.__name__, (kind,), {"__annotations__": hidden, "__doc__": kind.__doc__})
+    return dataclass(frozen=True)(brief)(**values)
 
 
 def _unknown_option(option: str, base: Config) -> str:

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from la_mbda.config import LagrangianConfig
+from la_mbda.settings import LagrangianConfig
 
 
 class AugmentedLagrangian(tf.Module):

@@ -5,8 +5,8 @@ from typing import Protocol
 import keras
 import tensorflow as tf
 
-from la_mbda.config import WorldModelConfig
 from la_mbda.randomness import Noise
+from la_mbda.settings import WorldModelConfig
 
 
 class Posterior(Protocol):

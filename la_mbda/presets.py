@@ -16,11 +16,11 @@ from la_mbda.config import (
     GROUPS,
     PRESETS,
     SCORED_EPOCHS,
-    BaselineConfig,
     Config,
     differences,
 )
 from la_mbda.errors import ExpectedError
+from la_mbda.settings import BaselineConfig
 
 # The paper's budget in simulator steps; every other task has 1M (Section 5).
 PAPER_BUDGET = {

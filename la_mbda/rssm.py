@@ -10,7 +10,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from la_mbda import networks
-from la_mbda.config import WorldModelConfig
+from la_mbda.settings import WorldModelConfig
 
 tfd = tfp.distributions
 

@@ -10,8 +10,8 @@ import math
 import keras
 import tensorflow as tf
 
-from la_mbda.config import SwagConfig, WorldModelConfig
 from la_mbda.randomness import Noise
+from la_mbda.settings import SwagConfig, WorldModelConfig
 
 
 class CyclicLearningRate(keras.optimizers.schedules.LearningRateSchedule):

@@ -2,12 +2,51 @@
 
 import difflib
 import math
+import typing
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from la_mbda.errors import ExpectedError
 
-# By which an upper bound chooses among the posterior's draws.
-BOUND_RULES = ("values", "critic")
+
+@dataclass(frozen=True)
+class AtLeast:
+    """The range of a setting from its least value on."""
+
+    least: float
+
+    def __contains__(self, value: float) -> bool:
+        return value >= self.least
+
+    def __str__(self) -> str:
+        return f"{self.least} or more"
+
+
+@dataclass(frozen=True)
+class MoreThan:
+    """The range of a setting above a bound that it does not take."""
+
+    bound: float
+
+    def __contains__(self, value: float) -> bool:
+        return value > self.bound
+
+    def __str__(self) -> str:
+        return f"more than {self.bound}"
+
+
+@dataclass(frozen=True)
+class Between:
+    """The range of a setting, ends included."""
+
+    low: float
+    high: float
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        return f"a value from {self.low} to {self.high}"
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
@@ -22,66 +61,30 @@ def choose(name: str, value: str, choices: Iterable[str]) -> None:
         raise ExpectedError(f"unknown {name} {value!r}{suggest(str(value), choices)}")
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
+def check(name: str, value, kind: type) -> None:
+    """Make sure that a setting is what its type allows.
+
+    Args:
+        kind: that of the field, with its range (`Annotated[int, AtLeast(1)]`) or choices.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ExpectedError(f"{name} is {value}: choose a finite number")
+    if isinstance(value, tuple):
+        for item in value:
+            check(name, item, typing.get_args(kind)[0])
+    elif typing.get_origin(kind) is typing.Literal:
+        choose(name, value, typing.get_args(kind))
+    else:
+        for limit in getattr(kind, "__metadata__", ()):
+            if value not in limit:
+                raise ExpectedError(f"{name} is {value}: choose {limit}")
 
 
-_POSITIVE_INTEGERS = _names(
-    """
-    deterministic_size stochastic_size rssm_units image_channels vector_units vector_layers
-    head_units head_layers posterior_samples swag_period swag_models actor_units actor_layers
-    actor_mode_samples critic_units critic_layers shadow_interval env_steps updates_per_iteration
-    steps_per_iteration batch_size sequence_length action_repeat episode_steps evaluate_every
-    evaluation_episodes checkpoint_every replay_capacity epoch_steps baseline_units
-    baseline_layers value_steps policy_steps conjugate_gradient_steps backtracks planner_horizon
-    candidates planner_iterations elites
-    """
-)
-_POSITIVE = _names(
-    """
-    kl_scale cost_weight model_learning_rate model_clip actor_initial_std actor_learning_rate
-    actor_clip task_critic_learning_rate task_critic_clip safety_critic_learning_rate
-    safety_critic_clip adam_epsilon initial_penalty value_learning_rate policy_learning_rate
-    clip_ratio target_kl initial_cost_penalty cost_penalty_learning_rate backtrack
-    """
-)
-_NOT_NEGATIVE = _names(
-    """
-    free_nats swag_burn_in swag_scale initial_multiplier penalty_growth random_steps
-    pretraining_updates kl_margin damping planner_stop_std final_episodes
-    """
-)
-_FRACTIONS = _names(
-    """
-    kl_mix swag_decay discount return_lambda cost_discount cost_return_lambda advantage_discount
-    advantage_lambda backtrack
-    """
-)
-
-
-def check_ranges(values: dict) -> None:
-    """Raises a ValueError if any value, by field name, is out of its range."""
-    for name, value in values.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ExpectedError(f"{name} is {value}: choose a finite number")
-    for name in _POSITIVE_INTEGERS:
-        if values[name] < 1:
-            raise ExpectedError(f"{name} is {values[name]}: choose 1 or more")
-    for name in _POSITIVE:
-        if values[name] <= 0:
-            raise ExpectedError(f"{name} is {values[name]}: choose more than 0")
-    for name in _NOT_NEGATIVE:
-        if values[name] < 0:
-            raise ExpectedError(f"{name} is {values[name]}: choose 0 or more")
-    for name in _FRACTIONS:
-        if not 0 <= values[name] <= 1:
-            raise ExpectedError(f"{name} is {values[name]}: choose a value from 0 to 1")
-    if values["horizon"] < 2:
-        raise ExpectedError(
-            f"horizon is {values['horizon']}: choose 2 or more (the last state only bootstraps)"
-        )
-    if values["swag_models"] < 2:
-        raise ExpectedError(f"swag_models is {values['swag_models']}: choose 2 or more")
+def check_together(values: dict) -> None:
+    """Raise a ValueError if values, by field name, do not fit each other, for any algorithm."""
     if values["final_episodes"] == 1:
         raise ExpectedError(
             "final_episodes is 1: choose 0, or 2 or more (one alone has no standard error)"
@@ -90,16 +93,8 @@ def check_ranges(values: dict) -> None:
         raise ExpectedError(
             f"elites is {values['elites']}: choose candidates ({values['candidates']}) or fewer"
         )
-    if values["cyclic_factor"] < 1:
-        raise ExpectedError(f"cyclic_factor is {values['cyclic_factor']}: choose 1 or more")
-    if not values["cost_budget"] or not all(0 <= d < math.inf for d in values["cost_budget"]):
-        raise ExpectedError(
-            f"cost_budget is {values['cost_budget']}: give one number of 0 or more per constraint"
-        )
-    choose("bound_by", values["bound_by"], BOUND_RULES)
-    choose("observation", values["observation"], ("vision", "lidar"))
-    choose("compile", values["compile"], ("none", "xla"))
-    choose("precision", values["precision"], ("float32", "bfloat16"))
+    if not values["cost_budget"]:
+        raise ExpectedError("cost_budget is empty: give one number of 0 or more per constraint")
 
 
 def check_model_based(values: dict) -> None:

@@ -9,7 +9,7 @@ from toy import BEST_ACTION, tiny_config
 from la_mbda.agent import Agent
 from la_mbda.environments import make_environment
 from la_mbda.episodes import evaluate, play_random
-from la_mbda.validation import BOUND_RULES
+from la_mbda.settings import BOUND_RULES
 
 LEARNING = {
     "discount": 0.5,

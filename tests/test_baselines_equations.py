@@ -14,7 +14,7 @@ from la_mbda.baselines.ppo import PPO
 from la_mbda.baselines.rollouts import Fragment
 from la_mbda.baselines.trpo import TRPO
 from la_mbda.baselines.trust_region import TrustRegion, conjugate_gradient, flatten
-from la_mbda.config import BaselineConfig
+from la_mbda.settings import BaselineConfig
 
 SMALL = BaselineConfig(baseline_units=4, baseline_layers=1)
 DAMPING = SMALL.damping

@@ -11,11 +11,11 @@ from toy import BEST_ACTION, tiny_config
 from la_mbda.algorithms import make_agent
 from la_mbda.api import load_agent, train
 from la_mbda.cem_mpc import CemMpcAgent, Scores, choose_elites, fit, judge, search
-from la_mbda.config import PlannerConfig
 from la_mbda.environments import make_environment
 from la_mbda.episodes import evaluate, play_random
 from la_mbda.randomness import Noise
 from la_mbda.runs.folder import STREAMS, RunFolder, run_path
+from la_mbda.settings import PlannerConfig
 from la_mbda.training import Trainer
 
 PRECISE = PlannerConfig(planner_horizon=3, candidates=300, planner_stop_std=0.01, elites=15)

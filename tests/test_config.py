@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from la_mbda.config import GROUP_OF, PRESETS, SG6_TASKS, PlannerConfig, from_dict, to_dict
+from la_mbda.config import GROUP_OF, PRESETS, SG6_TASKS, from_dict, to_dict
 from la_mbda.presets import make_config, overrides
+from la_mbda.settings import PlannerConfig
 
 
 @pytest.mark.parametrize("algorithm", ["lambda", "cpo"])

@@ -10,10 +10,10 @@ from toy import tiny_config
 from la_mbda import networks, rssm
 from la_mbda.actor_critic import log_probability
 from la_mbda.agent import Agent
-from la_mbda.config import LagrangianConfig
 from la_mbda.imagination import Trajectories
 from la_mbda.lagrangian import AugmentedLagrangian
 from la_mbda.replay import Episode, Sequences
+from la_mbda.settings import LagrangianConfig
 
 TOLERANCE = 1e-5
 

@@ -8,7 +8,7 @@ from toy import tiny_config
 from la_mbda.agent import Agent
 from la_mbda.imagination import Trajectories, imagine, upper_bound
 from la_mbda.rssm import Belief
-from la_mbda.validation import BOUND_RULES
+from la_mbda.settings import BOUND_RULES
 
 
 def trajectories():

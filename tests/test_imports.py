@@ -10,23 +10,33 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 # What each room may import of the project, besides itself.
-LEARNER_PARTS = {"config", "posterior", "randomness", "rssm", "replay", "swag", "world_model"}
+LEARNER_PARTS = {
+    "config",
+    "settings",
+    "posterior",
+    "randomness",
+    "rssm",
+    "replay",
+    "swag",
+    "world_model",
+}
 MODEL_PARTS = {"posterior", "rssm", "networks", "swag", "returns", "running_statistics", "replay"}
 ALLOWED = {
     "la_mbda.validation": set(),
     "la_mbda.algorithms": {"config", "errors", "validation", "baselines", "model_based"},
-    "la_mbda.posterior": {"config", "randomness"},
-    "la_mbda.config": {"algorithms", "errors", "validation"},
-    "la_mbda.presets": {"algorithms", "config", "errors", "validation"},
+    "la_mbda.settings": {"validation"},
+    "la_mbda.posterior": {"randomness", "settings"},
+    "la_mbda.config": {"algorithms", "errors", "settings", "validation"},
+    "la_mbda.presets": {"algorithms", "config", "errors", "settings", "validation"},
     "la_mbda.randomness": set(),
     "la_mbda.returns": set(),
     "la_mbda.replay": set(),
     "la_mbda.running_statistics": set(),
     "la_mbda.networks": set(),
-    "la_mbda.lagrangian": {"config"},
-    "la_mbda.rssm": {"config", "networks"},
-    "la_mbda.swag": {"config", "randomness"},
-    "la_mbda.actor_critic": {"config", "networks"},
+    "la_mbda.lagrangian": {"settings"},
+    "la_mbda.rssm": {"networks", "settings"},
+    "la_mbda.swag": {"randomness", "settings"},
+    "la_mbda.actor_critic": {"networks", "settings"},
     "la_mbda.world_model": {"config", "randomness"} | MODEL_PARTS,
     "la_mbda.imagination": {"randomness", "rssm", "world_model"},
     "la_mbda.runs.files": set(),
@@ -66,7 +76,7 @@ ALLOWED = {
     "la_mbda.cem_mpc": {"model_based", "imagination"} | LEARNER_PARTS,
     "la_mbda.open_loop": {"agent", "model_based", "imagination", "rssm"}
     | {"episodes", "replay", "runs.folder"},
-    "la_mbda.bounds": {"agent", "episodes", "imagination", "rssm", "validation"},
+    "la_mbda.bounds": {"agent", "episodes", "imagination", "rssm", "settings"},
 }
 
 

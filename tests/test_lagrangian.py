@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from la_mbda.config import LagrangianConfig
 from la_mbda.lagrangian import AugmentedLagrangian
+from la_mbda.settings import LagrangianConfig
 
 
 @pytest.mark.parametrize("case", [0, 1])

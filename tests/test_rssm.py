@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from la_mbda import networks, rssm
-from la_mbda.config import WorldModelConfig
+from la_mbda.settings import WorldModelConfig
 
 CONFIG = WorldModelConfig(deterministic_size=6, stochastic_size=3, rssm_units=5)
 STATISTICS = ("posterior_mean", "posterior_stddev", "prior_mean", "prior_stddev")

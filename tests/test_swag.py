@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from la_mbda.config import SwagConfig
 from la_mbda.randomness import Noise
+from la_mbda.settings import SwagConfig
 from la_mbda.swag import CyclicLearningRate, Swag
 
 

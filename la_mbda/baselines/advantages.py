@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from la_mbda.baselines.rollouts import Fragment
-from la_mbda.config import BaselineConfig
+from la_mbda.settings import BaselineConfig
 
 
 class Batch(NamedTuple):

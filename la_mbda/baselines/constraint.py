@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from la_mbda.baselines.policy import ADAM_EPSILON
-from la_mbda.config import BaselineConfig
+from la_mbda.settings import BaselineConfig
 
 
 class Constraint(NamedTuple):

@@ -18,7 +18,7 @@ from la_mbda.baselines.advantages import Batch
 from la_mbda.baselines.constraint import Constraint
 from la_mbda.baselines.policy import GaussianPolicy
 from la_mbda.baselines.trust_region import Surrogates, TrustRegion
-from la_mbda.config import BaselineConfig
+from la_mbda.settings import BaselineConfig
 
 _SMALL = 1e-8
 

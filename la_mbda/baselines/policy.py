@@ -7,7 +7,7 @@ import tensorflow_probability as tfp
 
 from la_mbda import networks
 from la_mbda.baselines import rollouts
-from la_mbda.config import BaselineConfig
+from la_mbda.settings import BaselineConfig
 
 tfd = tfp.distributions
 

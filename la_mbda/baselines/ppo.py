@@ -12,7 +12,7 @@ from la_mbda.baselines.policy import (
     log_likelihood,
     mean_kl,
 )
-from la_mbda.config import BaselineConfig
+from la_mbda.settings import BaselineConfig
 
 
 class PPO(tf.Module):

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from la_mbda.baselines.advantages import Batch
 from la_mbda.baselines.policy import GaussianPolicy, fixed, log_likelihood, mean_kl
-from la_mbda.config import BaselineConfig
+from la_mbda.settings import BaselineConfig
 
 _SMALL_RESIDUAL = 1e-10
 

@@ -13,7 +13,7 @@ from la_mbda.runs.folder import run_path
 
 @dataclass(frozen=True)
 class TrainArguments(command_line.Settings):
-    """Trains one run to its budget, or goes on with it. Every setting can be given by its name."""
+    """Train one run to its budget, or resume it. Every setting can be given by its name."""
 
     task: str
     """An SG6 task, ObservablePointPush1, or gymnasium:<id>."""

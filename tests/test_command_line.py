@@ -1,0 +1,40 @@
+"""What the commands' help shows."""
+
+import re
+
+import pytest
+
+from experiments.sg6 import SweepArguments
+from la_mbda import command_line
+from la_mbda.commands.train import TrainArguments
+from la_mbda.config import GROUP_OF
+
+BESIDES = {
+    TrainArguments: ({"results", "name", "task", "algorithm", "preset", "seed"}, "cpu"),
+    SweepArguments: (
+        {"results", "name", "tasks", "algorithms", "preset", "seeds", "jobs", "index", "backend"},
+        "quick",
+    ),
+}
+
+
+def shown(kind, capsys, *options):
+    """The options that help names, with the default of each."""
+    with pytest.raises(SystemExit) as ended:
+        command_line.parse(kind, options, BESIDES[kind][1], "PointGoal1")
+    assert ended.value.code == 0
+    text = re.sub(r"[│\s]+", " ", capsys.readouterr().out).split("show this help message")[1]
+    found = re.findall(r" --([a-z][a-z-]+)(?:,| [A-Z{[]).*?\(default: ([^)]*)\)", text)
+    return {name.replace("-", "_"): default for name, default in found}
+
+
+@pytest.mark.parametrize("kind", BESIDES)
+def test_help_shows_what_a_newcomer_needs_first_and_help_all_everything(kind, capsys):
+    besides, preset = BESIDES[kind]
+    first = shown(kind, capsys, "--help")
+    assert set(first) == besides | set(command_line.FIRST)
+    assert first["env_steps"] == {"cpu": "200000", "quick": "8000"}[preset]
+    everything = shown(kind, capsys, "--help-all", "--preset", "paper")
+    assert set(everything) == besides | set(GROUP_OF)
+    assert everything["env_steps"] == "1000000"
+    assert everything["deterministic_size"] == "200"
