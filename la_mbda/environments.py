@@ -8,10 +8,11 @@ per constraint, is the cost; where it is absent the cost is 0.
 import gymnasium
 import numpy as np
 
+from la_mbda.action_repeat import ActionRepeat
 from la_mbda.checked import CheckedEnvironment, CurrentAPI, failed
 from la_mbda.config import EXTERNAL_TASK_PREFIX, Config
 from la_mbda.errors import ExpectedError
-from la_mbda.safety_gym import IMAGE_SIZE, ActionRepeat, check_gl
+from la_mbda.safety_gym import IMAGE_SIZE, check_gl
 
 
 def check_rendering(config: Config) -> None:
@@ -65,16 +66,15 @@ def make_environment(config: Config, render_mode: str | None = None) -> gymnasiu
     steps = training.episode_steps // repeat
     if config.task.startswith(EXTERNAL_TASK_PREFIX):
         env = _make_external(config.task.removeprefix(EXTERNAL_TASK_PREFIX), render_mode)
-    else:
-        env = gymnasium.make(
-            f"Safexp-{config.task}-v0",
-            observation=training.observation,
-            render_mode=render_mode,
-            disable_env_checker=True,
-        )
-        env = gymnasium.wrappers.TimeLimit(ActionRepeat(env, repeat), steps)
-        return CheckedEnvironment(env, config.task, repeat)
-    return gymnasium.wrappers.TimeLimit(ActionRepeat(env, repeat), steps)
+        return gymnasium.wrappers.TimeLimit(ActionRepeat(env, repeat), steps)
+    env = gymnasium.make(
+        f"Safexp-{config.task}-v0",
+        observation=training.observation,
+        render_mode=render_mode,
+        action_repeat=repeat,
+        disable_env_checker=True,
+    )
+    return CheckedEnvironment(gymnasium.wrappers.TimeLimit(env, steps), config.task, repeat)
 
 
 def _make_external(name: str, render_mode: str | None) -> gymnasium.Env:

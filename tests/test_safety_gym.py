@@ -4,7 +4,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from la_mbda.safety_gym import TASKS, ActionRepeat, SafetyGymEnv
+from la_mbda.safety_gym import TASKS, SafetyGymEnv
 from la_mbda.safety_gym.layout import sample_layout
 from la_mbda.safety_gym.observations import lidar
 
@@ -110,7 +110,7 @@ def test_goal_is_resampled_and_rewarded():
 
 
 def test_action_repeat_sums_and_draws_once():
-    env, single = ActionRepeat(make("PointButton1"), 4), make("PointButton1")
+    env, single = make("PointButton1", action_repeat=4), make("PointButton1")
     env.reset(seed=1)
     single.reset(seed=1)
     action = np.array([1.0, 0.3])
@@ -121,6 +121,8 @@ def test_action_repeat_sums_and_draws_once():
         assert reward == pytest.approx(sum(step[1] for step in steps))
         assert info["cost"] == sum(step[4]["cost"] for step in steps)
         assert info["env_steps"] == 4
+    with pytest.raises(ValueError, match="action_repeat is 0: choose 1 or more"):
+        make("PointButton1", action_repeat=0)
 
 
 def test_lidar_by_hand():

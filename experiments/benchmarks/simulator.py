@@ -13,7 +13,6 @@ import numpy as np
 from benchmarks.measuring import median_seconds, print_table
 from la_mbda.config import TASKS
 from la_mbda.errors import ExpectedError
-from la_mbda.safety_gym import ActionRepeat
 
 VISION_REPEATS = 2
 
@@ -57,8 +56,12 @@ def make(task: str, observation: str = "lidar", repeats: int = 1) -> gymnasium.E
     """
     if task not in TASKS:
         raise ExpectedError(f"unknown task {task!r}: choose of {', '.join(TASKS)}")
-    env = gymnasium.make(f"Safexp-{task}-v0", observation=observation, disable_env_checker=True)
-    return ActionRepeat(env, repeats)
+    return gymnasium.make(
+        f"Safexp-{task}-v0",
+        observation=observation,
+        action_repeat=repeats,
+        disable_env_checker=True,
+    )
 
 
 def measure_simulator(task: str, steps: int) -> dict[str, float]:

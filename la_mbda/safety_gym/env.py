@@ -34,12 +34,18 @@ class SafetyGymEnv(gymnasium.Env):
 
     Actions are `[-1, 1]^n`; values outside are clipped. Observations are a float32 vector (`lidar`)
     or what the robot sees, uint8 `[64, 64, 3]` (`vision`). An episode is truncated after 1,000
-    steps, which last 0.02 s (Point), 0.04 s (Car) or 0.1 s (Doggo). `info` has `cost` (0.0 or 1.0),
-    its parts `cost_<part>`, `goal_met`, and `physics_error` where the simulation became unstable:
-    then the reward is −10 and the episode ends.
+    control steps, which last 0.02 s (Point), 0.04 s (Car) or 0.1 s (Doggo). `info` has `cost` (0.0
+    or 1.0 of a control step), its parts `cost_<part>`, `goal_met`, `env_steps`, the control steps
+    taken, and `physics_error` where the simulation became unstable: then the reward is −10 and the
+    episode ends.
+
+    Args:
+        action_repeat: control steps for which each action is held; they are observed once, at
+            their end, and their rewards and costs are summed.
 
     Raises:
-        ValueError: an unknown task, observation, quality or render mode.
+        ValueError: an unknown task, observation, quality or render mode, or an action repeat that
+            is less than 1.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 50}  # noqa: RUF012 (gymnasium's name)
@@ -50,6 +56,7 @@ class SafetyGymEnv(gymnasium.Env):
         observation: str = "lidar",
         render_mode: str | None = None,
         quality: str = "fast",
+        action_repeat: int = 1,
     ):
         if isinstance(task, str):
             _choose("task", task, TASKS)
@@ -62,7 +69,10 @@ class SafetyGymEnv(gymnasium.Env):
             ("render_mode", render_mode, (None, *self.metadata["render_modes"])),
         ):
             _choose(name, value, choices)
+        if action_repeat < 1:
+            raise ValueError(f"action_repeat is {action_repeat}: choose 1 or more")
         self.render_mode = render_mode
+        self._action_repeat = action_repeat
         self._vision = observation == "vision"
         self._world = World(task)
         self._rules = Rules(self._world)
@@ -129,24 +139,14 @@ class SafetyGymEnv(gymnasium.Env):
         return layout and check_layout(task, layout), goal_button
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict]:
-        """One control step.
+        """Take as many control steps as actions are held for, fewer where the episode ends.
 
         Raises:
             ValueError: the action has the wrong shape or is not finite.
         """
-        return self.step_repeated(action, 1)
-
-    def step_repeated(
-        self, action: np.ndarray, repeats: int
-    ) -> tuple[np.ndarray, float, bool, bool, dict]:
-        """The same action for several control steps, observed once at their end.
-
-        Rewards and costs are summed; it stops early where the episode ends. `info["env_steps"]`
-        counts the steps taken.
-        """
         control = self._check_action(action)
         total, summed, count = 0.0, {}, 0
-        while count < repeats:
+        while count < self._action_repeat:
             count += 1
             reward, terminated, truncated, info = self._advance(control)
             total += reward

@@ -1,40 +1,22 @@
-"""Action repeat, for any gymnasium environment."""
+"""Action repeat, for any gymnasium environment that has none of its own."""
 
 import gymnasium
 import numpy as np
-
-from la_mbda.safety_gym.env import SafetyGymEnv
-
-# What `gymnasium.make` puts around every environment.
-_TRANSPARENT = (gymnasium.wrappers.OrderEnforcing, gymnasium.wrappers.PassiveEnvChecker)
 
 
 class ActionRepeat(gymnasium.Wrapper):
     """Holds each action for several steps and sums their rewards and costs.
 
     `info` is that of the last step, but `cost` and its parts, where they are numbers, are sums, and
-    `env_steps` counts the steps taken. Safety Gym's own environments draw only the last
-    observation.
-
-    Raises:
-        ValueError: repeats is less than 1.
+    `env_steps` counts the steps taken.
     """
 
     def __init__(self, env: gymnasium.Env, repeats: int):
-        if repeats < 1:
-            raise ValueError(f"repeats is {repeats}: choose 1 or more")
         super().__init__(env)
         self._repeats = repeats
-        inner = env
-        while isinstance(inner, _TRANSPARENT):
-            inner = inner.env
-        # Whatever else is wrapped around the environment has to see each step.
-        self._safety_gym = inner if isinstance(inner, SafetyGymEnv) else None
 
     def step(self, action: np.ndarray) -> tuple:
-        """One step of the wrapped environment for each repeat, until the episode ends."""
-        if self._safety_gym is not None:
-            return self._safety_gym.step_repeated(action, self._repeats)
+        """Take one step of the wrapped environment for each repeat, until the episode ends."""
         total, count = 0.0, 0
         costs: dict[str, list] = {}
         while count < self._repeats:
