@@ -14,8 +14,8 @@ import mujoco
 import numpy as np
 import pytest
 
+from la_mbda.safety_gym.scene import build_spec
 from la_mbda.safety_gym.tasks import TASKS
-from la_mbda.safety_gym.world import build_spec
 
 DATA = Path(__file__).parent / "data"
 DENSITY, RADIUS = 5.0, 0.032

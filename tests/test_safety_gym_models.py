@@ -16,8 +16,8 @@ import mujoco
 import numpy as np
 import pytest
 
+from la_mbda.safety_gym.scene import build_spec
 from la_mbda.safety_gym.tasks import TASKS
-from la_mbda.safety_gym.world import build_spec
 
 MODELS = json.loads((Path(__file__).parent / "data" / "sg_models.json").read_text())
 FIELDS = {  # MuJoCo's prefix of the array and its accessor of one element
