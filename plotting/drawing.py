@@ -1,4 +1,4 @@
-"""What all figures share: colours, style, and how a figure that changed is drawn and saved."""
+"""What all figures share: style, and how a figure that changed is drawn and saved."""
 
 import hashlib
 import shlex
@@ -17,20 +17,8 @@ from matplotlib.figure import Figure
 from la_mbda import config
 from la_mbda.runs.files import read_object
 from la_mbda.runs.folder import write_json
+from plotting.looks import label
 
-# One colour per algorithm in every figure. Chosen for their least distance (CIELAB) from one
-# another and from the budget's red, as seen with each form of colour blindness.
-COLOURS = {
-    "lambda": "#0072B2",
-    "unsafe_lambda": "#E69F00",
-    "greedy_lambda": "#56B4E9",
-    "cem_mpc": "#882255",
-    "ppo": "#000000",
-    "ppo_lagrangian": "#949494",
-    "trpo_lagrangian": "#8C564B",
-    "cpo": "#DDCC77",
-}
-BUDGET_COLOUR = "#D00000"
 TABLE3_ALGORITHMS = ("trpo_lagrangian", "ppo_lagrangian", "cpo", "lambda")
 DPI = 200
 KEYS = "keys.json"
@@ -186,7 +174,7 @@ def _how_to_train(
     for algorithm in algorithms:
         groups.setdefault(tuple(t for a, t in lacking if a == algorithm), []).append(algorithm)
     names = [
-        f"{' and '.join(config.ALGORITHMS[a] for a in found)} on {_listed(tasks)}"
+        f"{' and '.join(label(a) for a in found)} on {_listed(tasks)}"
         for tasks, found in groups.items()
     ]
     tasks = [task for task in config.TASKS if any(task == cell[1] for cell in lacking)]

@@ -18,6 +18,7 @@ try:
     from plotting.computation_graph import computation_graph
     from plotting.curves import learning_curves
     from plotting.drawing import Outcome, draw_changed, train_command
+    from plotting.looks import own_of
     from plotting.pictures import OBJECTS, pictures
     from plotting.posterior import posteriors
     from plotting.report import write_report
@@ -43,6 +44,14 @@ class Entry(NamedTuple):
 
 BOXES = ("PointPush1", "ObservablePointPush1")
 SEEN = ("robot", "goal", "hazard", "box to push")
+
+
+def learning(results: Results) -> Outcome:
+    """Figure 6: LAMBDA, the baselines, and one's own algorithms."""
+    welcome = (*config.BASELINES, *own_of(results.runs["algorithm"]))
+    return learning_curves(results, 6, "Learning curves", ("lambda",), welcome=welcome)
+
+
 UNSAFE, GREEDY = ("lambda", "unsafe_lambda"), ("lambda", "greedy_lambda")
 WITH_UNSAFE, OF_BOXES = "LAMBDA and Unsafe LAMBDA", "The solid and the transparent box"
 FIGURES = [
@@ -66,7 +75,7 @@ FIGURES = [
     Entry(
         "figure_6",
         "Learning curves",
-        lambda r: learning_curves(r, 6, "Learning curves", ("lambda",), welcome=config.BASELINES),
+        learning,
     ),
     Entry("figure_7", "Environment steps to LAMBDA's final return", bars.reaches),
     Entry("figure_8", OF_BOXES, lambda r: pictures(r, 8, BOXES, SEEN)),

@@ -19,7 +19,8 @@ from matplotlib.ticker import MaxNLocator
 from la_mbda import config
 from la_mbda.runs.files import read_object
 from plotting.aggregate import arranged
-from plotting.drawing import BUDGET_COLOUR, COLOURS, STYLE, Drawing, Outcome, lacking
+from plotting.drawing import STYLE, Drawing, Outcome, lacking
+from plotting.looks import BUDGET_COLOUR, COLOURS, label
 from plotting.results import Results
 from plotting.table import scale_of
 
@@ -214,7 +215,7 @@ def _title(runs: pd.DataFrame, futures: Futures) -> str:
     """Args: runs: the one whose futures they are."""
     run = runs.iloc[0]
     draws = len(next(iter(futures.expected.values()))["return"])
-    who = f"{config.ALGORITHMS[run['algorithm']]} on {run['task']}, seed {run['seed']}"
+    who = f"{label(run['algorithm'])} on {run['task']}, seed {run['seed']}"
     lines = [f"What each of {draws} posterior draws expects of the policy: {who}", scale_of(runs)]
     if not any(futures.chosen.values()):
         lines.append("no draw is chosen: the policy learns from the average over draws")

@@ -19,7 +19,8 @@ import pandas as pd
 from la_mbda import config
 from la_mbda.runs.files import read_object
 from plotting import interactive
-from plotting.drawing import BUDGET_COLOUR, Outcome, train_command
+from plotting.drawing import Outcome, train_command
+from plotting.looks import BUDGET_COLOUR, in_order, label
 from plotting.results import Results
 from plotting.run_reading import COMPARABLE
 from plotting.table import Table, scale_of
@@ -60,6 +61,7 @@ def write_report(
         how_to_train=train_command(results.folder),
         tables=tables,
         panels=panels,
+        open=interactive.opening(panels),
         videos=[_video(video, page) for video in videos],
         counters=[video.counters for video in videos],
         without_video=interactive.without_video(results.runs, videos),
@@ -95,7 +97,7 @@ def _template() -> jinja2.Template:
 def _groups(runs: pd.DataFrame, page: Path) -> Iterator[dict]:
     """Runs of one preset, trained here or shipped: their scale, and seeds by task and algorithm."""
     for _, own in runs.groupby(["preset", "source"], sort=False):
-        algorithms = [a for a in config.ALGORITHMS if a in set(own["algorithm"])]
+        algorithms = in_order(own["algorithm"])
         rows = []
         for task, found in own.groupby("task", sort=False):
             cells = [found[found["algorithm"] == algorithm] for algorithm in algorithms]
@@ -106,7 +108,7 @@ def _groups(runs: pd.DataFrame, page: Path) -> Iterator[dict]:
             "reduced": not own["comparable"].all(),
             "runs": len(own),
             "finished": own["finished"].sum(),
-            "algorithms": [config.ALGORITHMS[algorithm] for algorithm in algorithms],
+            "algorithms": [label(algorithm) for algorithm in algorithms],
             "rows": rows,
         }
 
@@ -195,7 +197,7 @@ def _made_by(run: tuple) -> dict[str, str]:
     hardware = [_text(machine, "processor"), cores, _text(machine, "platform")]
     return {
         "preset": f"{run.preset}{' (shipped)' if run.source == 'shipped' else ''}",
-        "algorithm": config.ALGORITHMS[run.algorithm],
+        "algorithm": label(run.algorithm),
         "task": run.task,
         "seed": str(run.seed),
         "env steps": f"{run.env_steps:,.0f}" if run.finished else "not finished",

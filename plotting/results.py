@@ -15,6 +15,7 @@ import pandas as pd
 from la_mbda import config
 from la_mbda.runs.files import METRICS, number, read_object
 from plotting.aggregate import lines_of
+from plotting.looks import colours_of, in_order
 from plotting.run_reading import WHO, Run, read_runs
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -48,7 +49,7 @@ class Results:
 
     folder: Path
     runs: pd.DataFrame
-    """One row per usable run, in the order of the config, shipped ones after ours of their preset.
+    """One row per usable run, in the order of the config, shipped ones after ours.
 
     `path`, the columns of `WHO`, `finished`, `env_steps`, `comparable` (at one of the paper's
     scales), `changed` (settings that differ from the preset's), `cost_budgets`, `episode_steps`,
@@ -82,6 +83,11 @@ class Results:
         """What of the curves is drawn (`plotting.aggregate.lines_of`)."""
         return lines_of(self.curves)
 
+    @cached_property
+    def colours(self) -> dict[str, str]:
+        """Of each algorithm, one's own included, in every figure."""
+        return colours_of(self.runs["algorithm"])
+
     def groups(self) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
         """Finished runs that belong in one table, of one preset and source; and their scores."""
         for _, runs in self.finished.groupby(["preset", "source"], sort=False):
@@ -109,7 +115,8 @@ def read_results(
     places = [shipped] if folder.resolve() == shipped.resolve() else [folder, shipped]
     for place in places:
         found += read_runs(place, "shipped" if place == shipped else "ours", warnings)
-    found.sort(key=lambda run: _order(run.row))
+    algorithms = in_order({run.row["algorithm"] for run in found})
+    found.sort(key=lambda run: _order(run.row, algorithms))
     runs = _frame([run.row for run in found], _RUNS)
     scores = [{"run": i} | row for i, run in enumerate(found) for row in run.scores]
     scores = _frame([*scores, *_published_rows(published)], _SCORES)
@@ -170,9 +177,9 @@ def _published(values: dict) -> dict:
     return {"value": value, "low": low, "high": high, "episodes": "published"}
 
 
-def _order(row: dict) -> tuple:
-    """Presets, tasks and algorithms in the order of the config; shipped runs last."""
-    tasks, algorithms, task = config.TASKS, tuple(config.ALGORITHMS), row["task"]
+def _order(row: dict, algorithms: list[str]) -> tuple:
+    """Ours before shipped ones; presets, tasks and algorithms in the order of the config."""
+    tasks, task = config.TASKS, row["task"]
     place = tasks.index(task) if task in tasks else len(tasks)
     preset, algorithm = config.PRESETS.index(row["preset"]), algorithms.index(row["algorithm"])
-    return preset, row["source"] == "shipped", place, task, algorithm, row["seed"]
+    return row["source"] == "shipped", preset, place, task, algorithm, row["seed"]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from la_mbda import config
+from la_mbda import algorithms, config
 from la_mbda.budget import keeps_budget
 from la_mbda.presets import make_config
 from la_mbda.runs.files import (
@@ -74,11 +74,14 @@ def _read_run(path: Path, source: str, warnings: list[str]) -> Run | None:
     """Reads one run folder; what is wrong with it goes to the warnings."""
     preset, algorithm, task, seed = path.parts[-4:]
     try:
-        _check_place(preset, algorithm, seed)
+        _check_place(preset, seed)
         settings = _read_settings(path / "config.json", warnings)
         place = {"preset": preset, "algorithm": algorithm, "task": task}
         place["seed"] = int(seed.removeprefix("seed_"))
+        algorithm = _algorithm_name(algorithm, settings)
         task = _task_name(task, settings)
+        if preset == "paper_long" and algorithm not in config.BASELINES:
+            raise ValueError(f"preset paper_long is for {', '.join(config.BASELINES)}")
         if settings:
             check_identity(settings, place)
     except ValueError as error:
@@ -94,7 +97,8 @@ def _read_run(path: Path, source: str, warnings: list[str]) -> Run | None:
     budgets = _setting(settings, "lagrangian", "cost_budget", protocol)
     epoch = _epoch_steps(settings, preset, algorithm, task)
     changes = _changed(settings, preset, algorithm, task, bool(score and score.early_epochs))
-    row = {"path": path, "source": source, **place, "task": task, "finished": score is not None}
+    row = {"path": path, "source": source, **place, "algorithm": algorithm, "task": task}
+    row["finished"] = score is not None
     row |= {"comparable": preset in COMPARABLE and not changes, "changed": changes}
     row |= {"cost_budgets": budgets, "epoch_steps": epoch, "layouts": "", "early_epochs": 0}
     row["episode_steps"] = _setting(settings, "training", "episode_steps", (PAPER_EPISODE_STEPS,))[
@@ -157,7 +161,7 @@ def _curves(
             yield "cost_regret", column + 1, episodes.env_steps, regrets
 
 
-def _check_place(preset: str, algorithm: str, seed: str) -> None:
+def _check_place(preset: str, seed: str) -> None:
     """Makes sure that a run folder's place means something.
 
     Raises:
@@ -165,14 +169,24 @@ def _check_place(preset: str, algorithm: str, seed: str) -> None:
     """
     if preset not in config.PRESETS:
         raise ValueError(f"unknown preset {preset!r} (known: {', '.join(config.PRESETS)})")
-    if algorithm not in config.ALGORITHMS:
-        known = ", ".join(config.ALGORITHMS)
-        raise ValueError(f"unknown algorithm {algorithm!r} (known: {known})")
-    if preset == "paper_long" and algorithm not in config.BASELINES:
-        raise ValueError(f"preset paper_long is for {', '.join(config.BASELINES)}")
     number = seed.removeprefix("seed_")
     if not number.isdecimal() or seed != f"seed_{int(number)}":
         raise ValueError(f"{seed!r} is not of the form seed_<number>")
+
+
+def _algorithm_name(folder: str, settings: dict) -> str:
+    """The algorithm's own name, which for one's own, `module:Class`, only the settings know.
+
+    Raises:
+        ValueError: there is no such algorithm.
+    """
+    if folder in config.ALGORITHMS:
+        return folder
+    name = settings.get("algorithm")
+    if isinstance(name, str) and ":" in name and folder_name(name) == folder:
+        return algorithms.find(name).agent
+    known = f"{', '.join(config.ALGORITHMS)}, <module>:<Class>"
+    raise ValueError(f"unknown algorithm {folder!r} (known: {known})")
 
 
 def _task_name(folder: str, settings: dict) -> str:

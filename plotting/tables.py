@@ -11,6 +11,7 @@ from la_mbda.presets import make_config
 from la_mbda.runs.files import METRICS, read_object
 from plotting.aggregate import SPREAD, arranged, over_seeds
 from plotting.drawing import Outcome
+from plotting.looks import in_order, label
 from plotting.results import PUBLISHED, Results
 from plotting.table import (
     LABELS,
@@ -26,7 +27,6 @@ from plotting.table import (
     slug_of,
 )
 
-_NAMES = config.ALGORITHMS
 _CELLS = "Each cell: Ĵ, Ĵ_c, ρ_c. Percentiles are in the CSV."
 PUBLISHED_RANGES = (
     "Published: LAMBDA and CEM-MPC, medians over seeds (LAMBDA: 5) with 5 % and 95 % percentiles; "
@@ -118,11 +118,11 @@ def _table2(
 ) -> Table:
     """Args: spread: what of each score is recorded."""
     tasks = [*config.TASKS, *sorted(set(numbers["task"]) - set(config.TASKS))]
-    numbers = arranged(numbers, task=tasks, algorithm=_NAMES)
-    columns = arranged(numbers, algorithm=_NAMES)["algorithm"].unique()
+    columns = in_order(numbers["algorithm"])
+    numbers = arranged(numbers, task=tasks, algorithm=columns)
     cells, latex = pivot(numbers, columns)
     records = numbers[["task", "algorithm", "metric", *spread]].rename(columns={"se": "error"})
-    records["algorithm"] = records["algorithm"].map(_NAMES)
+    records["algorithm"] = records["algorithm"].map(label)
     return Table(name, title, cells, notes, records, latex)
 
 
@@ -143,7 +143,7 @@ def comparison(runs: pd.DataFrame, scores: pd.DataFrame, published: pd.DataFrame
         return None
     theirs = published.set_index(["task", "algorithm", "metric"])
     scores = scores[scores["run"].isin(runs.index) & (scores["constraint"] == 1)]
-    scores = arranged(scores, task=config.SG6_TASKS, algorithm=_NAMES, metric=METRICS)
+    scores = arranged(scores, task=config.SG6_TASKS, algorithm=config.ALGORITHMS, metric=METRICS)
     rows, records = [], []
     for cell, seeds in scores.groupby(["task", "algorithm", "metric"], sort=False):
         task, algorithm, metric = cell
@@ -152,8 +152,8 @@ def comparison(runs: pd.DataFrame, scores: pd.DataFrame, published: pd.DataFrame
         record = _compare(_range(seeds["value"].tolist(), algorithm), theirs.loc[cell])
         texts = (f"{len(seeds)}", NO_CELL if first is None else show(first))
         texts += (_ends(record, "ours"), _ends(record, "published"), record["verdict"])
-        rows.append((task, _NAMES[algorithm], LABELS[metric].symbol, *texts))
-        who = {"task": task, "algorithm": _NAMES[algorithm], "metric": metric}
+        rows.append((task, label(algorithm), LABELS[metric].symbol, *texts))
+        who = {"task": task, "algorithm": label(algorithm), "metric": metric}
         records.append(who | {"seeds": len(seeds), "first_epoch": first} | record)
     agreeing = sum(record["verdict"] == "overlap" for record in records)
     notes = (
