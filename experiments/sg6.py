@@ -79,7 +79,7 @@ def main(argv: Sequence[str]) -> int:
         return 1 if unfinished else 0
     for algorithm in dict.fromkeys(run.config.algorithm for run in plan):
         collect_scores(arguments.results, arguments.preset, algorithm)
-    figures = [str(REPOSITORY / "plotting" / "figures.py"), str(arguments.results), "--partial"]
+    figures = [str(REPOSITORY / "plotting" / "figures.py"), str(arguments.results)]
     drawn = subprocess.run([sys.executable, *figures], check=False).returncode
     print_end(plan, unfinished, arguments.results, time.perf_counter() - begin)
     return 1 if unfinished or drawn else 0

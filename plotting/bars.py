@@ -3,7 +3,7 @@
 In figure 7 a check mark means that every seed keeps its cost budget by its confirmed episodes, a
 cross that one does not, a question mark that this is not known; a hatched bar means that the return
 was not reached in the steps there are. Of the published scores, only means can be held against the
-budget.
+budget. A task on which LAMBDA itself returns little sets no aim, and is left out.
 """
 
 import math
@@ -33,6 +33,8 @@ from plotting.table import (
 
 LAST = ("lambda",)
 """Where LAMBDA's bar stands, as in Table 3."""
+LEARNT = 0.5
+"""LAMBDA has learnt a task if it returns this share of what the paper's returns there."""
 _MARKS = {True: "✓", False: "✗", None: "?"}
 
 
@@ -78,12 +80,15 @@ def reaches(results: Results) -> Outcome:
     outcome = Outcome([Drawing("figure_7_published", published, _draw_reaches, arguments)])
     drawn = False
     for runs, scores in results.groups():
-        found = reaches_of(runs, scores, results)
+        found, left_out = reaches_of(runs, scores, results)
+        if left_out:
+            text = f"without {', '.join(left_out)}, where LAMBDA returns less than {LEARNT:.0%} of"
+            outcome.notes.append(f"figure 7, {scale_of(runs)}: {text} the published return")
         if len(found):
             arguments = (found, scale_of(runs), results.colours)
             name = f"figure_7_{slug_of(runs)}"
             outcome.made.append(Drawing(name, found, _draw_reaches, arguments))
-            drawn |= runs["source"].iloc[0] == "ours"
+        drawn |= runs["source"].iloc[0] == "ours" and len(found) + len(left_out) > 0
     if not drawn:
         cells = [(a, task) for a in ("lambda", *config.BASELINES) for task in config.SG6_TASKS]
         own = results.runs.loc[results.runs["source"] == "ours", "preset"]
@@ -132,7 +137,7 @@ def scaled(averages: pd.Series, higher_is_better: bool) -> pd.Series:
 
 def _draw_summary(numbers: pd.DataFrame, title: str, colours: dict[str, str]) -> Figure:
     figure = Figure(figsize=(7.2, 2.9), layout="constrained")
-    figure.suptitle(f"SG6 averages, scaled: best 1, worst 0; {title}", fontsize=9)
+    figure.suptitle(f"SG6 averages, scaled: best 1, worst 0\n{title}", fontsize=9)
     for ax, metric in zip(figure.subplots(1, len(METRICS)), METRICS, strict=True):
         bars = numbers[numbers["metric"] == metric]
         for place, bar in enumerate(bars.itertuples()):
@@ -235,17 +240,27 @@ def published_reaches(results: Results) -> pd.DataFrame:
     return _reach_frame(rows)
 
 
-def reaches_of(runs: pd.DataFrame, scores: pd.DataFrame, results: Results) -> pd.DataFrame:
-    """Of finished runs of one preset, on the tasks on which LAMBDA and a baseline ran."""
+def reaches_of(
+    runs: pd.DataFrame, scores: pd.DataFrame, results: Results
+) -> tuple[pd.DataFrame, list[str]]:
+    """Of finished runs of one preset, on the tasks on which LAMBDA and a baseline ran.
+
+    Returns:
+        The bars as of `published_reaches`, and the tasks left out as LAMBDA has not learnt them.
+    """
+    theirs = results.published("paper").set_index(["task", "algorithm", "metric"])["value"]
     found = over_seeds(scores)
     returns = found[found["metric"] == "return"].set_index(["task", "algorithm"])["value"]
     curves = results.curves[results.curves["run"].isin(runs.index)]
     lines = lines_of(curves[curves["metric"] == "return"])
     lines = lines[lines["main"]]
-    rows = []
+    rows, left_out = [], []
     for task in config.SG6_TASKS:
         rivals = [algorithm for algorithm in config.BASELINES if (task, algorithm) in returns]
         if (task, "lambda") not in returns or not rivals:
+            continue
+        if returns[task, "lambda"] < LEARNT * theirs[task, "lambda", "return"]:
+            left_out.append(task)
             continue
         for algorithm in ("lambda", *rivals):
             cell = (runs["task"] == task) & (runs["algorithm"] == algorithm)
@@ -256,7 +271,7 @@ def reaches_of(runs: pd.DataFrame, scores: pd.DataFrame, results: Results) -> pd
                 reached = len(there) > 0
                 steps = there.iloc[0] if reached else steps
             rows.append((task, algorithm, steps, reached, _all_keep(runs.loc[cell, "kept"])))
-    return _reach_frame(rows)
+    return _reach_frame(rows), left_out
 
 
 def _reach_frame(rows: list[tuple]) -> pd.DataFrame:
@@ -277,7 +292,7 @@ def _draw_reaches(numbers: pd.DataFrame, title: str, colours: dict[str, str]) ->
     tasks = numbers["task"].unique()
     rows = math.ceil(len(tasks) / 2)
     figure = Figure(figsize=(7.2, 0.9 + 1.25 * rows), layout="constrained")
-    figure.suptitle(f"Environment steps to LAMBDA's final return; {title}", fontsize=9)
+    figure.suptitle(f"Environment steps to LAMBDA's final return\n{title}", fontsize=9)
     axes = figure.subplots(rows, 2, squeeze=False, sharex=True).ravel()
     axes[0].set_xscale("log")
     axes[0].set_xlim(numbers["env_steps"].min() / 4, numbers["env_steps"].max() * 6)

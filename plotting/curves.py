@@ -22,10 +22,14 @@ from plotting.drawing import Drawing, Outcome, lacking
 from plotting.looks import BUDGET_COLOUR, label
 from plotting.results import Results
 from plotting.run_reading import COMPARABLE, PAPER_EPISODE_STEPS
-from plotting.table import LABELS, NOT_COMPARABLE
+from plotting.table import LABELS, preset_of
 
 COLUMNS = ["source", "preset", "task", "algorithm", "metric", "constraint", "line", "env_steps"]
 COLUMNS += ["value", "low", "high"]
+COLUMN_TITLES = {
+    metric: f"{label.name} {label.symbol.replace('_c', '$_c$')}\n{label.unit[1]}"
+    for metric, label in LABELS.items()
+}
 SHIPPED_DASHES = (0, (4, 1, 1, 1))
 
 
@@ -48,6 +52,8 @@ def learning_curves(
             then shown, with its published scores alone where nothing ran.
     """
     outcome, needed = Outcome(), [(algorithm, task) for algorithm in needs for task in tasks]
+    if results.own_tasks_only:
+        needed = []
     runs = results.runs[results.runs.index.isin(results.curves["run"])]
     asked = runs.loc[runs["source"] == "ours", "preset"].unique()
     what, began = f"figure {number}", False
@@ -60,14 +66,14 @@ def learning_curves(
         if len(own) and not (whole and cells):
             lines = curve_lines(results, own, tasks if welcome else ())
             outcome.notes += _notes(lines)
-            arguments = (lines, scaled_title(title, own), results.colours)
+            arguments = (lines, f"{title}, {preset_of(own)}", results.colours, COLUMN_TITLES)
             name = f"figure_{number}_{preset}"
             outcome.made.append(Drawing(name, lines[COLUMNS], draw_grid, arguments, "%.8g"))
         if len(own) and preset in asked:
             began = True
             if cells:
                 outcome.missing.append(lacking(what, results.folder, preset, cells))
-    if not began:
+    if needed and not began:
         preset = asked[0] if len(asked) else None
         outcome.missing.append(lacking(what, results.folder, preset, needed))
     return outcome
@@ -154,17 +160,24 @@ def _notes(lines: pd.DataFrame) -> Iterator[str]:
             )
 
 
-def draw_grid(lines: pd.DataFrame, title: str, colours: dict[str, str]) -> Figure:
-    """Draws what `curve_lines` found: a row per task and constraint, a column per metric."""
+def draw_grid(
+    lines: pd.DataFrame, title: str, colours: dict[str, str], columns: dict[str, str]
+) -> Figure:
+    """Draws lines and levels: a row per task and constraint.
+
+    Args:
+        lines: as of `curve_lines`.
+        columns: metrics, and what is above them.
+    """
     dashes = {"shipped": SHIPPED_DASHES} if (lines["source"] == "ours").any() else {}
     tasks = lines.groupby("task", sort=False)["constraint"].max()
     rows = [(task, i + 1) for task, constraints in tasks.items() for i in range(constraints)]
     figure = Figure(figsize=(7.4, 1.45 + 1.3 * len(rows)), layout="constrained")
-    grid = figure.subplots(len(rows), len(METRICS), squeeze=False)
+    grid = figure.subplots(len(rows), len(columns), squeeze=False)
     entries: dict[str, Line2D | Patch] = {}
     for axes, (task, constraint) in zip(grid, rows, strict=True):
         found = lines[lines["task"] == task]
-        for ax, metric in zip(axes, METRICS, strict=True):
+        for ax, metric in zip(axes, columns, strict=True):
             panel = found[(found["metric"] == metric) & (found["constraint"] == constraint)]
             seeds = panel[~panel["line"].isin(("budget", "published"))]
             for (source, algorithm), group in seeds.groupby(["source", "algorithm"], sort=False):
@@ -185,9 +198,8 @@ def draw_grid(lines: pd.DataFrame, title: str, colours: dict[str, str]) -> Figur
             end = found["env_steps"].max()
             _dress(ax, metric, lines["env_steps"].max() if np.isnan(end) else end)
         axes[0].set_ylabel(_row_label(task, constraint))
-    for ax, metric in zip(grid[0], METRICS, strict=True):
-        name, symbol, *_, unit = LABELS[metric]
-        ax.set_title(f"{name} {symbol.replace('_c', '$_c$')}\n{unit[1]}")
+    for ax, name in zip(grid[0], columns.values(), strict=True):
+        ax.set_title(name)
     for ax in grid[-1]:
         ax.set_xlabel("environment steps")
     figure.suptitle(title, fontsize=9.5)
@@ -248,12 +260,3 @@ def settled_top(lines: Sequence[np.ndarray], end: float) -> float | None:
     """
     settled = [line[line[:, 0] > 0.03 * end, 1] if len(line) > 2 else line[:, 1] for line in lines]
     return max(map(np.max, filter(len, settled)), default=None)
-
-
-def scaled_title(title: str, runs: pd.DataFrame) -> str:
-    """A title that says the preset of the runs, and whether that is the paper's scale."""
-    preset = runs["preset"].iloc[0]
-    if runs["comparable"].all():
-        return f"{title}, {preset} preset"
-    changed = " with changed settings" if runs["changed"].map(bool).any() else ""
-    return f"{title}, {preset} preset{changed}\n(reduced scale, {NOT_COMPARABLE})"

@@ -1,6 +1,7 @@
 """What all figures share: style, and how a figure that changed is drawn and saved."""
 
 import hashlib
+import inspect
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -65,12 +66,21 @@ class Outcome:
         self.missing = list(dict.fromkeys(self.missing + other.missing))
 
 
+class Entry(NamedTuple):
+    """A figure or a kind of table, and what makes it of `plotting.results.Results`."""
+
+    name: str
+    """What `--only` calls it; a figure's files are called `<name>` or `<name>_<of what>`."""
+    caption: str
+    make: Callable[..., Outcome]
+
+
 def draw_changed(drawings: Sequence[Drawing], folder: Path) -> list[Path]:
     """Draws what is not there yet as it would be drawn now, as PNG, PDF and CSV.
 
-    A figure's key is of its data, the code in this folder and the versions that draw. Keys, with
-    digests of the files, are kept beside the figures, so that a file that is missing or was altered
-    is drawn again.
+    A figure's key is of its data, the code in this folder and in the file that draws it, and the
+    versions that draw. Keys, with digests of the files, are kept beside the figures, so that a file
+    that is missing or was altered is drawn again.
 
     Returns:
         The path of each PNG, drawn now or before.
@@ -85,7 +95,7 @@ def draw_changed(drawings: Sequence[Drawing], folder: Path) -> list[Path]:
     changed = {}
     for drawing in drawings:
         what = (drawing.name, drawing.numbers, drawing.draw.__qualname__, *drawing.arguments)
-        key = _digest(code, *what)
+        key = _digest(code, Path(inspect.getsourcefile(drawing.draw)), *what)
         if known.get(drawing.name) != [key, *_file_digests(folder, drawing.name)]:
             changed[key] = drawing
     pool = joblib.Parallel(min(len(changed), joblib.cpu_count()) or 1, return_as="generator")

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from la_mbda.runs.files import number, numbers, read_object
-from plotting.curves import curve_lines, group_name, scaled_title, settled_top
+from plotting.curves import curve_lines, group_name, settled_top
 from plotting.looks import label
 from plotting.results import Results
-from plotting.table import LABELS
+from plotting.table import LABELS, preset_of
 
 VIDEO = "video.mp4"
 
@@ -55,8 +55,7 @@ def panels(results: Results) -> dict[str, dict]:
             made = _panel(panel, metric, results.colours)
             if made["lines"]:
                 tasks.setdefault(task, {})[name] = made
-        title = scaled_title("Learning curves", own).replace("\n", " ")
-        found[preset] = {"title": title, "tasks": tasks}
+        found[preset] = {"title": f"Learning curves, {preset_of(own)}", "tasks": tasks}
     return found
 
 

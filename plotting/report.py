@@ -19,11 +19,11 @@ import pandas as pd
 from la_mbda import config
 from la_mbda.runs.files import read_object
 from plotting import interactive
-from plotting.drawing import Outcome, train_command
+from plotting.drawing import Entry, Outcome, train_command
 from plotting.looks import BUDGET_COLOUR, in_order, label
 from plotting.results import Results
 from plotting.run_reading import COMPARABLE
-from plotting.table import Table, scale_of
+from plotting.table import Table, is_reduced, scale_of
 
 UNKNOWN = "–"
 PAGE = Path(__file__).with_name("page")
@@ -32,14 +32,14 @@ MOST_VIDEO_BYTES = 4_000_000
 
 
 def write_report(
-    results: Results, tables: Sequence[Table], drawn: Outcome, figures: Mapping[Path, str]
+    results: Results, tables: Sequence[Table], drawn: Outcome, figures: Mapping[Path, Entry]
 ) -> Path:
     """Writes the page RESULTS/report/index.html; returns its path.
 
     Args:
         tables: to be shown, in their order.
         drawn: what a reader could misread, and what is missing.
-        figures: PNGs to be shown, with their captions.
+        figures: PNGs to be shown, in their order, and what drew them.
 
     Raises:
         OSError: the folder cannot be written to.
@@ -51,7 +51,6 @@ def write_report(
     panels = interactive.panels(results)
     scripts = [_plotly()] if panels else []
     scripts.append((PAGE / "page.js").read_text(encoding="utf-8"))
-    shown = [_figure(file, caption, page) for file, caption in figures.items()]
     text = _template().render(
         style=(PAGE / "style.css").read_text(encoding="utf-8"),
         budget_colour=BUDGET_COLOUR,
@@ -67,7 +66,7 @@ def write_report(
         without_video=interactive.without_video(results.runs, videos),
         video_command=interactive.video_command,
         run_title=interactive.run_title,
-        figures=sorted(shown, key=lambda figure: figure["number"]),
+        figures=[_figure(file, entry, page) for file, entry in figures.items()],
         notes=drawn.notes,
         missing=[*results.warnings, *problems, *drawn.missing],
         runs=[_made_by(run) | {"links": _links(run, page)} for run in results.runs.itertuples()],
@@ -105,7 +104,7 @@ def _groups(runs: pd.DataFrame, page: Path) -> Iterator[dict]:
             rows.append((task, seeds))
         yield {
             "scale": scale_of(own),
-            "reduced": not own["comparable"].all(),
+            "reduced": is_reduced(own),
             "runs": len(own),
             "finished": own["finished"].sum(),
             "algorithms": [label(algorithm) for algorithm in algorithms],
@@ -130,7 +129,7 @@ def _video(video: interactive.Video, page: Path) -> dict:
     small = path.stat().st_size <= MOST_VIDEO_BYTES
     return {
         "title": interactive.run_title(video.run),
-        "reduced": not video.run.comparable,
+        "reduced": not video.run.comparable and video.run.task in config.TASKS,
         "source": _inline(path.read_bytes(), "video/mp4") if small else _link(path, page),
         "end": _end(video.counters) if video.counters else "",
     }
@@ -143,14 +142,13 @@ def _end(counters: dict) -> str:
     return ", ".join((f"return {counters['return'][-1]:z.2f}", *costs))
 
 
-def _figure(path: Path, caption: str, page: Path) -> dict:
-    """A figure as it was drawn: `figure_<number>.png` or `figure_<number>_<of what>.png`."""
-    number, *words = path.stem.removeprefix("figure_").split("_")
+def _figure(path: Path, entry: Entry, page: Path) -> dict:
+    """A figure as it was drawn: `<name of the entry>.png` or `<name>_<of what>.png`."""
+    name = entry.name.replace("_", " ").capitalize()
     data = path.read_bytes()
     return {
-        "number": int(number),
-        "title": f"Figure {number}{_of_what('_'.join(words))}",
-        "caption": caption,
+        "title": f"{name}{_of_what(path.stem.removeprefix(entry.name).removeprefix('_'))}",
+        "caption": entry.caption,
         "source": _inline(data, "image/png"),
         # A PNG's header has its width and height here, in pixels.
         "size": struct.unpack(">II", data[16:24]),

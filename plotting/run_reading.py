@@ -33,6 +33,7 @@ _HARMLESS = ("checkpoint_every", "final_episodes")
 _USED = (
     ("lagrangian", "cost_budget", 0),
     ("training", "episode_steps", 1),
+    ("training", "action_repeat", 1),
     ("baseline", "epoch_steps", 1),
 )
 
@@ -101,9 +102,8 @@ def _read_run(path: Path, source: str, warnings: list[str]) -> Run | None:
     row["finished"] = score is not None
     row |= {"comparable": preset in COMPARABLE and not changes, "changed": changes}
     row |= {"cost_budgets": budgets, "epoch_steps": epoch, "layouts": "", "early_epochs": 0}
-    row["episode_steps"] = _setting(settings, "training", "episode_steps", (PAPER_EPISODE_STEPS,))[
-        0
-    ]
+    for name, default in (("episode_steps", PAPER_EPISODE_STEPS), ("action_repeat", 1)):
+        row[name] = _setting(settings, "training", name, (default,))[0]
     row["confirmed"] = False
     if score is not None:
         row |= {"env_steps": score.env_steps, "early_epochs": score.early_epochs}

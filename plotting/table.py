@@ -156,12 +156,20 @@ def latex_text(text: str) -> str:
 
 
 def scale_of(runs: pd.DataFrame) -> str:
-    """Whose runs these are and at what scale, saying so where it is not the paper's."""
-    source, preset = runs["source"].iloc[0], runs["preset"].iloc[0]
-    if runs["comparable"].all():
-        return f"{source}: {preset} preset"
+    """Whose runs of one preset these are, and at what scale."""
+    return f"{runs['source'].iloc[0]}: {preset_of(runs)}"
+
+
+def preset_of(runs: pd.DataFrame) -> str:
+    """At what scale runs are, saying so where it is not the paper's."""
     changed = ", settings changed" if runs["changed"].map(bool).any() else ""
-    return f"{source}: {preset} preset{changed} (reduced scale, {NOT_COMPARABLE})"
+    scale = f" (reduced scale, {NOT_COMPARABLE})" if is_reduced(runs) else ""
+    return f"{runs['preset'].iloc[0]} preset{changed}{scale}"
+
+
+def is_reduced(runs: pd.DataFrame) -> bool:
+    """Whether there are runs on the paper's tasks that are not at its scale."""
+    return bool((~runs["comparable"] & runs["task"].isin(config.TASKS)).any())
 
 
 def slug_of(runs: pd.DataFrame) -> str:

@@ -41,9 +41,12 @@ def table_1(results: Results) -> Outcome:
 
 def table_2(results: Results) -> Outcome:
     """Unnormalised scores, the published ones and each group's; both side by side."""
-    outcome = Outcome(made=table2_published(results))
+    outcome = Outcome(made=[] if results.own_tasks_only else table2_published(results))
     for runs, scores in results.groups():
-        outcome.made.append(table2_ours(runs, scores))
+        own = ~runs["task"].isin(config.TASKS)
+        for name, title, part in (("table2", "Table 2", ~own), ("own_tasks", "Own tasks", own)):
+            if part.any():
+                outcome.made.append(table2_ours(name, title, runs[part], scores))
         compared = comparison(runs, scores, results.published(runs["preset"].iloc[0]))
         if compared is not None:
             outcome.made.append(compared)
@@ -95,18 +98,22 @@ def table2_published(results: Results) -> list[Table]:
     ]
 
 
-def table2_ours(runs: pd.DataFrame, scores: pd.DataFrame) -> Table:
-    """Unnormalised scores of finished runs, all of one preset and one source."""
-    parts = []
+def table2_ours(name: str, title: str, runs: pd.DataFrame, scores: pd.DataFrame) -> Table:
+    """Unnormalised scores of finished runs, all of one preset and one source.
+
+    Args:
+        name, title: what the table's begin with.
+    """
+    parts, scores = [], scores[scores["run"].isin(runs.index)]
     for constraint in range(1, scores["constraint"].max() + 1):
         found = over_seeds(scores, constraint)
         if constraint > 1:
             found["task"] += f", cost {constraint}"
         parts.append(found)
     notes = (_CELLS, *score_notes(runs), *budget_notes(runs), *seed_notes(runs))
-    title = f"Table 2, {scale_of(runs)}"
     numbers = pd.concat(parts, ignore_index=True)
-    return _table2(f"table2_{slug_of(runs)}", title, numbers, notes, SPREAD)
+    where = f"{name}_{slug_of(runs)}", f"{title}, {scale_of(runs)}"
+    return _table2(*where, numbers, notes, SPREAD)
 
 
 def _table2(
