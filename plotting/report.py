@@ -19,6 +19,7 @@ import pandas as pd
 from la_mbda import config
 from la_mbda.runs.files import read_object
 from plotting import interactive
+from plotting.aggregate import over_seeds
 from plotting.drawing import Entry, Outcome, train_command
 from plotting.looks import BUDGET_COLOUR, in_order, label
 from plotting.results import Results
@@ -56,9 +57,11 @@ def write_report(
         budget_colour=BUDGET_COLOUR,
         scripts=scripts,
         hashes=[_hash(script) for script in scripts],
+        of_paper=not results.own_tasks_only,
+        headline=headline(results),
         groups=list(_groups(results.runs, page)),
         how_to_train=train_command(results.folder),
-        tables=tables,
+        tables=[(table, _lambda_first(table.cells)) for table in _published_last(tables)],
         panels=panels,
         open=interactive.opening(panels),
         videos=[_video(video, page) for video in videos],
@@ -91,6 +94,40 @@ def _template() -> jinja2.Template:
     )
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # Tasks keep their order.
     return environment.get_template("index.html")
+
+
+def headline(results: Results) -> str:
+    """In a sentence, what finished runs of LAMBDA came to: ours, else the shipped ones."""
+
+    def rank(group: tuple[pd.DataFrame, pd.DataFrame]) -> tuple[bool, bool]:
+        return group[0]["source"].iloc[0] != "ours", "lambda" not in set(group[0]["algorithm"])
+
+    groups = sorted(results.groups(), key=rank)
+    if not groups:
+        return ""
+    runs, scores = groups[0]
+    algorithm = in_order(runs["algorithm"])[0]
+    own = runs[runs["algorithm"] == algorithm]
+    found = over_seeds(scores[scores["run"].isin(own.index)])
+    found = found.pivot(index="task", columns="metric", values="value")
+    told = [
+        f"{task} {found.loc[task, 'return']:z.1f}, {found.loc[task, 'cost_return']:z.1f}"
+        for task in own["task"].unique()
+    ]
+    kept = own["kept"].dropna()
+    budget = f"{kept.sum()} of {len(kept)} confirmed runs keep their cost budget"
+    said = f"return, cost: {'; '.join(told)}; {budget if len(kept) else 'no run is confirmed'}"
+    return f"{label(algorithm)}, {scale_of(own)}, {said}."
+
+
+def _published_last(tables: Sequence[Table]) -> list[Table]:
+    return sorted(tables, key=lambda table: table.name.endswith("published"))
+
+
+def _lambda_first(cells: pd.DataFrame) -> pd.DataFrame:
+    """A table's cells with LAMBDA's column right of the names, where a narrow screen shows it."""
+    rows, *rest = cells.columns
+    return cells[[rows, *sorted(rest, key=lambda name: name != label("lambda"))]]
 
 
 def _groups(runs: pd.DataFrame, page: Path) -> Iterator[dict]:

@@ -116,7 +116,7 @@ def table3_ours(
     )
     others = sorted(set(runs["task"]) - set(config.SG6_TASKS))
     if others:
-        notes += (f"Not in SG6, hence in a table of their own: {', '.join(others)}.",)
+        notes += (f"Not in SG6, hence not in this table: {', '.join(others)}.",)
     name, title = f"table3_{slug_of(runs)}", f"Table 3, {scale_of(found)}"
     if own:
         name, title = f"{name}_own_ppo", f"{title}, normalised by our own PPO"
