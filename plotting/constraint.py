@@ -76,7 +76,7 @@ def logged(run: tuple) -> Iterator[pd.DataFrame]:
 def _lines(path: Path) -> Iterator[dict]:
     with suppress(OSError), path.open(encoding="utf-8", errors="replace") as file:
         for line in file:
-            with suppress(ValueError):
+            with suppress(ValueError, RecursionError):
                 values = json.loads(line)
                 yield values if isinstance(values, dict) else {}
 
