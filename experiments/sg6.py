@@ -224,6 +224,7 @@ def print_end(
     print(f"  scores   {folder / 'scores'}")
     print(f"  figures  {results / 'figures'}")
     print(f"  tables   {results / 'tables'}")
+    print(f"  report   {results / 'report' / 'index.html'}")
 
 
 if __name__ == "__main__":

@@ -133,12 +133,12 @@ def _published_levels(
 
     CEM-MPC's where a run is of it; none where a run is at another scale.
     """
-    if not runs["comparable"].all():
+    if published.empty or not runs["comparable"].all():
         return []
     scores = published[(published["task"] == task) & (published["metric"] == metric)]
     drawn = scores["algorithm"].isin(set(runs["algorithm"]))
     scores = scores[drawn | (scores["algorithm"] != "cem_mpc")]
-    look = {"source": f"published, {COMPARABLE[runs['preset'].iloc[0]]}", "line": "published"}
+    look = {"source": f"published, {COMPARABLE[published['preset'].iloc[0]]}", "line": "published"}
     rows = arranged(scores, algorithm=config.ALGORITHMS)[["algorithm", "value", "low", "high"]]
     return [look | {"constraint": 1, "main": False} | row for row in rows.to_dict("records")]
 

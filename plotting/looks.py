@@ -18,7 +18,7 @@ COLOURS = {
     "cpo": "#DDCC77",
 }
 # Those of one's own algorithms, taken in turn.
-OWN_COLOURS = ("#6900D2", "#A5D2A5", "#87000F", "#B4D2F0")
+OWN_COLOURS = ("#7800F0", "#780000", "#B4D2A5", "#96E1F0")
 BUDGET_COLOUR = "#D00000"
 
 

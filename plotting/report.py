@@ -115,7 +115,7 @@ def headline(results: Results) -> str:
         for task in own["task"].unique()
     ]
     kept = own["kept"].dropna()
-    budget = f"{kept.sum()} of {len(kept)} confirmed runs keep their cost budget"
+    budget = f"{sum(kept)} of {len(kept)} confirmed runs keep their cost budget"
     said = f"return, cost: {'; '.join(told)}; {budget if len(kept) else 'no run is confirmed'}"
     return f"{label(algorithm)}, {scale_of(own)}, {said}."
 
