@@ -185,7 +185,8 @@ def draw_grid(
                 _draw_seeds(ax, group, group_name(source, algorithm), look, entries)
             if not ax.lines:
                 text = "no run" if found["run"].isna().all() else "no data"
-                ax.text(0.5, 0.5, text, color="#666666", ha="center", transform=ax.transAxes)
+                look = {"color": "#666666", "backgroundcolor": "white", "transform": ax.transAxes}
+                ax.text(0.5, 0.5, text, ha="center", va="center", **look)
             for level in panel.loc[panel["line"] == "budget", "value"]:
                 look = {"color": BUDGET_COLOUR, "linestyle": "--", "linewidth": 1.0}
                 ax.axhline(level, **look)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 try:
     from la_mbda import config
+    from la_mbda.errors import ExpectedError
     from plotting import bars, tables
     from plotting.computation_graph import computation_graph
     from plotting.constraint import constraints
@@ -112,7 +113,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         only = _chosen(arguments.only)
         results = read_results(folder)
-    except (OSError, ValueError) as error:
+    except (OSError, ExpectedError) as error:
         return fail(str(error))
     try:
         missing = make_all(results, only, arguments.missing)
@@ -137,7 +138,7 @@ def _chosen(names: str) -> set[str]:
     chosen = {name.strip() for name in names.split(",") if name.strip()}
     unknown = sorted(chosen.difference(known))
     if unknown:
-        raise ValueError(f"--only: unknown {', '.join(unknown)} (known: {', '.join(known)})")
+        raise ExpectedError(f"--only: unknown {', '.join(unknown)} (known: {', '.join(known)})")
     return chosen
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from la_mbda.errors import ExpectedError
 from la_mbda.runs.files import number, numbers, read_object
 from plotting.curves import curve_lines, group_name, settled_top
 from plotting.looks import label
@@ -189,20 +190,20 @@ def _read_counters(path: Path) -> dict:
         counters["return"] = numbers(values, "return")
         costs = values.get("cost_return")
         if not isinstance(costs, list):
-            raise ValueError("cost_return is no list")
+            raise ExpectedError("cost_return is no list")
         counters["cost_return"] = [numbers({"cost_return": row}, "cost_return") for row in costs]
         _check_lengths(counters)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ExpectedError(f"{path}: {error}") from error
     return counters
 
 
 def _check_lengths(counters: dict) -> None:
     frames, costs = len(counters["return"]), counters["cost_return"]
     if len(costs) != frames:
-        raise ValueError(f"cost_return has {len(costs)} frames, return {frames}")
+        raise ExpectedError(f"cost_return has {len(costs)} frames, return {frames}")
     constraints = len(counters["cost_budget"])
     if any(len(row) != constraints for row in costs):
-        raise ValueError(f"cost_return is not of {constraints} costs in each frame")
+        raise ExpectedError(f"cost_return is not of {constraints} costs in each frame")
     if counters["frames_per_second"] <= 0:
-        raise ValueError("frames_per_second is not positive")
+        raise ExpectedError("frames_per_second is not positive")

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from la_mbda import config
+from la_mbda.errors import ExpectedError
 from la_mbda.runs.files import METRICS, number, read_object
 from plotting.aggregate import lines_of
 from plotting.looks import colours_of, in_order
@@ -117,7 +118,9 @@ def read_results(
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise ValueError(f"{folder} is no folder: give the one that --results named when training")
+        raise ExpectedError(
+            f"{folder} is no folder: give the one that --results named when training"
+        )
     warnings: list[str] = []
     found: list[Run] = []
     if folder.resolve() != shipped.resolve():
@@ -174,10 +177,10 @@ def _published_rows(path: Path) -> list[dict]:
                     for metric in METRICS:
                         rows.append(cell | {"metric": metric} | _published(metrics[metric]))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: not in the format of its README ({error!r})") from error
+        raise ExpectedError(f"{path}: not in the format of its README ({error!r})") from error
     missing = BUDGETS.keys() - budgets.keys()
     if missing:
-        raise ValueError(f"{path}: lacks the budget {min(missing)!r}")
+        raise ExpectedError(f"{path}: lacks the budget {min(missing)!r}")
     return rows
 
 

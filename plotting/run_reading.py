@@ -9,6 +9,7 @@ import numpy as np
 
 from la_mbda import algorithms, config
 from la_mbda.budget import keeps_budget
+from la_mbda.errors import ExpectedError
 from la_mbda.presets import make_config
 from la_mbda.runs.files import (
     METRICS,
@@ -82,7 +83,7 @@ def _read_run(path: Path, source: str, warnings: list[str]) -> Run | None:
         algorithm = _algorithm_name(algorithm, settings)
         task = _task_name(task, settings)
         if preset == "paper_long" and algorithm not in config.BASELINES:
-            raise ValueError(f"preset paper_long is for {', '.join(config.BASELINES)}")
+            raise ExpectedError(f"preset paper_long is for {', '.join(config.BASELINES)}")
         if settings:
             check_identity(settings, place)
     except ValueError as error:
@@ -168,10 +169,10 @@ def _check_place(preset: str, seed: str) -> None:
         ValueError: an unknown or misspelt name.
     """
     if preset not in config.PRESETS:
-        raise ValueError(f"unknown preset {preset!r} (known: {', '.join(config.PRESETS)})")
+        raise ExpectedError(f"unknown preset {preset!r} (known: {', '.join(config.PRESETS)})")
     number = seed.removeprefix("seed_")
     if not number.isdecimal() or seed != f"seed_{int(number)}":
-        raise ValueError(f"{seed!r} is not of the form seed_<number>")
+        raise ExpectedError(f"{seed!r} is not of the form seed_<number>")
 
 
 def _algorithm_name(folder: str, settings: dict) -> str:
@@ -186,7 +187,7 @@ def _algorithm_name(folder: str, settings: dict) -> str:
     if isinstance(name, str) and ":" in name and folder_name(name) == folder:
         return algorithms.find(name).agent
     known = f"{', '.join(config.ALGORITHMS)}, <module>:<Class>"
-    raise ValueError(f"unknown algorithm {folder!r} (known: {known})")
+    raise ExpectedError(f"unknown algorithm {folder!r} (known: {known})")
 
 
 def _task_name(folder: str, settings: dict) -> str:
@@ -202,7 +203,7 @@ def _task_name(folder: str, settings: dict) -> str:
     elif folder in config.TASKS:
         return folder
     known = f"{', '.join(config.TASKS)}, {config.EXTERNAL_TASK_PREFIX}<id>"
-    raise ValueError(f"unknown task {folder!r} (known: {known})")
+    raise ExpectedError(f"unknown task {folder!r} (known: {known})")
 
 
 def _read_curve(path: Path, warnings: list[str], whole: bool) -> Series | None:
@@ -233,7 +234,7 @@ def _read_settings(path: Path, warnings: list[str]) -> dict:
         try:
             _check_settings(settings)
         except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
+            raise ExpectedError(f"{path}: {error}") from error
     except ValueError as error:
         warnings.append(f"{error}: the run's settings are unknown")
         return {}
@@ -247,14 +248,14 @@ def _check_settings(settings: dict) -> None:
         ValueError: one is no number that it can be, or there are no settings.
     """
     if not settings:
-        raise ValueError("is empty")
+        raise ExpectedError("is empty")
     for group in config.GROUPS:
         if not isinstance(settings.get(group, {}), dict):
-            raise ValueError(f"{group} is {short(settings[group])}, not an object")
+            raise ExpectedError(f"{group} is {short(settings[group])}, not an object")
     for group, name, least in _USED:
         values = settings.get(group, {})
         if name in values and min(numbers(values, name)) < least:
-            raise ValueError(f"{name} is {short(values[name])}: {least:g} is the least")
+            raise ExpectedError(f"{name} is {short(values[name])}: {least:g} is the least")
 
 
 def _setting(settings: dict, group: str, name: str, default: tuple) -> tuple[float, ...]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from operator import attrgetter
-from statistics import mean, median
 
+import numpy as np
 import pandas as pd
 
 from la_mbda import config
@@ -28,6 +28,8 @@ from plotting.table import (
 )
 
 _CELLS = "Each cell: Ĵ, Ĵ_c, ρ_c. Percentiles are in the CSV."
+CELL = ["task", "algorithm", "metric"]
+ENDS = ["value", "low", "high"]
 PUBLISHED_RANGES = (
     "Published: LAMBDA and CEM-MPC, medians over seeds (LAMBDA: 5) with 5 % and 95 % percentiles; "
     "baselines, means over three runs with ends that lie symmetrically about them."
@@ -148,23 +150,25 @@ def comparison(runs: pd.DataFrame, scores: pd.DataFrame, published: pd.DataFrame
     changed, runs = runs[~runs["comparable"]], runs[runs["comparable"]]
     if runs.empty:
         return None
-    theirs = published.set_index(["task", "algorithm", "metric"])
     scores = scores[scores["run"].isin(runs.index) & (scores["constraint"] == 1)]
     scores = arranged(scores, task=config.SG6_TASKS, algorithm=config.ALGORITHMS, metric=METRICS)
-    rows, records = [], []
-    for cell, seeds in scores.groupby(["task", "algorithm", "metric"], sort=False):
-        task, algorithm, metric = cell
-        first = seeds["first_epoch"].tolist()
-        first = None if seeds["first_epoch"].isna().any() else mean(first)
-        record = _compare(_range(seeds["value"].tolist(), algorithm), theirs.loc[cell])
-        texts = (f"{len(seeds)}", NO_CELL if first is None else show(first))
-        texts += (_ends(record, "ours"), _ends(record, "published"), record["verdict"])
-        rows.append((task, label(algorithm), LABELS[metric].symbol, *texts))
-        who = {"task": task, "algorithm": label(algorithm), "metric": metric}
-        records.append(who | {"seeds": len(seeds), "first_epoch": first} | record)
-    agreeing = sum(record["verdict"] == "overlap" for record in records)
+    found = _ranges(scores).join(published.set_index(CELL)[ENDS].add_prefix("published_"), on=CELL)
+    higher = found["ours_low"] > found["published_high"]
+    lower = found["ours_high"] < found["published_low"]
+    found["verdict"] = np.select([higher, lower], ["ours higher", "ours lower"], "overlap")
+    found["algorithm"] = found["algorithm"].map(label)
+    shown = {
+        "task": found["task"],
+        "algorithm": found["algorithm"],
+        "": found["metric"].map(lambda metric: LABELS[metric].symbol),
+        "seeds": found["seeds"].astype(str),
+        "first epoch": found["first_epoch"].map(show).replace("n/a", NO_CELL),
+        "ours": found.apply(_ends, axis="columns", whose="ours"),
+        "published": found.apply(_ends, axis="columns", whose="published"),
+        "ranges": found["verdict"],
+    }
     notes = (
-        f"{agreeing} of {len(records)} cells overlap.",
+        f"{(found['verdict'] == 'overlap').sum()} of {len(found)} cells overlap.",
         "Ours: the mean over seeds (of LAMBDA and its variants the median), and their least and "
         "largest.",
         "First epoch: the same of a baseline's first epoch, in which its policy is untrained.",
@@ -174,33 +178,26 @@ def comparison(runs: pd.DataFrame, scores: pd.DataFrame, published: pd.DataFrame
         *seed_notes(runs),
         *changed_note(changed),
     )
-    columns = ["task", "algorithm", "", "seeds", "first epoch", "ours", "published", "ranges"]
     title = f"Scores beside the published ones, {scale_of(runs)}"
-    table = pd.DataFrame(rows, columns=columns), notes, pd.DataFrame(records)
-    return Table(f"comparison_{slug_of(runs)}", title, *table)
+    return Table(f"comparison_{slug_of(runs)}", title, pd.DataFrame(shown), notes, found)
 
 
-def _range(values: list[float], algorithm: str) -> dict[str, float]:
-    middle = mean if algorithm in config.BASELINES else median
-    return {"value": middle(values), "low": min(values), "high": max(values)}
-
-
-def _compare(ours: dict[str, float], theirs: pd.Series) -> dict:
-    """Numbers of both, and `overlap`, or on which side ours lie."""
-    verdict = "overlap"
-    if ours["low"] > theirs["high"]:
-        verdict = "ours higher"
-    elif ours["high"] < theirs["low"]:
-        verdict = "ours lower"
-    numbers = {
-        f"{whose}_{name}": found[name]
-        for whose, found in (("ours", ours), ("published", theirs))
-        for name in ("value", "low", "high")
+def _ranges(scores: pd.DataFrame) -> pd.DataFrame:
+    """Of each cell its seeds, their middle and ends, and the mean of their first epochs."""
+    found = scores.groupby(CELL, sort=False)
+    baseline = found["algorithm"].first().isin(config.BASELINES)
+    value = found["value"]
+    columns = {
+        "seeds": value.size(),
+        "first_epoch": found["first_epoch"].mean(skipna=False),
+        "ours_value": value.mean().where(baseline, value.median()),
+        "ours_low": value.min(),
+        "ours_high": value.max(),
     }
-    return numbers | {"verdict": verdict}
+    return pd.DataFrame(columns).reset_index()
 
 
-def _ends(record: dict, whose: str) -> str:
+def _ends(record: pd.Series, whose: str) -> str:
     value, low, high = (show(record[f"{whose}_{name}"]) for name in ("value", "low", "high"))
     if record[f"{whose}_low"] == record[f"{whose}_high"]:
         return value
