@@ -3,7 +3,7 @@
 (Not called `statistics`: scripts in this folder would then find it in place of Python's own.)
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -40,6 +40,11 @@ def arranged(frame: pd.DataFrame, **orders: Sequence[str]) -> pd.DataFrame:
         frame = frame[frame[column].isin(list(order))]
         frame = frame.sort_values(column, key=lambda found, p=places: found.map(p), kind="stable")
     return frame
+
+
+def task_order(found: Collection[str]) -> list[str]:
+    """The repository's tasks, then one's own among some, by name."""
+    return [*config.TASKS, *sorted(set(found).difference(config.TASKS))]
 
 
 def median_with_spread(values: Sequence[float]) -> dict[str, float]:

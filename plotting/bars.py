@@ -19,7 +19,7 @@ from la_mbda import config
 from la_mbda.presets import make_config
 from la_mbda.runs.files import METRICS
 from plotting.aggregate import PAPER_COST_BUDGET, SPREAD, arranged, lines_of, normalise, over_seeds
-from plotting.drawing import TABLE3_ALGORITHMS, Drawing, Outcome, lacking, lacking_cells
+from plotting.drawing import TABLE3_ALGORITHMS, Drawing, Outcome, lacking, lacking_scores
 from plotting.looks import in_order, label
 from plotting.results import Results
 from plotting.table import (
@@ -33,6 +33,8 @@ from plotting.table import (
 
 LAST = ("lambda",)
 """Where LAMBDA's bar stands, as in Table 3."""
+BOTH = "figures 1 and 4"
+"""Which lack the same."""
 LEARNT = 0.5
 """LAMBDA has learnt a task if it returns this share of what the paper's returns there."""
 _MARKS = {True: "✓", False: "✗", None: "?"}
@@ -40,7 +42,7 @@ _MARKS = {True: "✓", False: "✗", None: "?"}
 
 def summaries(results: Results) -> Outcome:
     """Figure 1: averages over SG6, scaled over the algorithms that ran on all of it."""
-    outcome = Outcome(missing=_lacking(results))
+    outcome = Outcome(missing=lacking_scores(BOTH, results))
     for title, slug, numbers in _normalised(results):
         tasks = numbers.groupby("algorithm")["task"].nunique()
         whole = tasks.index[tasks == len(config.SG6_TASKS)]
@@ -58,7 +60,7 @@ def summaries(results: Results) -> Outcome:
 
 def tasks(results: Results) -> Outcome:
     """Figure 4: the scores of each task with their spread."""
-    outcome = Outcome(missing=_lacking(results))
+    outcome = Outcome(missing=lacking_scores(BOTH, results))
     for title, slug, numbers in _normalised(results):
         order = in_order(numbers["algorithm"], LAST)
         numbers = arranged(numbers, metric=METRICS, task=config.SG6_TASKS, algorithm=order)
@@ -108,21 +110,6 @@ def _normalised(results: Results) -> Iterator[tuple[str, str, pd.DataFrame]]:
         if len(found):
             title = f"{scale_of(runs)}\nnormalised by {divisor.source}"
             yield title, slug_of(runs), normalise(over_seeds(found), divisor.scores)
-
-
-def _lacking(results: Results) -> list[str]:
-    """What both figures 1 and 4 lack."""
-    what, finished = "figures 1 and 4", results.finished
-    own = finished[finished["source"] == "ours"]
-    missing = []
-    for preset in benchmark(own)["preset"].unique():
-        cells = lacking_cells(finished, preset)
-        if cells:
-            missing.append(lacking(what, results.folder, preset, cells, "finished "))
-    if own.empty:
-        cells = lacking_cells(finished, None)
-        missing.append(lacking(what, results.folder, None, cells, "finished "))
-    return missing
 
 
 def scaled(averages: pd.Series, higher_is_better: bool) -> pd.Series:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from la_mbda import config
 from la_mbda.runs.files import number
-from plotting.aggregate import arranged, lines_of
+from plotting.aggregate import arranged, lines_of, task_order
 from plotting.curves import COLUMNS, draw_grid
 from plotting.drawing import Drawing, Outcome, lacking
 from plotting.results import Results
@@ -38,9 +38,8 @@ def constraints(results: Results) -> Outcome:
     found = [curve for run in results.runs.itertuples() for curve in logged(run)]
     for preset, curves in pd.concat(found).groupby("preset", sort=False) if found else ():
         runs = results.runs.loc[curves["run"].unique()]
-        tasks = [*config.TASKS, *sorted(set(runs["task"]).difference(config.TASKS))]
         lines = pd.concat([lines_of(curves), _budgets(runs)], ignore_index=True)
-        lines = arranged(lines.astype({"main": bool}), task=tasks)
+        lines = arranged(lines.astype({"main": bool}), task=task_order(runs["task"]))
         title = f"The constraint over a run, {preset_of(runs)}"
         arguments = (lines, title, results.colours, QUANTITIES)
         name = f"figure_constraint_{preset}"

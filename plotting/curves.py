@@ -17,7 +17,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from la_mbda import config
 from la_mbda.runs.files import METRICS
-from plotting.aggregate import LINE, PAPER_COST_BUDGET, arranged
+from plotting.aggregate import LINE, PAPER_COST_BUDGET, arranged, task_order
 from plotting.drawing import Drawing, Outcome, lacking
 from plotting.looks import BUDGET_COLOUR, label
 from plotting.results import Results
@@ -93,7 +93,7 @@ def curve_lines(results: Results, runs: pd.DataFrame, tasks: Sequence[str] = ())
     published = results.published(runs["preset"].iloc[0])
     shown = {*runs["task"], *published.loc[published["task"].isin(tasks), "task"]}
     parts = []
-    for task in (*config.TASKS, *sorted(shown.difference(config.TASKS))):
+    for task in task_order(shown):
         own, found = runs[runs["task"] == task], everything[everything["task"] == task]
         constraints = found["constraint"].max() if len(found) else int(task in shown)
         for constraint in range(1, constraints + 1):

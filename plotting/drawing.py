@@ -19,6 +19,7 @@ from la_mbda import config
 from la_mbda.runs.files import read_object
 from la_mbda.runs.folder import write_json
 from plotting.looks import label
+from plotting.results import Results
 
 TABLE3_ALGORITHMS = ("trpo_lagrangian", "ppo_lagrangian", "cpo", "lambda")
 DPI = 200
@@ -67,12 +68,12 @@ class Outcome:
 
 
 class Entry(NamedTuple):
-    """A figure or a kind of table, and what makes it of `plotting.results.Results`."""
+    """A figure or a kind of table, and what makes it of results."""
 
     name: str
     """What `--only` calls it; a figure's files are called `<name>` or `<name>_<of what>`."""
     caption: str
-    make: Callable[..., Outcome]
+    make: Callable[[Results], Outcome]
 
 
 def draw_changed(drawings: Sequence[Drawing], folder: Path) -> list[Path]:
@@ -160,7 +161,18 @@ def lacking(
     return f"{what}{where}: {_how_to_train(results, preset, cells, state)}"
 
 
-def lacking_cells(finished: pd.DataFrame, preset: str | None) -> list[tuple[str, str]]:
+def lacking_scores(what: str, results: Results) -> list[str]:
+    """What a figure or table of Table 3's algorithms lacks at each preset of ours; commands."""
+    own = results.runs.loc[results.runs["source"] == "ours", "preset"].unique()
+    presets = {preset: _lacking_cells(results.finished, preset) for preset in [*own] or [None]}
+    return [
+        lacking(what, results.folder, preset, cells, "finished ")
+        for preset, cells in presets.items()
+        if cells
+    ]
+
+
+def _lacking_cells(finished: pd.DataFrame, preset: str | None) -> list[tuple[str, str]]:
     """Algorithms and SG6 tasks of Table 3 that have no finished run of ours at a preset."""
     algorithms = TABLE3_ALGORITHMS
     if preset == "paper_long":

@@ -181,19 +181,20 @@ def seed_notes(runs: pd.DataFrame) -> list[str]:
     """Per algorithm: seeds and environment steps of finished runs, and changed settings."""
     notes = []
     for algorithm in in_order(runs["algorithm"]):
-        groups: dict[str, list[str]] = {}
         own = runs[runs["algorithm"] == algorithm]
-        for task, steps in own.groupby("task", sort=False)["env_steps"]:
-            ends = dict.fromkeys((steps.min(), steps.max()))
-            shown = " to ".join(f"{end:,.0f}" for end in ends)
-            groups.setdefault(f"{count_seeds(len(steps))}, {shown} env steps", []).append(task)
-        for text, tasks in groups.items():
-            where = f" ({', '.join(tasks)})" if len(groups) > 1 else ""
+        texts = own.groupby("task", sort=False)["env_steps"].agg(_seeds_and_steps)
+        for text, tasks in texts.groupby(texts, sort=False):
+            where = f" ({', '.join(tasks.index)})" if texts.nunique() > 1 else ""
             notes.append(f"{label(algorithm)}: {text}{where}.")
     changed = dict.fromkeys(setting for settings in runs["changed"] for setting in settings)
     if changed:
         notes.append(f"Settings that differ from the preset in some runs: {', '.join(changed)}.")
     return notes
+
+
+def _seeds_and_steps(steps: pd.Series) -> str:
+    ends = dict.fromkeys((steps.min(), steps.max()))
+    return f"{count_seeds(len(steps))}, {' to '.join(f'{end:,.0f}' for end in ends)} env steps"
 
 
 def score_notes(runs: pd.DataFrame) -> list[str]:

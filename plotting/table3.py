@@ -23,7 +23,7 @@ from plotting.aggregate import (
     stratified_bootstrap,
     wilson_interval,
 )
-from plotting.drawing import TABLE3_ALGORITHMS, Outcome, lacking, lacking_cells
+from plotting.drawing import TABLE3_ALGORITHMS, Outcome, lacking_scores
 from plotting.looks import in_order, label
 from plotting.results import Results
 from plotting.table import (
@@ -74,12 +74,7 @@ def table_3(results: Results) -> Outcome:
         else:
             outcome.made.append(difference)
         outcome.made.append(robust_table(runs, scores, divisor))
-    presets = results.runs.loc[results.runs["source"] == "ours", "preset"].unique()
-    for preset in presets if len(presets) else [None]:
-        cells = lacking_cells(results.finished, preset)
-        if cells:
-            found = lacking("Table 3, ours", results.folder, preset, cells, "finished ")
-            outcome.missing.append(found)
+    outcome.missing += lacking_scores("Table 3, ours", results)
     return outcome
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from la_mbda import config
 from la_mbda.presets import make_config
 from la_mbda.runs.files import METRICS, read_object
-from plotting.aggregate import SPREAD, arranged, over_seeds
+from plotting.aggregate import SPREAD, arranged, over_seeds, task_order
 from plotting.drawing import Outcome
 from plotting.looks import in_order, label
 from plotting.results import PUBLISHED, Results
@@ -126,9 +126,8 @@ def _table2(
     spread: Sequence[str] = ("value", "low", "high"),
 ) -> Table:
     """Args: spread: what of each score is recorded."""
-    tasks = [*config.TASKS, *sorted(set(numbers["task"]) - set(config.TASKS))]
     columns = in_order(numbers["algorithm"])
-    numbers = arranged(numbers, task=tasks, algorithm=columns)
+    numbers = arranged(numbers, task=task_order(numbers["task"]), algorithm=columns)
     cells, latex = pivot(numbers, columns)
     records = numbers[["task", "algorithm", "metric", *spread]].rename(columns={"se": "error"})
     records["algorithm"] = records["algorithm"].map(label)
