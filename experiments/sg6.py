@@ -79,7 +79,7 @@ def main(argv: Sequence[str]) -> int:
         return 1 if unfinished else 0
     for config in {run.config.variant: run.config for run in plan}.values():
         collect_scores(arguments.results, config)
-    figures = [str(REPOSITORY / "plotting" / "figures.py"), str(arguments.results), "--partial"]
+    figures = [str(REPOSITORY / "plotting" / "figures.py"), str(arguments.results)]
     drawn = subprocess.run([sys.executable, *figures], check=False).returncode
     print_end(plan, unfinished, arguments.results, time.perf_counter() - begin)
     return 1 if unfinished or drawn else 0
@@ -225,6 +225,7 @@ def print_end(
     print(f"  scores   {folder / 'scores'}")
     print(f"  figures  {results / 'figures'}")
     print(f"  tables   {results / 'tables'}")
+    print(f"  report   {results / 'report' / 'index.html'}")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 (Not called `statistics`: scripts in this folder would then find it in place of Python's own.)
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 
 from la_mbda import config
 from la_mbda.budget import standard_error
+from la_mbda.errors import ExpectedError
 
 PAPER_COST_BUDGET = 25.0
 CELL = ["source", "preset", "task", "algorithm", "metric"]
@@ -41,6 +42,11 @@ def arranged(frame: pd.DataFrame, **orders: Sequence[str]) -> pd.DataFrame:
     return frame
 
 
+def task_order(found: Collection[str]) -> list[str]:
+    """The repository's tasks, then one's own among some, by name."""
+    return [*config.TASKS, *sorted(set(found).difference(config.TASKS))]
+
+
 def median_with_spread(values: Sequence[float]) -> dict[str, float]:
     """The median over seeds, with the 5 % and 95 % percentiles.
 
@@ -48,7 +54,7 @@ def median_with_spread(values: Sequence[float]) -> dict[str, float]:
         ValueError: there are no values.
     """
     if len(values) == 0:
-        raise ValueError("no values to take a median of")
+        raise ExpectedError("no values to take a median of")
     low, middle, high = np.percentile(values, [5, 50, 95]).tolist()
     return {"value": middle, "low": low, "high": high, "se": np.nan}
 
@@ -251,7 +257,7 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
         ValueError: there are no trials.
     """
     if trials < 1:
-        raise ValueError("trials is 0: there is no share")
+        raise ExpectedError("trials is 0: there is no share")
     from scipy import stats
 
     found = stats.binomtest(successes, trials).proportion_ci(LEVEL, method="wilson")

@@ -3,7 +3,7 @@
 In figure 7 a check mark means that every seed keeps its cost budget by its confirmed episodes, a
 cross that one does not, a question mark that this is not known; a hatched bar means that the return
 was not reached in the steps there are. Of the published scores, only means can be held against the
-budget.
+budget. A task on which LAMBDA itself returns little sets no aim, and is left out.
 """
 
 import math
@@ -19,7 +19,8 @@ from la_mbda import config
 from la_mbda.presets import make_config
 from la_mbda.runs.files import METRICS
 from plotting.aggregate import PAPER_COST_BUDGET, SPREAD, arranged, lines_of, normalise, over_seeds
-from plotting.drawing import COLOURS, TABLE3_ALGORITHMS, Drawing, Outcome, lacking, lacking_cells
+from plotting.drawing import TABLE3_ALGORITHMS, Drawing, Outcome, lacking, lacking_scores
+from plotting.looks import in_order, label
 from plotting.results import Results
 from plotting.table import (
     LABELS,
@@ -30,39 +31,45 @@ from plotting.table import (
     slug_of,
 )
 
-# LAMBDA last, as in Table 3.
-_ORDER = (*(a for a in config.ALGORITHMS if a != "lambda"), "lambda")
+LAST = ("lambda",)
+"""Where LAMBDA's bar stands, as in Table 3."""
+BOTH = "figures 1 and 4"
+"""Which lack the same."""
+LEARNT = 0.5
+"""LAMBDA has learnt a task if it returns this share of what the paper's returns there."""
 _MARKS = {True: "✓", False: "✗", None: "?"}
 
 
 def summaries(results: Results) -> Outcome:
     """Figure 1: averages over SG6, scaled over the algorithms that ran on all of it."""
-    outcome = Outcome(missing=_lacking(results))
+    outcome = Outcome(missing=lacking_scores(BOTH, results))
     for title, slug, numbers in _normalised(results):
         tasks = numbers.groupby("algorithm")["task"].nunique()
         whole = tasks.index[tasks == len(config.SG6_TASKS)]
         if len(whole) > 1:
-            orders = {"metric": METRICS, "algorithm": [a for a in _ORDER if a in whole]}
+            orders = {"metric": METRICS, "algorithm": in_order(whole, LAST)}
             own = arranged(numbers, **orders, task=config.SG6_TASKS)
             own = own.groupby(["algorithm", "metric"], sort=False)["value"].mean()
             own = own.rename("average").reset_index()
             shares = own.groupby("metric")["average"]
             own["scaled"] = pd.concat([scaled(found, m == "return") for m, found in shares])
-            drawing = Drawing(f"figure_1_{slug}", own, _draw_summary, (own, title))
+            drawing = Drawing(f"figure_1_{slug}", own, _draw_summary, (own, title, results.colours))
             outcome.made.append(drawing)
     return outcome
 
 
 def tasks(results: Results) -> Outcome:
     """Figure 4: the scores of each task with their spread."""
-    outcome = Outcome(missing=_lacking(results))
+    outcome = Outcome(missing=lacking_scores(BOTH, results))
     for title, slug, numbers in _normalised(results):
-        numbers = arranged(numbers, metric=METRICS, task=config.SG6_TASKS, algorithm=_ORDER)
+        order = in_order(numbers["algorithm"], LAST)
+        numbers = arranged(numbers, metric=METRICS, task=config.SG6_TASKS, algorithm=order)
         numbers = numbers[["task", "algorithm", "metric", *SPREAD]]
         # A quotient without meaning has no spread either.
         numbers[SPREAD] = numbers[SPREAD].where(numbers["value"].notna())
         numbers = numbers.rename(columns={"se": "error"})
-        drawing = Drawing(f"figure_4_{slug}", numbers, _draw_tasks, (numbers, title))
+        arguments = (numbers, title, results.colours)
+        drawing = Drawing(f"figure_4_{slug}", numbers, _draw_tasks, arguments)
         outcome.made.append(drawing)
     return outcome
 
@@ -71,15 +78,19 @@ def reaches(results: Results) -> Outcome:
     """Figure 7: environment steps until an algorithm returns what LAMBDA returns at its budget."""
     title = "published scores\n(read at two budgets only; the mean cost against the budget)"
     published = published_reaches(results)
-    outcome = Outcome([Drawing("figure_7_published", published, _draw_reaches, (published, title))])
+    arguments = (published, title, results.colours)
+    outcome = Outcome([Drawing("figure_7_published", published, _draw_reaches, arguments)])
     drawn = False
     for runs, scores in results.groups():
-        found = reaches_of(runs, scores, results)
+        found, left_out = reaches_of(runs, scores, results)
+        if left_out:
+            text = f"without {', '.join(left_out)}, where LAMBDA returns less than {LEARNT:.0%} of"
+            outcome.notes.append(f"figure 7, {scale_of(runs)}: {text} the published return")
         if len(found):
-            arguments = (found, scale_of(runs))
+            arguments = (found, scale_of(runs), results.colours)
             name = f"figure_7_{slug_of(runs)}"
             outcome.made.append(Drawing(name, found, _draw_reaches, arguments))
-            drawn |= runs["source"].iloc[0] == "ours"
+        drawn |= runs["source"].iloc[0] == "ours" and len(found) + len(left_out) > 0
     if not drawn:
         cells = [(a, task) for a in ("lambda", *config.BASELINES) for task in config.SG6_TASKS]
         own = results.runs.loc[results.runs["source"] == "ours", "preset"]
@@ -101,21 +112,6 @@ def _normalised(results: Results) -> Iterator[tuple[str, str, pd.DataFrame]]:
             yield title, slug_of(runs), normalise(over_seeds(found), divisor.scores)
 
 
-def _lacking(results: Results) -> list[str]:
-    """What both figures 1 and 4 lack."""
-    what, finished = "figures 1 and 4", results.finished
-    own = finished[finished["source"] == "ours"]
-    missing = []
-    for preset in benchmark(own)["preset"].unique():
-        cells = lacking_cells(finished, preset)
-        if cells:
-            missing.append(lacking(what, results.folder, preset, cells, "finished "))
-    if own.empty:
-        cells = lacking_cells(finished, None)
-        missing.append(lacking(what, results.folder, None, cells, "finished "))
-    return missing
-
-
 def scaled(averages: pd.Series, higher_is_better: bool) -> pd.Series:
     """Values moved and stretched so that the best is 1 and the worst 0 (Figure 1).
 
@@ -126,27 +122,28 @@ def scaled(averages: pd.Series, higher_is_better: bool) -> pd.Series:
     return averages * 0.0 + 1.0 if low == high else (signed - low) / (high - low)
 
 
-def _draw_summary(numbers: pd.DataFrame, title: str) -> Figure:
+def _draw_summary(numbers: pd.DataFrame, title: str, colours: dict[str, str]) -> Figure:
     figure = Figure(figsize=(7.2, 2.9), layout="constrained")
-    figure.suptitle(f"SG6 averages, scaled: best 1, worst 0; {title}", fontsize=9)
+    figure.suptitle(f"SG6 averages, scaled: best 1, worst 0\n{title}", fontsize=9)
     for ax, metric in zip(figure.subplots(1, len(METRICS)), METRICS, strict=True):
         bars = numbers[numbers["metric"] == metric]
         for place, bar in enumerate(bars.itertuples()):
             height = 0.0 if math.isnan(bar.scaled) else bar.scaled
-            ax.bar(place, height, color=COLOURS[bar.algorithm])
-            label = "n/a" if math.isnan(bar.average) else f"{bar.average:.3f}"
-            ax.text(place, height + 0.02, label, ha="center", fontsize=6.5)
+            ax.bar(place, height, color=colours[bar.algorithm])
+            text = "n/a" if math.isnan(bar.average) else f"{bar.average:.3f}"
+            ax.text(place, height + 0.02, text, ha="center", fontsize=6.5)
         ax.set_title(_name(metric))
         ax.set_ylim(0, 1.15)
         ax.set_xticks([])
-    _legend(figure, numbers["algorithm"].unique())
+        ax.set_ylabel("scaled, higher is better")
+    _legend(figure, numbers["algorithm"].unique(), colours)
     return figure
 
 
-def _draw_tasks(numbers: pd.DataFrame, title: str) -> Figure:
+def _draw_tasks(numbers: pd.DataFrame, title: str, colours: dict[str, str]) -> Figure:
     """A row per metric, a panel per task with a scale of its own."""
     tasks = arranged(numbers, task=config.SG6_TASKS)["task"].unique()
-    order = [algorithm for algorithm in _ORDER if algorithm in set(numbers["algorithm"])]
+    order = in_order(numbers["algorithm"], LAST)
     figure = Figure(figsize=(7.4, 4.6), layout="constrained")
     figure.suptitle(f"Normalised scores per task; {title}", fontsize=9)
     grid = figure.subplots(len(METRICS), len(tasks), squeeze=False)
@@ -154,23 +151,32 @@ def _draw_tasks(numbers: pd.DataFrame, title: str) -> Figure:
         for ax, task in zip(axes, tasks, strict=True):
             bars = numbers[(numbers["metric"] == metric) & (numbers["task"] == task)]
             for bar in bars.itertuples():
-                _draw_bar(ax, order.index(bar.algorithm), bar)
+                _draw_bar(ax, order.index(bar.algorithm), bar, colours[bar.algorithm])
             _dress(ax, len(order))
+            for place in sorted(set(range(len(order))) - set(map(order.index, bars["algorithm"]))):
+                look = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": 5.5}
+                text = ax.text(place, 0.03, "no run", color="#666666", **look)
+                text.set_transform(ax.get_xaxis_transform())
         better = "higher" if metric == "return" else "lower"
         axes[0].set_ylabel(f"{_name(metric)}\n({better} is better)")
     for ax, task in zip(grid[0], tasks, strict=True):
         ax.set_title(task, fontsize=8)
-    _legend(figure, order)
+    _legend(figure, order, colours)
     return figure
 
 
-def _draw_bar(ax: Axes, place: int, bar: tuple) -> None:
-    """A bar with its spread, of one seed its standard error; a cross at 0 for no meaning."""
-    colour = COLOURS[bar.algorithm]
+def _draw_bar(ax: Axes, place: int, bar: tuple, colour: str) -> None:
+    """A bar with its spread, of one seed its standard error; a cross at 0 for no meaning.
+
+    A 0 stands where the bar has no height.
+    """
     if math.isnan(bar.value):
         ax.plot(place, 0, marker="x", color=colour)
         return
     ax.bar(place, bar.value, color=colour)
+    if bar.value == 0:
+        offset = {"xytext": (0, 1), "textcoords": "offset points"}
+        ax.annotate("0", (place, 0), **offset, ha="center", va="bottom", fontsize=6, color=colour)
     low, high = bar.low, bar.high
     if math.isnan(low):
         low, high = bar.value - bar.error, bar.value + bar.error
@@ -193,8 +199,8 @@ def _name(metric: str) -> str:
     return f"{LABELS[metric].normalised_name} {latex_text(LABELS[metric].normalised)}"
 
 
-def _legend(figure: Figure, algorithms: Sequence[str]) -> None:
-    patches = [Patch(color=COLOURS[a], label=config.ALGORITHMS[a]) for a in algorithms]
+def _legend(figure: Figure, algorithms: Sequence[str], colours: dict[str, str]) -> None:
+    patches = [Patch(color=colours[a], label=label(a)) for a in algorithms]
     figure.legend(handles=patches, loc="outside lower center", ncols=4)
 
 
@@ -221,17 +227,27 @@ def published_reaches(results: Results) -> pd.DataFrame:
     return _reach_frame(rows)
 
 
-def reaches_of(runs: pd.DataFrame, scores: pd.DataFrame, results: Results) -> pd.DataFrame:
-    """Of finished runs of one preset, on the tasks on which LAMBDA and a baseline ran."""
+def reaches_of(
+    runs: pd.DataFrame, scores: pd.DataFrame, results: Results
+) -> tuple[pd.DataFrame, list[str]]:
+    """Of finished runs of one preset, on the tasks on which LAMBDA and a baseline ran.
+
+    Returns:
+        The bars as of `published_reaches`, and the tasks left out as LAMBDA has not learnt them.
+    """
+    theirs = results.published("paper").set_index(["task", "algorithm", "metric"])["value"]
     found = over_seeds(scores)
     returns = found[found["metric"] == "return"].set_index(["task", "algorithm"])["value"]
     curves = results.curves[results.curves["run"].isin(runs.index)]
     lines = lines_of(curves[curves["metric"] == "return"])
     lines = lines[lines["main"]]
-    rows = []
+    rows, left_out = [], []
     for task in config.SG6_TASKS:
         rivals = [algorithm for algorithm in config.BASELINES if (task, algorithm) in returns]
         if (task, "lambda") not in returns or not rivals:
+            continue
+        if returns[task, "lambda"] < LEARNT * theirs[task, "lambda", "return"]:
+            left_out.append(task)
             continue
         for algorithm in ("lambda", *rivals):
             cell = (runs["task"] == task) & (runs["algorithm"] == algorithm)
@@ -242,7 +258,7 @@ def reaches_of(runs: pd.DataFrame, scores: pd.DataFrame, results: Results) -> pd
                 reached = len(there) > 0
                 steps = there.iloc[0] if reached else steps
             rows.append((task, algorithm, steps, reached, _all_keep(runs.loc[cell, "kept"])))
-    return _reach_frame(rows)
+    return _reach_frame(rows), left_out
 
 
 def _reach_frame(rows: list[tuple]) -> pd.DataFrame:
@@ -258,17 +274,17 @@ def _all_keep(kept: Sequence[bool | None]) -> bool | None:
     return None if None in kept else True
 
 
-def _draw_reaches(numbers: pd.DataFrame, title: str) -> Figure:
+def _draw_reaches(numbers: pd.DataFrame, title: str, colours: dict[str, str]) -> Figure:
     """A panel per task."""
     tasks = numbers["task"].unique()
     rows = math.ceil(len(tasks) / 2)
     figure = Figure(figsize=(7.2, 0.9 + 1.25 * rows), layout="constrained")
-    figure.suptitle(f"Environment steps to LAMBDA's final return; {title}", fontsize=9)
+    figure.suptitle(f"Environment steps to LAMBDA's final return\n{title}", fontsize=9)
     axes = figure.subplots(rows, 2, squeeze=False, sharex=True).ravel()
     axes[0].set_xscale("log")
     axes[0].set_xlim(numbers["env_steps"].min() / 4, numbers["env_steps"].max() * 6)
     for ax, task in zip(axes, tasks, strict=False):
-        _draw_reach(ax, numbers[numbers["task"] == task])
+        _draw_reach(ax, numbers[numbers["task"] == task], colours)
         ax.set_title(task, fontsize=8)
     for ax in axes[len(tasks) :]:
         ax.set_axis_off()
@@ -281,14 +297,14 @@ def _draw_reaches(numbers: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def _draw_reach(ax: Axes, bars: pd.DataFrame) -> None:
+def _draw_reach(ax: Axes, bars: pd.DataFrame, colours: dict[str, str]) -> None:
     for place, bar in enumerate(bars.itertuples()):
-        colour = COLOURS[bar.algorithm]
+        colour = colours[bar.algorithm]
         look = {"color": colour} if bar.reached else {"fill": False, "edgecolor": colour}
         ax.barh(place, bar.env_steps, height=0.7, hatch=None if bar.reached else "////", **look)
         steps = EngFormatter(sep="")(bar.env_steps)
         text = f" {'' if bar.reached else '> '}{steps} {_MARKS[bar.safe]}"
         ax.text(bar.env_steps, place, text, va="center", fontsize=7)
-    ax.set_yticks(range(len(bars)), [config.ALGORITHMS[a] for a in bars["algorithm"]])
+    ax.set_yticks(range(len(bars)), [label(a) for a in bars["algorithm"]])
     ax.tick_params(labelsize=6.5)
     ax.invert_yaxis()

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from plotting.drawing import BUDGET_COLOUR, Drawing, Outcome
+from plotting.drawing import Drawing, Outcome
+from plotting.looks import BUDGET_COLOUR
 from plotting.results import Results
 
 

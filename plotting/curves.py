@@ -2,7 +2,7 @@
 
 Return, cost return and cost regret against environment steps, as a grid with one row per task: the
 median over seeds with 5-95 %, each seed as a thin line, the cost budget and, at the paper's scale,
-its scores.
+its scores. Shipped runs are dashed where runs of one's own are beside them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,14 +17,19 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from la_mbda import config
 from la_mbda.runs.files import METRICS
-from plotting.aggregate import LINE, arranged
-from plotting.drawing import BUDGET_COLOUR, COLOURS, Drawing, Outcome, lacking
+from plotting.aggregate import LINE, PAPER_COST_BUDGET, arranged, task_order
+from plotting.drawing import Drawing, Outcome, lacking
+from plotting.looks import BUDGET_COLOUR, label
 from plotting.results import Results
-from plotting.run_reading import COMPARABLE
-from plotting.table import LABELS, NOT_COMPARABLE
+from plotting.run_reading import COMPARABLE, PAPER_EPISODE_STEPS
+from plotting.table import LABELS, preset_of
 
 COLUMNS = ["source", "preset", "task", "algorithm", "metric", "constraint", "line", "env_steps"]
 COLUMNS += ["value", "low", "high"]
+COLUMN_TITLES = {
+    metric: f"{label.name} {label.symbol.replace('_c', '$_c$')}\n{label.unit[1]}"
+    for metric, label in LABELS.items()
+}
 SHIPPED_DASHES = (0, (4, 1, 1, 1))
 
 
@@ -43,9 +48,12 @@ def learning_curves(
         needs: algorithms that each task needs; a task without the last of them is not shown.
         tasks: that it needs.
         whole: whether it shows these tasks alone, and nothing where one of them lacks.
-        welcome: algorithms shown as well where they ran.
+        welcome: algorithms shown as well where they ran; at the paper's scale, every task is
+            then shown, with its published scores alone where nothing ran.
     """
     outcome, needed = Outcome(), [(algorithm, task) for algorithm in needs for task in tasks]
+    if results.own_tasks_only:
+        needed = []
     runs = results.runs[results.runs.index.isin(results.curves["run"])]
     asked = runs.loc[runs["source"] == "ours", "preset"].unique()
     what, began = f"figure {number}", False
@@ -56,22 +64,26 @@ def learning_curves(
         ran = set(zip(own["algorithm"], own["task"], strict=True))
         cells = [cell for cell in needed if cell not in ran]
         if len(own) and not (whole and cells):
-            lines = curve_lines(results, own)
+            lines = curve_lines(results, own, tasks if welcome else ())
             outcome.notes += _notes(lines)
-            name, arguments = f"figure_{number}_{preset}", (lines, scaled_title(title, own))
+            arguments = (lines, f"{title}, {preset_of(own)}", results.colours, COLUMN_TITLES)
+            name = f"figure_{number}_{preset}"
             outcome.made.append(Drawing(name, lines[COLUMNS], draw_grid, arguments, "%.8g"))
         if len(own) and preset in asked:
             began = True
             if cells:
                 outcome.missing.append(lacking(what, results.folder, preset, cells))
-    if not began:
+    if needed and not began:
         preset = asked[0] if len(asked) else None
         outcome.missing.append(lacking(what, results.folder, preset, needed))
     return outcome
 
 
-def curve_lines(results: Results, runs: pd.DataFrame) -> pd.DataFrame:
+def curve_lines(results: Results, runs: pd.DataFrame, tasks: Sequence[str] = ()) -> pd.DataFrame:
     """All that is drawn of runs of one preset, panel by panel.
+
+    Args:
+        tasks: shown without runs too, where there are published scores of them.
 
     Returns:
         One row per point as of `lines_of`: seeds and medians, then `budget` and `published` levels,
@@ -79,11 +91,12 @@ def curve_lines(results: Results, runs: pd.DataFrame) -> pd.DataFrame:
     """
     everything = results.lines[results.lines["run"].isin(runs.index)]
     published = results.published(runs["preset"].iloc[0])
-    order = [*config.TASKS, *sorted(set(runs["task"]) - set(config.TASKS))]
+    shown = {*runs["task"], *published.loc[published["task"].isin(tasks), "task"]}
     parts = []
-    for task, found in arranged(everything, task=order).groupby("task", sort=False):
-        own = runs[runs["task"] == task]
-        for constraint in range(1, found["constraint"].max() + 1):
+    for task in task_order(shown):
+        own, found = runs[runs["task"] == task], everything[everything["task"] == task]
+        constraints = found["constraint"].max() if len(found) else int(task in shown)
+        for constraint in range(1, constraints + 1):
             for metric in METRICS:
                 whose = 1 if metric == "return" else constraint
                 panel = (found["metric"] == metric) & (found["constraint"] == whose)
@@ -97,15 +110,18 @@ def curve_lines(results: Results, runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _budget_levels(runs: pd.DataFrame, metric: str, constraint: int) -> list[dict]:
-    """Each budget d that runs of a task had, and d per step for the regret."""
+    """Each budget d that runs of a task had, and d per step for the regret; the paper's of none."""
     if metric == "return":
         return []
-    levels = {}
-    for run in runs.itertuples():
-        if constraint <= len(run.cost_budgets):
-            budget = run.cost_budgets[constraint - 1]
-            rate = budget / run.episode_steps
-            levels[rate] = rate if metric == "cost_regret" else budget
+    budgets = [
+        (run.cost_budgets[constraint - 1], run.episode_steps)
+        for run in runs.itertuples()
+        if constraint <= len(run.cost_budgets)
+    ]
+    if runs.empty:
+        budgets = [(PAPER_COST_BUDGET, PAPER_EPISODE_STEPS)]
+    rates = {budget / steps: budget for budget, steps in budgets}
+    levels = {rate: rate if metric == "cost_regret" else rates[rate] for rate in rates}
     look = {"source": "", "algorithm": "", "line": "budget", "main": False}
     return [look | {"value": level} for level in levels.values()]
 
@@ -115,14 +131,14 @@ def _published_levels(
 ) -> list[dict]:
     """The paper's scores on the task of runs at its scale.
 
-    Of its model-based algorithms, those that the runs are of; none where a run is at another scale.
+    CEM-MPC's where a run is of it; none where a run is at another scale.
     """
-    if not runs["comparable"].all():
+    if published.empty or not runs["comparable"].all():
         return []
     scores = published[(published["task"] == task) & (published["metric"] == metric)]
     drawn = scores["algorithm"].isin(set(runs["algorithm"]))
-    scores = scores[drawn | ~scores["algorithm"].isin(("lambda", "cem_mpc"))]
-    look = {"source": f"published, {COMPARABLE[runs['preset'].iloc[0]]}", "line": "published"}
+    scores = scores[drawn | (scores["algorithm"] != "cem_mpc")]
+    look = {"source": f"published, {COMPARABLE[published['preset'].iloc[0]]}", "line": "published"}
     rows = arranged(scores, algorithm=config.ALGORITHMS)[["algorithm", "value", "low", "high"]]
     return [look | {"constraint": 1, "main": False} | row for row in rows.to_dict("records")]
 
@@ -133,7 +149,7 @@ def _notes(lines: pd.DataFrame) -> Iterator[str]:
     for what, found in seeds.groupby(LINE, sort=False):
         source, preset, task, algorithm, metric, _ = what
         owner = "shipped " if source == "shipped" else ""
-        where = f"{owner}{preset} preset, {config.ALGORITHMS[algorithm]} on {task}, {metric}"
+        where = f"{owner}{preset} preset, {label(algorithm)} on {task}, {metric}"
         ends = found[found["line"] != "median"].groupby("line", sort=False)["env_steps"].last()
         if not found["main"].any():
             yield f"{where}: seeds have no steps in common: no median drawn"
@@ -144,34 +160,47 @@ def _notes(lines: pd.DataFrame) -> Iterator[str]:
             )
 
 
-def draw_grid(lines: pd.DataFrame, title: str) -> Figure:
-    """Draws what `curve_lines` found: a row per task and constraint, a column per metric."""
+def draw_grid(
+    lines: pd.DataFrame, title: str, colours: dict[str, str], columns: dict[str, str]
+) -> Figure:
+    """Draws lines and levels: a row per task and constraint.
+
+    Args:
+        lines: as of `curve_lines`.
+        columns: metrics, and what is above them.
+    """
+    dashes = {"shipped": SHIPPED_DASHES} if (lines["source"] == "ours").any() else {}
     tasks = lines.groupby("task", sort=False)["constraint"].max()
     rows = [(task, i + 1) for task, constraints in tasks.items() for i in range(constraints)]
     figure = Figure(figsize=(7.4, 1.45 + 1.3 * len(rows)), layout="constrained")
-    grid = figure.subplots(len(rows), len(METRICS), squeeze=False)
+    grid = figure.subplots(len(rows), len(columns), squeeze=False)
     entries: dict[str, Line2D | Patch] = {}
     for axes, (task, constraint) in zip(grid, rows, strict=True):
         found = lines[lines["task"] == task]
-        for ax, metric in zip(axes, METRICS, strict=True):
+        for ax, metric in zip(axes, columns, strict=True):
             panel = found[(found["metric"] == metric) & (found["constraint"] == constraint)]
-            _draw_seeds(ax, panel[~panel["line"].isin(("budget", "published"))], entries)
+            seeds = panel[~panel["line"].isin(("budget", "published"))]
+            for (source, algorithm), group in seeds.groupby(["source", "algorithm"], sort=False):
+                look = {"color": colours[algorithm], "linestyle": dashes.get(source, "-")}
+                _draw_seeds(ax, group, group_name(source, algorithm), look, entries)
             if not ax.lines:
-                ax.text(0.5, 0.5, "no data", ha="center", transform=ax.transAxes)
+                text = "no run" if found["run"].isna().all() else "no data"
+                look = {"color": "#666666", "backgroundcolor": "white", "transform": ax.transAxes}
+                ax.text(0.5, 0.5, text, ha="center", va="center", **look)
             for level in panel.loc[panel["line"] == "budget", "value"]:
                 look = {"color": BUDGET_COLOUR, "linestyle": "--", "linewidth": 1.0}
                 ax.axhline(level, **look)
                 entries["cost budget"] = Line2D([], [], **look)
             for level in panel[panel["line"] == "published"].itertuples():
-                look = {"color": COLOURS[level.algorithm], "linestyle": (0, (3, 2))}
+                look = {"color": colours[level.algorithm], "linestyle": (0, (3, 2))}
                 ax.axhline(level.value, zorder=1, linewidth=0.9, **look)
-                name = f"{config.ALGORITHMS[level.algorithm]} (paper)"
+                name = f"{label(level.algorithm)} (paper)"
                 entries[name] = Line2D([], [], linewidth=0.9, **look)
-            _dress(ax, metric, found["env_steps"].max())
+            end = found["env_steps"].max()
+            _dress(ax, metric, lines["env_steps"].max() if np.isnan(end) else end)
         axes[0].set_ylabel(_row_label(task, constraint))
-    for ax, metric in zip(grid[0], METRICS, strict=True):
-        label = LABELS[metric]
-        ax.set_title(f"{label.name} {label.symbol.replace('_c', '$_c$')}\n{label.unit[1]}")
+    for ax, name in zip(grid[0], columns.values(), strict=True):
+        ax.set_title(name)
     for ax in grid[-1]:
         ax.set_xlabel("environment steps")
     figure.suptitle(title, fontsize=9.5)
@@ -179,29 +208,25 @@ def draw_grid(lines: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def _draw_seeds(ax: Axes, lines: pd.DataFrame, entries: dict) -> None:
-    """Each group of seeds: thin lines, and the median with its band."""
-    for (source, algorithm), group in lines.groupby(["source", "algorithm"], sort=False):
-        colour, shipped = COLOURS[algorithm], source == "shipped"
-        seeds = group[~group["main"]]
-        for _, seed in seeds.groupby("line", sort=False):
-            ax.plot(seed["env_steps"], seed["value"], color=colour, linewidth=0.5, alpha=0.5)
-        main = group[group["main"]]
-        if main.empty:
-            continue
-        look = {"color": colour, "linestyle": SHIPPED_DASHES if shipped else "-"}
-        entries[group_name(source, algorithm)] = Line2D([], [], linewidth=1.3, **look)
-        marker = {"marker": "o", "markersize": 2.2} if len(main) <= 20 else {}
-        ax.plot(main["env_steps"], main["value"], linewidth=1.3, **look, **marker)
-        if len(seeds):
-            ends = main["env_steps"], main["low"], main["high"]
-            ax.fill_between(*ends, color=colour, alpha=0.2, linewidth=0)
-            entries["5–95 % of seeds (thin: each)"] = Patch(color="#888888", alpha=0.4)
+def _draw_seeds(ax: Axes, group: pd.DataFrame, name: str, look: dict, entries: dict) -> None:
+    """Seeds that belong together: thin lines, and the median with its band."""
+    seeds, main = group[~group["main"]], group[group["main"]]
+    for _, seed in seeds.groupby("line", sort=False):
+        ax.plot(seed["env_steps"], seed["value"], color=look["color"], linewidth=0.5, alpha=0.5)
+    if main.empty:
+        return
+    entries[name] = Line2D([], [], linewidth=1.3, **look)
+    marker = {"marker": "o", "markersize": 2.2} if len(main) <= 20 else {}
+    ax.plot(main["env_steps"], main["value"], linewidth=1.3, **look, **marker)
+    if len(seeds):
+        ends = main["env_steps"], main["low"], main["high"]
+        ax.fill_between(*ends, color=look["color"], alpha=0.2, linewidth=0)
+        entries["5–95 % of seeds (thin: each)"] = Patch(color="#888888", alpha=0.4)
 
 
 def group_name(source: str, algorithm: str) -> str:
     """What a legend calls seeds that belong together."""
-    return config.ALGORITHMS[algorithm] + (" (shipped)" if source == "shipped" else "")
+    return label(algorithm) + (" (shipped)" if source == "shipped" else "")
 
 
 def _row_label(task: str, constraint: int) -> str:
@@ -236,12 +261,3 @@ def settled_top(lines: Sequence[np.ndarray], end: float) -> float | None:
     """
     settled = [line[line[:, 0] > 0.03 * end, 1] if len(line) > 2 else line[:, 1] for line in lines]
     return max(map(np.max, filter(len, settled)), default=None)
-
-
-def scaled_title(title: str, runs: pd.DataFrame) -> str:
-    """A title that says the preset of the runs, and whether that is the paper's scale."""
-    preset = runs["preset"].iloc[0]
-    if runs["comparable"].all():
-        return f"{title}, {preset} preset"
-    changed = " with changed settings" if runs["changed"].map(bool).any() else ""
-    return f"{title}, {preset} preset{changed}\n(reduced scale, {NOT_COMPARABLE})"

@@ -1,6 +1,7 @@
-"""What all figures share: colours, style, and how a figure that changed is drawn and saved."""
+"""What all figures share: style, and how a figure that changed is drawn and saved."""
 
 import hashlib
+import inspect
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,20 +18,9 @@ from matplotlib.figure import Figure
 from la_mbda import config
 from la_mbda.runs.files import read_object
 from la_mbda.runs.folder import write_json
+from plotting.looks import label
+from plotting.results import Results
 
-# One colour per algorithm in every figure. Chosen for their least distance (CIELAB) from one
-# another and from the budget's red, as seen with each form of colour blindness.
-COLOURS = {
-    "lambda": "#0072B2",
-    "unsafe_lambda": "#E69F00",
-    "greedy_lambda": "#56B4E9",
-    "cem_mpc": "#882255",
-    "ppo": "#000000",
-    "ppo_lagrangian": "#949494",
-    "trpo_lagrangian": "#8C564B",
-    "cpo": "#DDCC77",
-}
-BUDGET_COLOUR = "#D00000"
 TABLE3_ALGORITHMS = ("trpo_lagrangian", "ppo_lagrangian", "cpo", "lambda")
 DPI = 200
 KEYS = "keys.json"
@@ -77,12 +67,21 @@ class Outcome:
         self.missing = list(dict.fromkeys(self.missing + other.missing))
 
 
+class Entry(NamedTuple):
+    """A figure or a kind of table, and what makes it of results."""
+
+    name: str
+    """What `--only` calls it; a figure's files are called `<name>` or `<name>_<of what>`."""
+    caption: str
+    make: Callable[[Results], Outcome]
+
+
 def draw_changed(drawings: Sequence[Drawing], folder: Path) -> list[Path]:
     """Draws what is not there yet as it would be drawn now, as PNG, PDF and CSV.
 
-    A figure's key is of its data, the code in this folder and the versions that draw. Keys, with
-    digests of the files, are kept beside the figures, so that a file that is missing or was altered
-    is drawn again.
+    A figure's key is of its data, the code in this folder and in the file that draws it, and the
+    versions that draw. Keys, with digests of the files, are kept beside the figures, so that a file
+    that is missing or was altered is drawn again.
 
     Returns:
         The path of each PNG, drawn now or before.
@@ -97,7 +96,7 @@ def draw_changed(drawings: Sequence[Drawing], folder: Path) -> list[Path]:
     changed = {}
     for drawing in drawings:
         what = (drawing.name, drawing.numbers, drawing.draw.__qualname__, *drawing.arguments)
-        key = _digest(code, *what)
+        key = _digest(code, Path(inspect.getsourcefile(drawing.draw)), *what)
         if known.get(drawing.name) != [key, *_file_digests(folder, drawing.name)]:
             changed[key] = drawing
     pool = joblib.Parallel(min(len(changed), joblib.cpu_count()) or 1, return_as="generator")
@@ -162,7 +161,18 @@ def lacking(
     return f"{what}{where}: {_how_to_train(results, preset, cells, state)}"
 
 
-def lacking_cells(finished: pd.DataFrame, preset: str | None) -> list[tuple[str, str]]:
+def lacking_scores(what: str, results: Results) -> list[str]:
+    """What a figure or table of Table 3's algorithms lacks at each preset of ours; commands."""
+    own = results.runs.loc[results.runs["source"] == "ours", "preset"].unique()
+    presets = {preset: _lacking_cells(results.finished, preset) for preset in [*own] or [None]}
+    return [
+        lacking(what, results.folder, preset, cells, "finished ")
+        for preset, cells in presets.items()
+        if cells
+    ]
+
+
+def _lacking_cells(finished: pd.DataFrame, preset: str | None) -> list[tuple[str, str]]:
     """Algorithms and SG6 tasks of Table 3 that have no finished run of ours at a preset."""
     algorithms = TABLE3_ALGORITHMS
     if preset == "paper_long":
@@ -186,7 +196,7 @@ def _how_to_train(
     for algorithm in algorithms:
         groups.setdefault(tuple(t for a, t in lacking if a == algorithm), []).append(algorithm)
     names = [
-        f"{' and '.join(config.ALGORITHMS[a] for a in found)} on {_listed(tasks)}"
+        f"{' and '.join(label(a) for a in found)} on {_listed(tasks)}"
         for tasks, found in groups.items()
     ]
     tasks = [task for task in config.TASKS if any(task == cell[1] for cell in lacking)]

@@ -1,23 +1,26 @@
 """Draws every figure and table of a results folder: `python plotting/figures.py results/`.
 
 Reads the runs below the folder, the shipped runs and the paper's scores; writes RESULTS/figures,
-RESULTS/tables and RESULTS/report; prints the tables. What cannot be read or drawn is named and the
-rest is still drawn; the exit status is then 2, and 0 with `--partial`. It is 1 where nothing could
-be done. A figure is drawn only if its data or the code changed since it was drawn last.
+RESULTS/tables and RESULTS/report; prints the tables. What the data do not allow is named in a line,
+with `--missing` each with the command that makes its data; the exit status is 0 all the same, and 2
+with `--strict`. It is 1 where nothing could be done. A figure is drawn only if its data or the code
+changed since it was drawn last.
 """
 
 import argparse
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 try:
     from la_mbda import config
+    from la_mbda.errors import ExpectedError
     from plotting import bars, tables
     from plotting.computation_graph import computation_graph
+    from plotting.constraint import constraints
     from plotting.curves import learning_curves
-    from plotting.drawing import Outcome, draw_changed, train_command
+    from plotting.drawing import Entry, Outcome, draw_changed, train_command
+    from plotting.looks import own_of
     from plotting.pictures import OBJECTS, pictures
     from plotting.posterior import posteriors
     from plotting.report import write_report
@@ -32,17 +35,16 @@ except ModuleNotFoundError as error:
     )
 
 
-class Entry(NamedTuple):
-    """A figure or a kind of table, and what makes it of results."""
-
-    name: str
-    """What `--only` calls it; a figure's files are called `<name>` or `<name>_<of what>`."""
-    caption: str
-    make: Callable[[Results], Outcome]
-
-
 BOXES = ("PointPush1", "ObservablePointPush1")
 SEEN = ("robot", "goal", "hazard", "box to push")
+
+
+def learning(results: Results) -> Outcome:
+    """Figure 6: LAMBDA, the baselines, and one's own algorithms."""
+    welcome = (*config.BASELINES, *own_of(results.runs["algorithm"]))
+    return learning_curves(results, 6, "Learning curves", ("lambda",), welcome=welcome)
+
+
 UNSAFE, GREEDY = ("lambda", "unsafe_lambda"), ("lambda", "greedy_lambda")
 WITH_UNSAFE, OF_BOXES = "LAMBDA and Unsafe LAMBDA", "The solid and the transparent box"
 FIGURES = [
@@ -66,7 +68,7 @@ FIGURES = [
     Entry(
         "figure_6",
         "Learning curves",
-        lambda r: learning_curves(r, 6, "Learning curves", ("lambda",), welcome=config.BASELINES),
+        learning,
     ),
     Entry("figure_7", "Environment steps to LAMBDA's final return", bars.reaches),
     Entry("figure_8", OF_BOXES, lambda r: pictures(r, 8, BOXES, SEEN)),
@@ -87,32 +89,37 @@ FIGURES = [
         lambda r: learning_curves(r, 12, "LAMBDA and Greedy LAMBDA", GREEDY),
     ),
     Entry("figure_13", "The computation graph, and where its gradients are cut", computation_graph),
+    Entry("figure_constraint", "The constraint over a run", constraints),
 ]
 TABLES = [
     Entry("table_1", "The paper's settings and those of the paper preset", tables.table_1),
     Entry("table_2", "Unnormalised scores, and ours beside the published ones", tables.table_2),
     Entry("table_3", "Normalised scores, and robust statistics of them", table_3),
 ]
+# What says nothing of tasks of one's own.
+OF_SG6 = {entry.name for entry in (*TABLES, *FIGURES)}
+OF_SG6 -= {"table_2", "figure_6", "figure_constraint"}
 
 
 def main(argv: Sequence[str]) -> int:
     """Draws, prints, and returns the exit status."""
     parser = argparse.ArgumentParser(prog="figures.py", description=__doc__.split("\n")[0])
     parser.add_argument("results", type=Path, help="folder that --results named when training")
-    parser.add_argument("--partial", action="store_true", help="exit with 0 if things are missing")
+    parser.add_argument("--missing", action="store_true", help="list the commands that make data")
+    parser.add_argument("--strict", action="store_true", help="exit with 2 if things are missing")
     parser.add_argument("--only", default="", help="figures and tables: figure_6,table_3")
     arguments = parser.parse_args(argv)
     folder = arguments.results
     try:
         only = _chosen(arguments.only)
         results = read_results(folder)
-    except (OSError, ValueError) as error:
+    except (OSError, ExpectedError) as error:
         return fail(str(error))
     try:
-        missing = make_all(results, only)
+        missing = make_all(results, only, arguments.missing)
     except OSError as error:
         return fail(f"cannot write to {folder} ({error})")
-    return 2 if missing and not arguments.partial else 0
+    return 2 if missing and arguments.strict else 0
 
 
 def fail(message: str) -> int:
@@ -131,15 +138,16 @@ def _chosen(names: str) -> set[str]:
     chosen = {name.strip() for name in names.split(",") if name.strip()}
     unknown = sorted(chosen.difference(known))
     if unknown:
-        raise ValueError(f"--only: unknown {', '.join(unknown)} (known: {', '.join(known)})")
+        raise ExpectedError(f"--only: unknown {', '.join(unknown)} (known: {', '.join(known)})")
     return chosen
 
 
-def make_all(results: Results, only: Collection[str] = ()) -> list[str]:
+def make_all(results: Results, only: Collection[str] = (), commands: bool = False) -> list[str]:
     """Writes figures, tables and the report, prints the tables and what is missing.
 
     Args:
         only: names of entries; where there are any, the others and the report are left as they are.
+        commands: whether to print what is missing with the command that makes it.
 
     Returns:
         What could not be read or drawn.
@@ -151,40 +159,62 @@ def make_all(results: Results, only: Collection[str] = ()) -> list[str]:
         print(f"warning: {warning}", file=sys.stderr)
     for name in ("figures", "tables"):
         (results.folder / name).mkdir(exist_ok=True)
-    said, made = Outcome(), {}
-    for entry in (*TABLES, *FIGURES):
-        if not only or entry.name in only:
-            outcome = entry.make(results)
-            made[entry.name] = outcome.made
-            said.add(Outcome([], outcome.notes, outcome.missing))
-    tables = [table for entry in TABLES for table in made.get(entry.name, [])]
+    outcomes = {entry: entry.make(results) for entry in _entries(results, only)}
+    made = [(entry, thing) for entry, outcome in outcomes.items() for thing in outcome.made]
+    tables = [table for entry, table in made if entry in TABLES]
     for table in tables:
         table.write(results.folder / "tables")
         print(f"\n{table.markdown()}", end="")
-    captions = {
-        drawing.name: entry.caption for entry in FIGURES for drawing in made.get(entry.name, [])
-    }
-    drawings = [drawing for entry in FIGURES for drawing in made.get(entry.name, [])]
-    paths = draw_changed(drawings, results.folder / "figures")
+    drawings = [(entry, drawing) for entry, drawing in made if entry in FIGURES]
+    paths = draw_changed([drawing for _, drawing in drawings], results.folder / "figures")
+    said = Outcome()
+    for outcome in outcomes.values():
+        said.add(outcome)
     print_end(results, said, paths, len(tables))
+    for text in said.missing if commands else []:
+        print(f"missing: {text}")
+    if said.missing and not commands:
+        print(_lacking(outcomes))
     if not only:
-        figures = {path: captions[path.stem] for path in paths}
-        print(f"report: {write_report(results, made['table_3'], said, figures)}")
+        figures = {path: entry for path, (entry, _) in zip(paths, drawings, strict=True)}
+        shown = [t for t in tables if t.name.startswith(("own_tasks", "table3", "robust"))]
+        print(f"report: {write_report(results, shown, said, figures)}")
     return [*results.warnings, *said.missing]
 
 
+def _entries(results: Results, only: Collection[str]) -> list[Entry]:
+    """Those that are named; of none, all that have to do with the tasks of the runs."""
+    hidden = OF_SG6 if results.own_tasks_only else ()
+    return [
+        entry
+        for entry in (*TABLES, *FIGURES)
+        if (entry.name in only if only else entry.name not in hidden)
+    ]
+
+
+def _lacking(outcomes: Mapping[Entry, Outcome]) -> str:
+    """What lacks runs, in one line."""
+    lacking = {entry.name: outcome for entry, outcome in outcomes.items() if outcome.missing}
+    parts = {
+        "not drawn for lack of runs": [name for name, found in lacking.items() if not found.made],
+        "drawn of some runs only": [name for name, found in lacking.items() if found.made],
+    }
+    said = [
+        f"{text}: {', '.join(names).replace('_', ' ')}" for text, names in parts.items() if names
+    ]
+    return f"{'; '.join(said)}; --missing lists the commands"
+
+
 def print_end(results: Results, said: Outcome, figures: Sequence[Path], tables: int) -> None:
-    """What was read, what was written, and what to run where something is missing."""
+    """What was read, what was written, and what to run where nothing is."""
     print()
     for note in said.notes:
         print(f"note: {note}")
-    for missing in said.missing:
-        print(f"missing: {missing}")
     folder, runs = results.folder, results.runs
     own = runs[runs["source"] == "ours"]
     if own.empty:
         print(f"{folder} holds no runs; to make them: {train_command(folder)}")
-    elif not own["preset"].isin(COMPARABLE).any():
+    elif not (own["preset"].isin(COMPARABLE).any() or results.own_tasks_only):
         print(f"no runs at the paper's scale; to make them: {train_command(folder)} --preset paper")
     finished = own["finished"].sum()
     print(f"{len(own)} runs read, {finished} finished; {len(runs) - len(own)} shipped runs beside")

@@ -12,12 +12,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from la_mbda import config
+from la_mbda.errors import ExpectedError
 from la_mbda.runs.files import number, numbers, read_object
-from plotting.curves import curve_lines, group_name, scaled_title, settled_top
-from plotting.drawing import COLOURS
+from plotting.curves import curve_lines, group_name, settled_top
+from plotting.looks import label
 from plotting.results import Results
-from plotting.table import LABELS
+from plotting.table import LABELS, preset_of
 
 VIDEO = "video.mp4"
 
@@ -53,22 +53,40 @@ def panels(results: Results) -> dict[str, dict]:
         for (task, constraint, metric), panel in lines.groupby(what, sort=False):
             name = f"{LABELS[metric].name} {LABELS[metric].symbol}"
             name += f", cost {constraint}" if constraint > 1 else ""
-            made = _panel(panel, metric)
+            made = _panel(panel, metric, results.colours)
             if made["lines"]:
                 tasks.setdefault(task, {})[name] = made
-        title = scaled_title("Learning curves", own).replace("\n", " ")
-        found[preset] = {"title": title, "tasks": tasks}
+        found[preset] = {"title": f"Learning curves, {preset_of(own)}", "tasks": tasks}
     return found
 
 
-def _panel(panel: pd.DataFrame, metric: str) -> dict:
+def opening(found: dict[str, dict]) -> dict[str, str]:
+    """The `preset` and `task` of what to show first: of LAMBDA, and of our own runs if it can."""
+
+    def rank(place: tuple[str, str]) -> tuple[bool, bool]:
+        metrics = found[place[0]]["tasks"][place[1]].values()
+        lines = [line for panel in metrics for line in panel["lines"] if not line["published"]]
+        lambdas = {group_name(source, "lambda") for source in ("ours", "shipped")}
+        known = not lambdas.isdisjoint(line["name"] for line in lines)
+        return known, any(not line["shipped"] for line in lines)
+
+    places = [(preset, task) for preset, scale in found.items() for task in scale["tasks"]]
+    return dict(zip(("preset", "task"), max(places, key=rank, default=()), strict=False))
+
+
+def _panel(panel: pd.DataFrame, metric: str, colours: dict[str, str]) -> dict:
     """One plot; it has no lines where no run has such a curve."""
     seeds = panel[~panel["line"].isin(("budget", "published"))]
     if seeds.empty:
         return {"lines": []}
-    lines = [_line(group) for _, group in seeds.groupby(["source", "algorithm"], sort=False)]
-    published = panel[panel["line"] == "published"]
-    lines += [_published_line(level) for level in published.itertuples()]
+    lines = [
+        _line(group, source, algorithm) | {"colour": colours[algorithm]}
+        for (source, algorithm), group in seeds.groupby(["source", "algorithm"], sort=False)
+    ]
+    lines += [
+        _published_line(level) | {"colour": colours[level.algorithm]}
+        for level in panel[panel["line"] == "published"].itertuples()
+    ]
     top = None
     if metric == "cost_regret":
         own = seeds[seeds["line"] != "median"].groupby(["source", "algorithm", "line"], sort=False)
@@ -79,15 +97,13 @@ def _panel(panel: pd.DataFrame, metric: str) -> dict:
     return {"unit": unit, "top": top, "budgets": budgets, "lines": lines}
 
 
-def _line(group: pd.DataFrame) -> dict:
+def _line(group: pd.DataFrame, source: str, algorithm: str) -> dict:
     """The seeds of one algorithm; `x` and `y` are None where they have no steps in common."""
-    source, algorithm = group[["source", "algorithm"]].iloc[0]
     main, seeds = group[group["main"]], group[group["line"] != "median"]
     several = len(main) > 0 and not main["low"].isna().all()
     steps = main["env_steps"].to_numpy()
     return {
         "name": group_name(source, algorithm),
-        "colour": COLOURS[algorithm],
         "published": False,
         "shipped": source == "shipped",
         "x": _plain(steps) if len(main) else None,
@@ -107,8 +123,7 @@ def _line(group: pd.DataFrame) -> dict:
 
 def _published_line(level: tuple) -> dict:
     return {
-        "name": f"{config.ALGORITHMS[level.algorithm]} (paper)",
-        "colour": COLOURS[level.algorithm],
+        "name": f"{label(level.algorithm)} (paper)",
         "published": True,
         "y": level.value,
         "low": level.low,
@@ -157,8 +172,7 @@ def video_command(run: tuple) -> str:
 def run_title(run: tuple) -> str:
     """What a run is called in a line."""
     owner = "shipped, " if run.source == "shipped" else ""
-    name = config.ALGORITHMS[run.algorithm]
-    return f"{name} on {run.task}, {owner}{run.preset} preset, seed {run.seed}"
+    return f"{label(run.algorithm)} on {run.task}, {owner}{run.preset} preset, seed {run.seed}"
 
 
 def _read_counters(path: Path) -> dict:
@@ -176,20 +190,20 @@ def _read_counters(path: Path) -> dict:
         counters["return"] = numbers(values, "return")
         costs = values.get("cost_return")
         if not isinstance(costs, list):
-            raise ValueError("cost_return is no list")
+            raise ExpectedError("cost_return is no list")
         counters["cost_return"] = [numbers({"cost_return": row}, "cost_return") for row in costs]
         _check_lengths(counters)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ExpectedError(f"{path}: {error}") from error
     return counters
 
 
 def _check_lengths(counters: dict) -> None:
     frames, costs = len(counters["return"]), counters["cost_return"]
     if len(costs) != frames:
-        raise ValueError(f"cost_return has {len(costs)} frames, return {frames}")
+        raise ExpectedError(f"cost_return has {len(costs)} frames, return {frames}")
     constraints = len(counters["cost_budget"])
     if any(len(row) != constraints for row in costs):
-        raise ValueError(f"cost_return is not of {constraints} costs in each frame")
+        raise ExpectedError(f"cost_return is not of {constraints} costs in each frame")
     if counters["frames_per_second"] <= 0:
-        raise ValueError("frames_per_second is not positive")
+        raise ExpectedError("frames_per_second is not positive")

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.patches import Patch
 
+from la_mbda.errors import ExpectedError
 from la_mbda.runs.files import read_object
 from plotting.drawing import Drawing, Outcome
 from plotting.results import Results
@@ -52,7 +53,7 @@ def _find(tasks: Sequence[str], folder: Path) -> tuple[pd.DataFrame, list[Path]]
     seeds = record.get("seeds")
     absent = [task for task in tasks if not isinstance(seeds, dict) or task not in seeds]
     if absent:
-        raise ValueError(f"{folder / 'pictures.json'}: lacks the seed of {absent[0]}")
+        raise ExpectedError(f"{folder / 'pictures.json'}: lacks the seed of {absent[0]}")
     rows, paths = [], []
     for view in VIEWS:
         for task in tasks:
@@ -103,4 +104,4 @@ def _read_picture(path: Path) -> np.ndarray:
     try:
         return imread(path)
     except (OSError, SyntaxError) as error:  # Pillow raises the latter for what is no PNG.
-        raise ValueError(f"{path}: no readable picture ({error})") from error
+        raise ExpectedError(f"{path}: no readable picture ({error})") from error

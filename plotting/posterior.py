@@ -17,9 +17,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from la_mbda import config
+from la_mbda.errors import ExpectedError
 from la_mbda.runs.files import read_object
 from plotting.aggregate import arranged
-from plotting.drawing import BUDGET_COLOUR, COLOURS, STYLE, Drawing, Outcome, lacking
+from plotting.drawing import STYLE, Drawing, Outcome, lacking
+from plotting.looks import BUDGET_COLOUR, COLOURS, label
 from plotting.results import Results
 from plotting.table import scale_of
 
@@ -104,10 +106,10 @@ def read_futures(folder: Path) -> Futures:
         draws, active = int(summary["draws"]), bool(summary["posterior_active"])
         bound = CHOSEN[summary.get("bound_by", "values")]  # Older files do not say it.
         if not chosen or draws < 1:
-            raise ValueError(f"{len(chosen)} starts of {draws} draws")
+            raise ExpectedError(f"{len(chosen)} starts of {draws} draws")
         expected = {start: _expected(rows[rows["start"] == start], draws) for start in chosen}
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, OSError) as error:
-        raise ValueError(f"{path}: not as evaluate.py writes it ({error!r})") from error
+        raise ExpectedError(f"{path}: not as evaluate.py writes it ({error!r})") from error
     return Futures(expected, chosen, bound, active)
 
 
@@ -120,14 +122,14 @@ def _expected(rows: pd.DataFrame, draws: int) -> dict[str, np.ndarray]:
     steps = len(rows) // draws
     places = pd.MultiIndex.from_product([range(draws), range(1, steps + 1)])
     if steps < 2 or rows[["draw", "step"]].to_numpy().tolist() != [list(p) for p in places]:
-        raise ValueError(f"a start lacks steps of its {draws} draws")
+        raise ExpectedError(f"a start lacks steps of its {draws} draws")
     expected = {}
     for name in rows.columns.difference(["start", "step", "draw"], sort=False):
         table = rows[name].to_numpy(float).reshape(draws, steps)
         if name.startswith("value_"):
             table = table[:, :-1]  # The last state only bootstraps: it has no V_λ.
         if not np.isfinite(table).all():
-            raise ValueError(f"{name} is not finite")
+            raise ExpectedError(f"{name} is not finite")
         sums = name if name != "reward" else "return"
         expected[sums] = table if name.startswith("value_") else table.cumsum(1)
     return expected
@@ -214,7 +216,7 @@ def _title(runs: pd.DataFrame, futures: Futures) -> str:
     """Args: runs: the one whose futures they are."""
     run = runs.iloc[0]
     draws = len(next(iter(futures.expected.values()))["return"])
-    who = f"{config.ALGORITHMS[run['algorithm']]} on {run['task']}, seed {run['seed']}"
+    who = f"{label(run['algorithm'])} on {run['task']}, seed {run['seed']}"
     lines = [f"What each of {draws} posterior draws expects of the policy: {who}", scale_of(runs)]
     if not any(futures.chosen.values()):
         lines.append("no draw is chosen: the policy learns from the average over draws")

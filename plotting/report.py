@@ -19,10 +19,12 @@ import pandas as pd
 from la_mbda import config
 from la_mbda.runs.files import read_object
 from plotting import interactive
-from plotting.drawing import BUDGET_COLOUR, Outcome, train_command
+from plotting.aggregate import over_seeds
+from plotting.drawing import Entry, Outcome, train_command
+from plotting.looks import BUDGET_COLOUR, in_order, label
 from plotting.results import Results
 from plotting.run_reading import COMPARABLE
-from plotting.table import Table, scale_of
+from plotting.table import Table, is_reduced, scale_of
 
 UNKNOWN = "–"
 PAGE = Path(__file__).with_name("page")
@@ -31,14 +33,14 @@ MOST_VIDEO_BYTES = 4_000_000
 
 
 def write_report(
-    results: Results, tables: Sequence[Table], drawn: Outcome, figures: Mapping[Path, str]
+    results: Results, tables: Sequence[Table], drawn: Outcome, figures: Mapping[Path, Entry]
 ) -> Path:
     """Writes the page RESULTS/report/index.html; returns its path.
 
     Args:
         tables: to be shown, in their order.
         drawn: what a reader could misread, and what is missing.
-        figures: PNGs to be shown, with their captions.
+        figures: PNGs to be shown, in their order, and what drew them.
 
     Raises:
         OSError: the folder cannot be written to.
@@ -50,22 +52,24 @@ def write_report(
     panels = interactive.panels(results)
     scripts = [_plotly()] if panels else []
     scripts.append((PAGE / "page.js").read_text(encoding="utf-8"))
-    shown = [_figure(file, caption, page) for file, caption in figures.items()]
     text = _template().render(
         style=(PAGE / "style.css").read_text(encoding="utf-8"),
         budget_colour=BUDGET_COLOUR,
         scripts=scripts,
         hashes=[_hash(script) for script in scripts],
+        of_paper=not results.own_tasks_only,
+        headline=headline(results),
         groups=list(_groups(results.runs, page)),
         how_to_train=train_command(results.folder),
-        tables=tables,
+        tables=[(table, _lambda_first(table.cells)) for table in _published_last(tables)],
         panels=panels,
+        open=interactive.opening(panels),
         videos=[_video(video, page) for video in videos],
         counters=[video.counters for video in videos],
         without_video=interactive.without_video(results.runs, videos),
         video_command=interactive.video_command,
         run_title=interactive.run_title,
-        figures=sorted(shown, key=lambda figure: figure["number"]),
+        figures=[_figure(file, entry, page) for file, entry in figures.items()],
         notes=drawn.notes,
         missing=[*results.warnings, *problems, *drawn.missing],
         runs=[_made_by(run) | {"links": _links(run, page)} for run in results.runs.itertuples()],
@@ -92,10 +96,44 @@ def _template() -> jinja2.Template:
     return environment.get_template("index.html")
 
 
+def headline(results: Results) -> str:
+    """In a sentence, what finished runs of LAMBDA came to: ours, else the shipped ones."""
+
+    def rank(group: tuple[pd.DataFrame, pd.DataFrame]) -> tuple[bool, bool]:
+        return group[0]["source"].iloc[0] != "ours", "lambda" not in set(group[0]["algorithm"])
+
+    groups = sorted(results.groups(), key=rank)
+    if not groups:
+        return ""
+    runs, scores = groups[0]
+    algorithm = in_order(runs["algorithm"])[0]
+    own = runs[runs["algorithm"] == algorithm]
+    found = over_seeds(scores[scores["run"].isin(own.index)])
+    found = found.pivot(index="task", columns="metric", values="value")
+    told = [
+        f"{task} {found.loc[task, 'return']:z.1f}, {found.loc[task, 'cost_return']:z.1f}"
+        for task in own["task"].unique()
+    ]
+    kept = own["kept"].dropna()
+    budget = f"{sum(kept)} of {len(kept)} confirmed runs keep their cost budget"
+    said = f"return, cost: {'; '.join(told)}; {budget if len(kept) else 'no run is confirmed'}"
+    return f"{label(algorithm)}, {scale_of(own)}, {said}."
+
+
+def _published_last(tables: Sequence[Table]) -> list[Table]:
+    return sorted(tables, key=lambda table: table.name.endswith("published"))
+
+
+def _lambda_first(cells: pd.DataFrame) -> pd.DataFrame:
+    """A table's cells with LAMBDA's column right of the names, where a narrow screen shows it."""
+    rows, *rest = cells.columns
+    return cells[[rows, *sorted(rest, key=lambda name: name != label("lambda"))]]
+
+
 def _groups(runs: pd.DataFrame, page: Path) -> Iterator[dict]:
     """Runs of one preset, trained here or shipped: their scale, and seeds by task and algorithm."""
     for _, own in runs.groupby(["preset", "source"], sort=False):
-        algorithms = [a for a in config.ALGORITHMS if a in set(own["algorithm"])]
+        algorithms = in_order(own["algorithm"])
         rows = []
         for task, found in own.groupby("task", sort=False):
             cells = [found[found["algorithm"] == algorithm] for algorithm in algorithms]
@@ -103,10 +141,10 @@ def _groups(runs: pd.DataFrame, page: Path) -> Iterator[dict]:
             rows.append((task, seeds))
         yield {
             "scale": scale_of(own),
-            "reduced": not own["comparable"].all(),
+            "reduced": is_reduced(own),
             "runs": len(own),
             "finished": own["finished"].sum(),
-            "algorithms": [config.ALGORITHMS[algorithm] for algorithm in algorithms],
+            "algorithms": [label(algorithm) for algorithm in algorithms],
             "rows": rows,
         }
 
@@ -128,7 +166,7 @@ def _video(video: interactive.Video, page: Path) -> dict:
     small = path.stat().st_size <= MOST_VIDEO_BYTES
     return {
         "title": interactive.run_title(video.run),
-        "reduced": not video.run.comparable,
+        "reduced": not video.run.comparable and video.run.task in config.TASKS,
         "source": _inline(path.read_bytes(), "video/mp4") if small else _link(path, page),
         "end": _end(video.counters) if video.counters else "",
     }
@@ -141,14 +179,13 @@ def _end(counters: dict) -> str:
     return ", ".join((f"return {counters['return'][-1]:z.2f}", *costs))
 
 
-def _figure(path: Path, caption: str, page: Path) -> dict:
-    """A figure as it was drawn: `figure_<number>.png` or `figure_<number>_<of what>.png`."""
-    number, *words = path.stem.removeprefix("figure_").split("_")
+def _figure(path: Path, entry: Entry, page: Path) -> dict:
+    """A figure as it was drawn: `<name of the entry>.png` or `<name>_<of what>.png`."""
+    name = entry.name.replace("_", " ").capitalize()
     data = path.read_bytes()
     return {
-        "number": int(number),
-        "title": f"Figure {number}{_of_what('_'.join(words))}",
-        "caption": caption,
+        "title": f"{name}{_of_what(path.stem.removeprefix(entry.name).removeprefix('_'))}",
+        "caption": entry.caption,
         "source": _inline(data, "image/png"),
         # A PNG's header has its width and height here, in pixels.
         "size": struct.unpack(">II", data[16:24]),
@@ -195,7 +232,7 @@ def _made_by(run: tuple) -> dict[str, str]:
     hardware = [_text(machine, "processor"), cores, _text(machine, "platform")]
     return {
         "preset": f"{run.preset}{' (shipped)' if run.source == 'shipped' else ''}",
-        "algorithm": config.ALGORITHMS[run.algorithm],
+        "algorithm": label(run.algorithm),
         "task": run.task,
         "seed": str(run.seed),
         "env steps": f"{run.env_steps:,.0f}" if run.finished else "not finished",

@@ -4,7 +4,7 @@ Layout: RESULTS/<preset>/<algorithm>/<task>/seed_<n>/ with config.json, episodes
 evaluations.jsonl and, when finished, score.json. Scales (presets) never mix.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 
 from la_mbda import config
+from la_mbda.errors import ExpectedError
 from la_mbda.runs.files import METRICS, number, read_object
 from plotting.aggregate import lines_of
+from plotting.looks import colours_of, in_order
 from plotting.run_reading import WHO, Run, read_runs
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -27,7 +29,8 @@ BUDGETS = {"short": "paper", "paper": "paper", "long": "paper_long"}
 _RUNS = {
     **{"path": object, **dict.fromkeys(WHO, "str"), "seed": "Int64", "finished": bool},
     **{"env_steps": float, "comparable": bool, "changed": object, "cost_budgets": object},
-    **{"episode_steps": float, "epoch_steps": float, "confirmed": bool, "n": "Int64"},
+    **dict.fromkeys(("episode_steps", "action_repeat", "epoch_steps"), float),
+    **{"confirmed": bool, "n": "Int64"},
     **{"layouts": "str", "kept": object, "early_epochs": int},
 }
 _SCORES = {
@@ -48,14 +51,14 @@ class Results:
 
     folder: Path
     runs: pd.DataFrame
-    """One row per usable run, in the order of the config, shipped ones after ours of their preset.
+    """One row per usable run, in the order of the config, shipped ones after ours.
 
     `path`, the columns of `WHO`, `finished`, `env_steps`, `comparable` (at one of the paper's
     scales), `changed` (settings that differ from the preset's), `cost_budgets`, `episode_steps`,
-    `epoch_steps`; of finished ones `confirmed` (episodes on layouts of their own tell return and
-    cost; a baseline's score is of 60 training episodes, each on a layout of its own, and so are the
-    published ones: it counts as it is), `n` of them, `layouts`, `kept` (whether it keeps its budget
-    by its confirmed episodes; None where there are none) and `early_epochs`."""
+    `action_repeat`, `epoch_steps`; of finished ones `confirmed` (episodes on layouts of their own
+    tell return and cost; a baseline's score is of 60 training episodes, each on a layout of its
+    own, and so are the published ones: it counts as it is), `n` of them, `layouts`, `kept` (whether
+    it keeps its budget by its confirmed episodes; None where there are none) and `early_epochs`."""
     scores: pd.DataFrame
     """One row per finished run (or published algorithm and task), metric and constraint (from 1).
 
@@ -77,10 +80,20 @@ class Results:
         """The runs that have scores."""
         return self.runs[self.runs["finished"]]
 
+    @property
+    def own_tasks_only(self) -> bool:
+        """Whether there are runs of ours, and all on tasks of one's own: the paper has none."""
+        return own_tasks_only(self.runs.loc[self.runs["source"] == "ours", "task"])
+
     @cached_property
     def lines(self) -> pd.DataFrame:
         """What of the curves is drawn (`plotting.aggregate.lines_of`)."""
         return lines_of(self.curves)
+
+    @cached_property
+    def colours(self) -> dict[str, str]:
+        """Of each algorithm, one's own included, in every figure."""
+        return colours_of(self.runs["algorithm"])
 
     def groups(self) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
         """Finished runs that belong in one table, of one preset and source; and their scores."""
@@ -98,22 +111,33 @@ def read_results(
 ) -> Results:
     """Reads the runs below a folder, the shipped ones beside them, and the published scores.
 
+    Beside runs that are all on tasks of one's own, no shipped ones are read.
+
     Raises:
         ValueError: the folder does not exist, or the published scores are not as their README says.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise ValueError(f"{folder} is no folder: give the one that --results named when training")
+        raise ExpectedError(
+            f"{folder} is no folder: give the one that --results named when training"
+        )
     warnings: list[str] = []
     found: list[Run] = []
-    places = [shipped] if folder.resolve() == shipped.resolve() else [folder, shipped]
-    for place in places:
-        found += read_runs(place, "shipped" if place == shipped else "ours", warnings)
-    found.sort(key=lambda run: _order(run.row))
+    if folder.resolve() != shipped.resolve():
+        found += read_runs(folder, "ours", warnings)
+    if not own_tasks_only([run.row["task"] for run in found]):
+        found += read_runs(shipped, "shipped", warnings)
+    algorithms = in_order({run.row["algorithm"] for run in found})
+    found.sort(key=lambda run: _order(run.row, algorithms))
     runs = _frame([run.row for run in found], _RUNS)
     scores = [{"run": i} | row for i, run in enumerate(found) for row in run.scores]
     scores = _frame([*scores, *_published_rows(published)], _SCORES)
     return Results(folder, runs, scores, _curve_frame(found, runs), warnings)
+
+
+def own_tasks_only(tasks: Collection[str]) -> bool:
+    """Whether there are tasks, and none is of the repository's."""
+    return len(tasks) > 0 and not set(tasks).intersection(config.TASKS)
 
 
 def _frame(rows: list[dict], types: dict) -> pd.DataFrame:
@@ -153,10 +177,10 @@ def _published_rows(path: Path) -> list[dict]:
                     for metric in METRICS:
                         rows.append(cell | {"metric": metric} | _published(metrics[metric]))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: not in the format of its README ({error!r})") from error
+        raise ExpectedError(f"{path}: not in the format of its README ({error!r})") from error
     missing = BUDGETS.keys() - budgets.keys()
     if missing:
-        raise ValueError(f"{path}: lacks the budget {min(missing)!r}")
+        raise ExpectedError(f"{path}: lacks the budget {min(missing)!r}")
     return rows
 
 
@@ -170,9 +194,9 @@ def _published(values: dict) -> dict:
     return {"value": value, "low": low, "high": high, "episodes": "published"}
 
 
-def _order(row: dict) -> tuple:
-    """Presets, tasks and algorithms in the order of the config; shipped runs last."""
-    tasks, algorithms, task = config.TASKS, tuple(config.ALGORITHMS), row["task"]
+def _order(row: dict, algorithms: list[str]) -> tuple:
+    """Ours before shipped ones; presets, tasks and algorithms in the order of the config."""
+    tasks, task = config.TASKS, row["task"]
     place = tasks.index(task) if task in tasks else len(tasks)
     preset, algorithm = config.PRESETS.index(row["preset"]), algorithms.index(row["algorithm"])
-    return preset, row["source"] == "shipped", place, task, algorithm, row["seed"]
+    return row["source"] == "shipped", preset, place, task, algorithm, row["seed"]

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from la_mbda import config
+from la_mbda import algorithms, config
 from la_mbda.budget import keeps_budget
+from la_mbda.errors import ExpectedError
 from la_mbda.presets import make_config
 from la_mbda.runs.files import (
     METRICS,
@@ -33,6 +34,7 @@ _HARMLESS = ("checkpoint_every", "final_episodes")
 _USED = (
     ("lagrangian", "cost_budget", 0),
     ("training", "episode_steps", 1),
+    ("training", "action_repeat", 1),
     ("baseline", "epoch_steps", 1),
 )
 
@@ -74,11 +76,14 @@ def _read_run(path: Path, source: str, warnings: list[str]) -> Run | None:
     """Reads one run folder; what is wrong with it goes to the warnings."""
     preset, algorithm, task, seed = path.parts[-4:]
     try:
-        _check_place(preset, algorithm, seed)
+        _check_place(preset, seed)
         settings = _read_settings(path / "config.json", warnings)
         place = {"preset": preset, "algorithm": algorithm, "task": task}
         place["seed"] = int(seed.removeprefix("seed_"))
+        algorithm = _algorithm_name(algorithm, settings)
         task = _task_name(task, settings)
+        if preset == "paper_long" and algorithm not in config.BASELINES:
+            raise ExpectedError(f"preset paper_long is for {', '.join(config.BASELINES)}")
         if settings:
             check_identity(settings, place)
     except ValueError as error:
@@ -94,12 +99,12 @@ def _read_run(path: Path, source: str, warnings: list[str]) -> Run | None:
     budgets = _setting(settings, "lagrangian", "cost_budget", protocol)
     epoch = _epoch_steps(settings, preset, algorithm, task)
     changes = _changed(settings, preset, algorithm, task, bool(score and score.early_epochs))
-    row = {"path": path, "source": source, **place, "task": task, "finished": score is not None}
+    row = {"path": path, "source": source, **place, "algorithm": algorithm, "task": task}
+    row["finished"] = score is not None
     row |= {"comparable": preset in COMPARABLE and not changes, "changed": changes}
     row |= {"cost_budgets": budgets, "epoch_steps": epoch, "layouts": "", "early_epochs": 0}
-    row["episode_steps"] = _setting(settings, "training", "episode_steps", (PAPER_EPISODE_STEPS,))[
-        0
-    ]
+    for name, default in (("episode_steps", PAPER_EPISODE_STEPS), ("action_repeat", 1)):
+        row[name] = _setting(settings, "training", name, (default,))[0]
     row["confirmed"] = False
     if score is not None:
         row |= {"env_steps": score.env_steps, "early_epochs": score.early_epochs}
@@ -157,22 +162,32 @@ def _curves(
             yield "cost_regret", column + 1, episodes.env_steps, regrets
 
 
-def _check_place(preset: str, algorithm: str, seed: str) -> None:
+def _check_place(preset: str, seed: str) -> None:
     """Makes sure that a run folder's place means something.
 
     Raises:
         ValueError: an unknown or misspelt name.
     """
     if preset not in config.PRESETS:
-        raise ValueError(f"unknown preset {preset!r} (known: {', '.join(config.PRESETS)})")
-    if algorithm not in config.ALGORITHMS:
-        known = ", ".join(config.ALGORITHMS)
-        raise ValueError(f"unknown algorithm {algorithm!r} (known: {known})")
-    if preset == "paper_long" and algorithm not in config.BASELINES:
-        raise ValueError(f"preset paper_long is for {', '.join(config.BASELINES)}")
+        raise ExpectedError(f"unknown preset {preset!r} (known: {', '.join(config.PRESETS)})")
     number = seed.removeprefix("seed_")
     if not number.isdecimal() or seed != f"seed_{int(number)}":
-        raise ValueError(f"{seed!r} is not of the form seed_<number>")
+        raise ExpectedError(f"{seed!r} is not of the form seed_<number>")
+
+
+def _algorithm_name(folder: str, settings: dict) -> str:
+    """The algorithm's own name, which for one's own, `module:Class`, only the settings know.
+
+    Raises:
+        ValueError: there is no such algorithm.
+    """
+    if folder in config.ALGORITHMS:
+        return folder
+    name = settings.get("algorithm")
+    if isinstance(name, str) and ":" in name and folder_name(name) == folder:
+        return algorithms.find(name).agent
+    known = f"{', '.join(config.ALGORITHMS)}, <module>:<Class>"
+    raise ExpectedError(f"unknown algorithm {folder!r} (known: {known})")
 
 
 def _task_name(folder: str, settings: dict) -> str:
@@ -188,7 +203,7 @@ def _task_name(folder: str, settings: dict) -> str:
     elif folder in config.TASKS:
         return folder
     known = f"{', '.join(config.TASKS)}, {config.EXTERNAL_TASK_PREFIX}<id>"
-    raise ValueError(f"unknown task {folder!r} (known: {known})")
+    raise ExpectedError(f"unknown task {folder!r} (known: {known})")
 
 
 def _read_curve(path: Path, warnings: list[str], whole: bool) -> Series | None:
@@ -219,7 +234,7 @@ def _read_settings(path: Path, warnings: list[str]) -> dict:
         try:
             _check_settings(settings)
         except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
+            raise ExpectedError(f"{path}: {error}") from error
     except ValueError as error:
         warnings.append(f"{error}: the run's settings are unknown")
         return {}
@@ -233,14 +248,14 @@ def _check_settings(settings: dict) -> None:
         ValueError: one is no number that it can be, or there are no settings.
     """
     if not settings:
-        raise ValueError("is empty")
+        raise ExpectedError("is empty")
     for group in config.GROUPS:
         if not isinstance(settings.get(group, {}), dict):
-            raise ValueError(f"{group} is {short(settings[group])}, not an object")
+            raise ExpectedError(f"{group} is {short(settings[group])}, not an object")
     for group, name, least in _USED:
         values = settings.get(group, {})
         if name in values and min(numbers(values, name)) < least:
-            raise ValueError(f"{name} is {short(values[name])}: {least:g} is the least")
+            raise ExpectedError(f"{name} is {short(values[name])}: {least:g} is the least")
 
 
 def _setting(settings: dict, group: str, name: str, default: tuple) -> tuple[float, ...]:

@@ -11,13 +11,13 @@ import pandas as pd
 from la_mbda import config
 from la_mbda.budget import CONFIDENCE
 from plotting.aggregate import PAPER_COST_BUDGET, arranged, over_seeds
+from plotting.looks import in_order, label
 from plotting.results import Results
 
 NOT_COMPARABLE = "not comparable with the paper"
 NO_CELL = "–"
 OWN_PPO_SEEDS = 3
 """Seeds of our own PPO on each task, at least, for a table normalised by it."""
-_NAMES = config.ALGORITHMS
 _SYMBOLS = {
     "Ĵ": r"\hat{J}",
     "J̄": r"\bar{J}",
@@ -127,7 +127,7 @@ def pivot(numbers: pd.DataFrame, algorithms: Sequence[str]) -> tuple[pd.DataFram
     for text in (texts, latex.mask(best, r"\textbf{" + latex + "}")):
         cells = text.groupby([numbers["task"], numbers["algorithm"]], sort=False).agg(", ".join)
         wide = cells.unstack().reindex(index=numbers["task"].unique(), columns=list(algorithms))
-        wide = wide.fillna(NO_CELL).rename(columns=_NAMES)
+        wide = wide.fillna(NO_CELL).rename(columns=label)
         found.append(wide.rename_axis(columns=None).reset_index())
     return found[0], found[1].replace(NO_CELL, latex_text(NO_CELL))
 
@@ -156,12 +156,20 @@ def latex_text(text: str) -> str:
 
 
 def scale_of(runs: pd.DataFrame) -> str:
-    """Whose runs these are and at what scale, saying so where it is not the paper's."""
-    source, preset = runs["source"].iloc[0], runs["preset"].iloc[0]
-    if runs["comparable"].all():
-        return f"{source}: {preset} preset"
+    """Whose runs of one preset these are, and at what scale."""
+    return f"{runs['source'].iloc[0]}: {preset_of(runs)}"
+
+
+def preset_of(runs: pd.DataFrame) -> str:
+    """At what scale runs are, saying so where it is not the paper's."""
     changed = ", settings changed" if runs["changed"].map(bool).any() else ""
-    return f"{source}: {preset} preset{changed} (reduced scale, {NOT_COMPARABLE})"
+    scale = f" (reduced scale, {NOT_COMPARABLE})" if is_reduced(runs) else ""
+    return f"{runs['preset'].iloc[0]} preset{changed}{scale}"
+
+
+def is_reduced(runs: pd.DataFrame) -> bool:
+    """Whether there are runs on the paper's tasks that are not at its scale."""
+    return bool((~runs["comparable"] & runs["task"].isin(config.TASKS)).any())
 
 
 def slug_of(runs: pd.DataFrame) -> str:
@@ -172,20 +180,21 @@ def slug_of(runs: pd.DataFrame) -> str:
 def seed_notes(runs: pd.DataFrame) -> list[str]:
     """Per algorithm: seeds and environment steps of finished runs, and changed settings."""
     notes = []
-    for algorithm, name in _NAMES.items():
-        groups: dict[str, list[str]] = {}
+    for algorithm in in_order(runs["algorithm"]):
         own = runs[runs["algorithm"] == algorithm]
-        for task, steps in own.groupby("task", sort=False)["env_steps"]:
-            ends = dict.fromkeys((steps.min(), steps.max()))
-            shown = " to ".join(f"{end:,.0f}" for end in ends)
-            groups.setdefault(f"{count_seeds(len(steps))}, {shown} env steps", []).append(task)
-        for text, tasks in groups.items():
-            where = f" ({', '.join(tasks)})" if len(groups) > 1 else ""
-            notes.append(f"{name}: {text}{where}.")
+        texts = own.groupby("task", sort=False)["env_steps"].agg(_seeds_and_steps)
+        for text, tasks in texts.groupby(texts, sort=False):
+            where = f" ({', '.join(tasks.index)})" if texts.nunique() > 1 else ""
+            notes.append(f"{label(algorithm)}: {text}{where}.")
     changed = dict.fromkeys(setting for settings in runs["changed"] for setting in settings)
     if changed:
         notes.append(f"Settings that differ from the preset in some runs: {', '.join(changed)}.")
     return notes
+
+
+def _seeds_and_steps(steps: pd.Series) -> str:
+    ends = dict.fromkeys((steps.min(), steps.max()))
+    return f"{count_seeds(len(steps))}, {' to '.join(f'{end:,.0f}' for end in ends)} env steps"
 
 
 def score_notes(runs: pd.DataFrame) -> list[str]:
@@ -230,7 +239,7 @@ def budget_notes(runs: pd.DataFrame) -> list[str]:
 
 def changed_note(runs: pd.DataFrame) -> list[str]:
     """Names runs that a comparison leaves out, as their settings are not the preset's."""
-    names = [f"{_NAMES[r.algorithm]} on {r.task} (seed {r.seed})" for r in runs.itertuples()]
+    names = [f"{label(r.algorithm)} on {r.task} (seed {r.seed})" for r in runs.itertuples()]
     text = "Left out, with other settings than the preset's"
     return [f"{text}: {', '.join(names)}."] if names else []
 
@@ -248,7 +257,7 @@ def _which(runs: pd.DataFrame, whole: pd.DataFrame) -> str:
     for algorithm, own in runs.groupby("algorithm", sort=False):
         tasks = own.groupby("task", sort=False)["seed"]
         seeds = (f"{task} ({', '.join(map(str, group))})" for task, group in tasks)
-        found.append(f"{_NAMES[algorithm]} on {', '.join(seeds)}")
+        found.append(f"{label(algorithm)} on {', '.join(seeds)}")
     return "; ".join(found)
 
 

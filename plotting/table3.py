@@ -23,7 +23,8 @@ from plotting.aggregate import (
     stratified_bootstrap,
     wilson_interval,
 )
-from plotting.drawing import TABLE3_ALGORITHMS, Outcome, lacking, lacking_cells
+from plotting.drawing import TABLE3_ALGORITHMS, Outcome, lacking_scores
+from plotting.looks import in_order, label
 from plotting.results import Results
 from plotting.table import (
     INCOMPLETE,
@@ -50,9 +51,6 @@ from plotting.table import (
 DOGGO = "DoggoGoal1"
 AVERAGE = "SG6 average"
 WITHOUT_DOGGO = f"without {DOGGO}"
-_NAMES = config.ALGORITHMS
-# The paper's columns last, so that LAMBDA stays where the eye looks for it.
-_ORDER = (*(a for a in _NAMES if a not in TABLE3_ALGORITHMS), *TABLE3_ALGORITHMS)
 
 
 def table_3(results: Results) -> Outcome:
@@ -76,12 +74,7 @@ def table_3(results: Results) -> Outcome:
         else:
             outcome.made.append(difference)
         outcome.made.append(robust_table(runs, scores, divisor))
-    presets = results.runs.loc[results.runs["source"] == "ours", "preset"].unique()
-    for preset in presets if len(presets) else [None]:
-        cells = lacking_cells(results.finished, preset)
-        if cells:
-            found = lacking("Table 3, ours", results.folder, preset, cells, "finished ")
-            outcome.missing.append(found)
+    outcome.missing += lacking_scores("Table 3, ours", results)
     return outcome
 
 
@@ -118,7 +111,7 @@ def table3_ours(
     )
     others = sorted(set(runs["task"]) - set(config.SG6_TASKS))
     if others:
-        notes += (f"Not in SG6, hence in Table 2 only: {', '.join(others)}.",)
+        notes += (f"Not in SG6, hence not in this table: {', '.join(others)}.",)
     name, title = f"table3_{slug_of(runs)}", f"Table 3, {scale_of(found)}"
     if own:
         name, title = f"{name}_own_ppo", f"{title}, normalised by our own PPO"
@@ -158,8 +151,7 @@ def table3_difference(runs: pd.DataFrame, scores: pd.DataFrame, results: Results
 def _doggo_notes(numbers: pd.DataFrame, divisor: Divisor) -> list[str]:
     """Where DoggoGoal1, on which PPO returns little, outweighs all other tasks together."""
     notes = []
-    numbers = arranged(numbers, algorithm=_ORDER)
-    returns = numbers[numbers["metric"] == "return"]
+    returns = arranged(numbers[numbers["metric"] == "return"], algorithm=_columns(numbers))
     for algorithm, own in returns.groupby("algorithm", sort=False):
         values = own.set_index("task")["value"]
         if DOGGO not in values or values.isna().any() or values.min() < 0:
@@ -167,7 +159,7 @@ def _doggo_notes(numbers: pd.DataFrame, divisor: Divisor) -> list[str]:
         share = values[DOGGO] / values.sum() if values.sum() else 0.0
         if len(values) > 1 and share > 0.5:
             notes.append(
-                f"{DOGGO} alone makes {share:.0%} of {_NAMES[algorithm]}'s average J̄: Ĵ of PPO, "
+                f"{DOGGO} alone makes {share:.0%} of {label(algorithm)}'s average J̄: Ĵ of PPO, "
                 f"by which it is divided, is only {divisor.scores[DOGGO, 'return']:.2f} there."
             )
     return notes
@@ -182,8 +174,8 @@ def _table3(
     rivals: bool = True,
 ) -> Table:
     """Args: rivals: whether the algorithms' numbers can be better or worse than one another."""
-    numbers = arranged(numbers, algorithm=_ORDER, task=config.SG6_TASKS)
-    algorithms = numbers["algorithm"].unique()
+    algorithms = _columns(numbers)
+    numbers = arranged(numbers, algorithm=algorithms, task=config.SG6_TASKS)
     averages = _averages(numbers)
     rows = [*tasks_of(numbers), *averages["task"].unique()]
     numbers = numbers.assign(normalised_by=divisor.source)
@@ -192,8 +184,13 @@ def _table3(
         notes += _average_notes(algorithm, numbers[numbers["algorithm"] == algorithm])
     cells, latex = pivot(arranged(found, task=rows), algorithms)
     records = found[["task", "algorithm", "metric", "value", "normalised_by"]]
-    records = records.assign(algorithm=records["algorithm"].map(_NAMES))
+    records = records.assign(algorithm=records["algorithm"].map(label))
     return Table(name, title, cells, notes, records, latex if rivals else None)
+
+
+def _columns(numbers: pd.DataFrame) -> list[str]:
+    """The paper's algorithms last, so that LAMBDA stays where the eye looks for it."""
+    return in_order(numbers["algorithm"], TABLE3_ALGORITHMS)
 
 
 def _averages(numbers: pd.DataFrame) -> pd.DataFrame:
@@ -203,14 +200,14 @@ def _averages(numbers: pd.DataFrame) -> pd.DataFrame:
     if DOGGO in set(numbers["task"]):  # Else it is the average once more.
         among[WITHOUT_DOGGO] = (f"{WITHOUT_DOGGO}, {INCOMPLETE}", rest)
     found = []
-    for label, (partial, tasks) in among.items():
+    for row, (partial, tasks) in among.items():
         own = numbers[numbers["task"].isin(tasks)]
         counts = own.groupby("algorithm")["task"].nunique()
         counts = counts.reindex(numbers["algorithm"].unique(), fill_value=0)
         values = own.groupby(["algorithm", "metric"])["value"].mean()
         cells = pd.MultiIndex.from_product([counts.index, METRICS], names=["algorithm", "metric"])
         rows = values.reindex(cells).reset_index()
-        rows["task"] = label if (counts == len(tasks)).all() else partial
+        rows["task"] = row if (counts == len(tasks)).all() else partial
         found.append(rows)
     return pd.concat(found, ignore_index=True)
 
@@ -220,7 +217,7 @@ def _average_notes(algorithm: str, numbers: pd.DataFrame) -> tuple[str, ...]:
     notes: tuple[str, ...] = ()
     tasks = numbers["task"].unique()
     missing = [task for task in config.SG6_TASKS if task not in tasks]
-    name = _NAMES[algorithm]
+    name = label(algorithm)
     if missing:
         count = f"{len(tasks)} of {len(config.SG6_TASKS)} tasks"
         notes += (f"{name}: the average is over {count}, without {', '.join(missing)}.",)
@@ -237,9 +234,9 @@ def robust_table(runs: pd.DataFrame, scores: pd.DataFrame, divisor: Divisor) -> 
     runs, scores = benchmark(runs), benchmark(scores[scores["constraint"] == 1])
     numbers = normalise(scores, divisor.scores, scores["budget"]).dropna(subset="value")
     records, notes = [], []
-    for algorithm in arranged(runs, algorithm=_NAMES)["algorithm"].unique():
+    for algorithm in in_order(runs["algorithm"]):
         own = numbers[numbers["algorithm"] == algorithm]
-        who = {"algorithm": _NAMES[algorithm]}
+        who = {"algorithm": label(algorithm)}
         for metric in METRICS:
             found = own[own["metric"] == metric].groupby("task", sort=False)["value"]
             strata = [values.to_numpy() for _, values in found]
@@ -250,7 +247,7 @@ def robust_table(runs: pd.DataFrame, scores: pd.DataFrame, divisor: Divisor) -> 
         mine = runs[runs["algorithm"] == algorithm]
         share = {"metric": "within_budget", "statistic": "share"}
         records.append(who | share | _share([kept for kept in mine["kept"] if kept is not None]))
-        notes += _robust_notes(_NAMES[algorithm], mine, divisor)
+        notes += _robust_notes(label(algorithm), mine, divisor)
     notes = (
         "Interquartile means over tasks and seeds of scores normalised per seed (Appendix H), with "
         f"{LEVEL:.0%} intervals by a bootstrap of seeds within each task ({RESAMPLES:,} resamples, "

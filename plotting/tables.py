@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from operator import attrgetter
-from statistics import mean, median
 
+import numpy as np
 import pandas as pd
 
 from la_mbda import config
 from la_mbda.presets import make_config
 from la_mbda.runs.files import METRICS, read_object
-from plotting.aggregate import SPREAD, arranged, over_seeds
+from plotting.aggregate import SPREAD, arranged, over_seeds, task_order
 from plotting.drawing import Outcome
+from plotting.looks import in_order, label
 from plotting.results import PUBLISHED, Results
 from plotting.table import (
     LABELS,
@@ -26,8 +27,9 @@ from plotting.table import (
     slug_of,
 )
 
-_NAMES = config.ALGORITHMS
 _CELLS = "Each cell: Ĵ, Ĵ_c, ρ_c. Percentiles are in the CSV."
+CELL = ["task", "algorithm", "metric"]
+ENDS = ["value", "low", "high"]
 PUBLISHED_RANGES = (
     "Published: LAMBDA and CEM-MPC, medians over seeds (LAMBDA: 5) with 5 % and 95 % percentiles; "
     "baselines, means over three runs with ends that lie symmetrically about them."
@@ -41,9 +43,12 @@ def table_1(results: Results) -> Outcome:
 
 def table_2(results: Results) -> Outcome:
     """Unnormalised scores, the published ones and each group's; both side by side."""
-    outcome = Outcome(made=table2_published(results))
+    outcome = Outcome(made=[] if results.own_tasks_only else table2_published(results))
     for runs, scores in results.groups():
-        outcome.made.append(table2_ours(runs, scores))
+        own = ~runs["task"].isin(config.TASKS)
+        for name, title, part in (("table2", "Table 2", ~own), ("own_tasks", "Own tasks", own)):
+            if part.any():
+                outcome.made.append(table2_ours(name, title, runs[part], scores))
         compared = comparison(runs, scores, results.published(runs["preset"].iloc[0]))
         if compared is not None:
             outcome.made.append(compared)
@@ -95,18 +100,22 @@ def table2_published(results: Results) -> list[Table]:
     ]
 
 
-def table2_ours(runs: pd.DataFrame, scores: pd.DataFrame) -> Table:
-    """Unnormalised scores of finished runs, all of one preset and one source."""
-    parts = []
+def table2_ours(name: str, title: str, runs: pd.DataFrame, scores: pd.DataFrame) -> Table:
+    """Unnormalised scores of finished runs, all of one preset and one source.
+
+    Args:
+        name, title: what the table's begin with.
+    """
+    parts, scores = [], scores[scores["run"].isin(runs.index)]
     for constraint in range(1, scores["constraint"].max() + 1):
         found = over_seeds(scores, constraint)
         if constraint > 1:
             found["task"] += f", cost {constraint}"
         parts.append(found)
     notes = (_CELLS, *score_notes(runs), *budget_notes(runs), *seed_notes(runs))
-    title = f"Table 2, {scale_of(runs)}"
     numbers = pd.concat(parts, ignore_index=True)
-    return _table2(f"table2_{slug_of(runs)}", title, numbers, notes, SPREAD)
+    where = f"{name}_{slug_of(runs)}", f"{title}, {scale_of(runs)}"
+    return _table2(*where, numbers, notes, SPREAD)
 
 
 def _table2(
@@ -117,12 +126,11 @@ def _table2(
     spread: Sequence[str] = ("value", "low", "high"),
 ) -> Table:
     """Args: spread: what of each score is recorded."""
-    tasks = [*config.TASKS, *sorted(set(numbers["task"]) - set(config.TASKS))]
-    numbers = arranged(numbers, task=tasks, algorithm=_NAMES)
-    columns = arranged(numbers, algorithm=_NAMES)["algorithm"].unique()
+    columns = in_order(numbers["algorithm"])
+    numbers = arranged(numbers, task=task_order(numbers["task"]), algorithm=columns)
     cells, latex = pivot(numbers, columns)
     records = numbers[["task", "algorithm", "metric", *spread]].rename(columns={"se": "error"})
-    records["algorithm"] = records["algorithm"].map(_NAMES)
+    records["algorithm"] = records["algorithm"].map(label)
     return Table(name, title, cells, notes, records, latex)
 
 
@@ -141,23 +149,25 @@ def comparison(runs: pd.DataFrame, scores: pd.DataFrame, published: pd.DataFrame
     changed, runs = runs[~runs["comparable"]], runs[runs["comparable"]]
     if runs.empty:
         return None
-    theirs = published.set_index(["task", "algorithm", "metric"])
     scores = scores[scores["run"].isin(runs.index) & (scores["constraint"] == 1)]
-    scores = arranged(scores, task=config.SG6_TASKS, algorithm=_NAMES, metric=METRICS)
-    rows, records = [], []
-    for cell, seeds in scores.groupby(["task", "algorithm", "metric"], sort=False):
-        task, algorithm, metric = cell
-        first = seeds["first_epoch"].tolist()
-        first = None if seeds["first_epoch"].isna().any() else mean(first)
-        record = _compare(_range(seeds["value"].tolist(), algorithm), theirs.loc[cell])
-        texts = (f"{len(seeds)}", NO_CELL if first is None else show(first))
-        texts += (_ends(record, "ours"), _ends(record, "published"), record["verdict"])
-        rows.append((task, _NAMES[algorithm], LABELS[metric].symbol, *texts))
-        who = {"task": task, "algorithm": _NAMES[algorithm], "metric": metric}
-        records.append(who | {"seeds": len(seeds), "first_epoch": first} | record)
-    agreeing = sum(record["verdict"] == "overlap" for record in records)
+    scores = arranged(scores, task=config.SG6_TASKS, algorithm=config.ALGORITHMS, metric=METRICS)
+    found = _ranges(scores).join(published.set_index(CELL)[ENDS].add_prefix("published_"), on=CELL)
+    higher = found["ours_low"] > found["published_high"]
+    lower = found["ours_high"] < found["published_low"]
+    found["verdict"] = np.select([higher, lower], ["ours higher", "ours lower"], "overlap")
+    found["algorithm"] = found["algorithm"].map(label)
+    shown = {
+        "task": found["task"],
+        "algorithm": found["algorithm"],
+        "": found["metric"].map(lambda metric: LABELS[metric].symbol),
+        "seeds": found["seeds"].astype(str),
+        "first epoch": found["first_epoch"].map(show).replace("n/a", NO_CELL),
+        "ours": found.apply(_ends, axis="columns", whose="ours"),
+        "published": found.apply(_ends, axis="columns", whose="published"),
+        "ranges": found["verdict"],
+    }
     notes = (
-        f"{agreeing} of {len(records)} cells overlap.",
+        f"{(found['verdict'] == 'overlap').sum()} of {len(found)} cells overlap.",
         "Ours: the mean over seeds (of LAMBDA and its variants the median), and their least and "
         "largest.",
         "First epoch: the same of a baseline's first epoch, in which its policy is untrained.",
@@ -167,33 +177,26 @@ def comparison(runs: pd.DataFrame, scores: pd.DataFrame, published: pd.DataFrame
         *seed_notes(runs),
         *changed_note(changed),
     )
-    columns = ["task", "algorithm", "", "seeds", "first epoch", "ours", "published", "ranges"]
     title = f"Scores beside the published ones, {scale_of(runs)}"
-    table = pd.DataFrame(rows, columns=columns), notes, pd.DataFrame(records)
-    return Table(f"comparison_{slug_of(runs)}", title, *table)
+    return Table(f"comparison_{slug_of(runs)}", title, pd.DataFrame(shown), notes, found)
 
 
-def _range(values: list[float], algorithm: str) -> dict[str, float]:
-    middle = mean if algorithm in config.BASELINES else median
-    return {"value": middle(values), "low": min(values), "high": max(values)}
-
-
-def _compare(ours: dict[str, float], theirs: pd.Series) -> dict:
-    """Numbers of both, and `overlap`, or on which side ours lie."""
-    verdict = "overlap"
-    if ours["low"] > theirs["high"]:
-        verdict = "ours higher"
-    elif ours["high"] < theirs["low"]:
-        verdict = "ours lower"
-    numbers = {
-        f"{whose}_{name}": found[name]
-        for whose, found in (("ours", ours), ("published", theirs))
-        for name in ("value", "low", "high")
+def _ranges(scores: pd.DataFrame) -> pd.DataFrame:
+    """Of each cell its seeds, their middle and ends, and the mean of their first epochs."""
+    found = scores.groupby(CELL, sort=False)
+    baseline = found["algorithm"].first().isin(config.BASELINES)
+    value = found["value"]
+    columns = {
+        "seeds": value.size(),
+        "first_epoch": found["first_epoch"].mean(skipna=False),
+        "ours_value": value.mean().where(baseline, value.median()),
+        "ours_low": value.min(),
+        "ours_high": value.max(),
     }
-    return numbers | {"verdict": verdict}
+    return pd.DataFrame(columns).reset_index()
 
 
-def _ends(record: dict, whose: str) -> str:
+def _ends(record: pd.Series, whose: str) -> str:
     value, low, high = (show(record[f"{whose}_{name}"]) for name in ("value", "low", "high"))
     if record[f"{whose}_low"] == record[f"{whose}_high"]:
         return value

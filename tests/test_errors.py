@@ -45,7 +45,7 @@ def test_a_full_disk_is_one_line_wherever_it_is_met():
     assert "'/there/film.mp4': free some space" in done.stderr
 
 
-@pytest.mark.parametrize("folder", ["la_mbda", "experiments"])
+@pytest.mark.parametrize("folder", ["la_mbda", "experiments", "plotting"])
 def test_our_own_checks_raise_the_expected_error(folder):
     """Another's ValueError is no message to a user; the simulator stands alone and is converted."""
     for path in (REPOSITORY / folder).rglob("*.py"):

@@ -112,7 +112,7 @@ def test_the_simulator_imports_nothing_of_the_library():
 
 
 def test_plotting_imports_nothing_but_what_says_settings_and_budgets_and_reads_files():
-    light = ("budget", "config", "presets", "runs.files", "runs.folder")
+    light = ("algorithms", "budget", "config", "errors", "presets", "runs.files", "runs.folder")
     light = tuple(f"la_mbda.{name}" for name in light)
     for path in (REPOSITORY / "plotting").glob("*.py"):
         names = [name for name in project_imports(path) if name.startswith("la_mbda.")]

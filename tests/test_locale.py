@@ -33,7 +33,7 @@ def test_help_in_every_locale(command, locale):
 
 def test_figures_in_a_plain_locale(tmp_path):
     done = subprocess.run(
-        [sys.executable, REPOSITORY / "plotting" / "figures.py", tmp_path, "--partial"],
+        [sys.executable, REPOSITORY / "plotting" / "figures.py", tmp_path],
         env=os.environ | LOCALES["C"],
         capture_output=True,
         check=False,

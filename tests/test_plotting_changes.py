@@ -131,7 +131,7 @@ def test_an_unknown_name_is_an_error_that_lists_the_known(tmp_path, capsys):
     assert figures.main([str(tmp_path), "--only", "figure_6,figure_99"]) == 1
     error = capsys.readouterr().err
     assert error.startswith("figures.py: error: --only: unknown figure_99 (known: table_1, ")
-    assert "figure_13)" in error
+    assert "figure_constraint)" in error
     assert list(tmp_path.iterdir()) == []
 
 

@@ -12,8 +12,9 @@ from test_plotting_reading import STEPS, write_lines, write_run
 
 from la_mbda import config
 from plotting.aggregate import MOST_POINTS, band, cost_regret
-from plotting.drawing import BUDGET_COLOUR, COLOURS, draw_changed
+from plotting.drawing import draw_changed
 from plotting.figures import FIGURES, make_all
+from plotting.looks import BUDGET_COLOUR, COLOURS, OWN_COLOURS
 from plotting.results import read_results
 
 COMMAND = Path(__file__).resolve().parents[1] / "plotting" / "figures.py"
@@ -90,15 +91,48 @@ def test_published_lines_are_drawn_at_the_papers_scale_only(tmp_path):
     write_run(tmp_path, preset="paper", task="CarGoal1", env_steps=8_000)
     _, _, records = drawn(tmp_path)
     published = [r for r in records if r["line"] == "published"]
-    assert {(r["preset"], r["task"]) for r in published} == {("paper", "PointGoal1")}
-    returns = {r["algorithm"]: float(r["value"]) for r in published if r["metric"] == "return"}
-    assert returns == {
+    # CarGoal1 ran with other settings; the others have not run.
+    shown = {("paper", task) for task in config.SG6_TASKS if task != "CarGoal1"}
+    assert {(r["preset"], r["task"]) for r in published} == shown
+    own = [r for r in published if (r["task"], r["metric"]) == ("PointGoal1", "return")]
+    assert {r["algorithm"]: float(r["value"]) for r in own} == {
         "lambda": 18.8228,
         "ppo": 17.476,
         "ppo_lagrangian": 4.19325,
         "trpo_lagrangian": 8.91784,
         "cpo": 15.693,
     }
+
+
+def test_a_task_without_runs_has_its_published_levels_and_the_budget(tmp_path):
+    write_run(tmp_path, preset="paper", algorithm="ppo")
+    (sixth,) = [entry for entry in FIGURES if entry.name == "figure_6"]
+    (drawing,) = sixth.make(read_results(tmp_path, shipped=tmp_path / "none")).made
+    found = drawing.numbers[drawing.numbers["task"] == "DoggoGoal1"]
+    assert set(found["line"]) == {"published", "budget"}
+    costs = found[found["metric"] == "cost_return"].set_index("algorithm")["value"]
+    assert (costs["lambda"], costs[""]) == (11.4, 25)
+    figure = drawing.draw(*drawing.arguments)
+    assert len(figure.axes) == 3 * len(config.SG6_TASKS)
+    texts = [[text.get_text() for text in ax.texts] for ax in figure.axes]
+    assert texts == [[]] * 3 + [["no run"]] * 15
+
+
+def dashes(folder):
+    """How the lines of figure 6's first panel are drawn, by their names."""
+    (sixth,) = [entry for entry in FIGURES if entry.name == "figure_6"]
+    (drawing,) = sixth.make(read_results(folder, shipped=folder / "shipped")).made
+    (legend,) = drawing.draw(*drawing.arguments).legends
+    lines = zip(legend.get_texts(), legend.get_lines(), strict=False)
+    found = {text.get_text(): line.get_linestyle() for text, line in lines}
+    return {name: look for name, look in found.items() if name != "cost budget"}
+
+
+def test_shipped_runs_are_dashed_where_ours_are_beside_them(tmp_path):
+    write_run(tmp_path / "shipped", algorithm="ppo")
+    assert dashes(tmp_path) == {"PPO (shipped)": "-"}
+    write_run(tmp_path)
+    assert dashes(tmp_path) == {"LAMBDA": "-", "PPO (shipped)": "--"}
 
 
 def test_seeds_of_unequal_length_are_said(tmp_path):
@@ -165,8 +199,8 @@ def test_each_constraint_has_its_own_row(tmp_path):
 def test_colours_stay_apart_for_the_colour_blind():
     assert COLOURS.keys() == config.ALGORITHMS.keys()
     for matrix in VISIONS.values():
-        seen = [lab(matrix @ linear(c)) for c in (*COLOURS.values(), BUDGET_COLOUR)]
-        assert min(np.linalg.norm(a - b) for a, b in combinations(seen, 2)) > 15
+        seen = [lab(matrix @ linear(c)) for c in (*COLOURS.values(), *OWN_COLOURS, BUDGET_COLOUR)]
+        assert min(np.linalg.norm(a - b) for a, b in combinations(seen, 2)) > 20
 
 
 # Machado, Oliveira and Fernandes 2009, severity 1, on linear RGB.
@@ -216,9 +250,22 @@ def test_the_command_draws_what_it_can_and_names_the_rest(tmp_path):
         write_run(results, task=task)
     broken = write_run(results, seed=1)
     (broken / "score.json").write_text("{")
-    assert run_command("results", cwd=tmp_path).returncode == 2
-    done = run_command("results", "--partial", cwd=tmp_path)
+    only = ("--only", "figure_6,figure_9")
+    strict = run_command("results", "--strict", *only, cwd=tmp_path)
+    assert strict.returncode == 2, strict.stderr
+    listed = run_command("results", "--missing", *only, cwd=tmp_path)
+    assert listed.returncode == 0, listed.stderr
+    (text,) = [line for line in listed.stdout.splitlines() if line.startswith("missing: ")]
+    assert text.startswith("missing: figure 9, quick preset: no runs of LAMBDA on Observable")
+    assert "--missing" not in listed.stdout
+    done = run_command("results", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    assert "missing: " not in done.stdout
+    (text,) = [line for line in done.stdout.splitlines() if "--missing" in line]
+    assert text == (
+        "not drawn for lack of runs: figure 9, figure 11; drawn of some runs only: table 3, "
+        "figure 1, figure 4, figure 5, figure 7, figure 10, figure 12; --missing lists the commands"
+    )
     assert "Table 3, published" in done.stdout
     assert "| 1.526, 0.0, 0.466 |" in done.stdout
     assert "Table 3, ours: quick preset (reduced scale, not comparable" in done.stdout
@@ -238,7 +285,7 @@ def test_the_command_draws_what_it_can_and_names_the_rest(tmp_path):
 
 def test_a_folder_without_runs_still_has_the_published_tables(tmp_path, capsys):
     results = read_results(tmp_path, shipped=tmp_path / "none")
-    missing = make_all(results)
+    missing = make_all(results, commands=True)
     printed = capsys.readouterr().out
     assert "Table 3, published" in printed
     tables = {"table1", "table2_published", "table2_published_long", "table3_published"}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from la_mbda import config
 from la_mbda.presets import make_config
+from la_mbda.runs.folder import run_path
 from plotting.aggregate import over_seeds
 from plotting.results import PUBLISHED, read_results
 from plotting.table3 import table_3
@@ -33,11 +34,10 @@ def write_run(
 
     Its evaluations return 0, 1, 2, … + seed and cost 30 each; each of its episodes costs 40.
     """
-    settings = config.to_dict(make_config(preset, task, algorithm, seed, **overrides))
-    folder = task.replace(":", "_").replace("/", "_")
-    path = results / preset / algorithm / folder / f"seed_{seed}"
+    settings = make_config(preset, task, algorithm, seed, **overrides)
+    path = run_path(results, settings)
     path.mkdir(parents=True)
-    (path / "config.json").write_text(json.dumps(settings))
+    (path / "config.json").write_text(json.dumps(config.to_dict(settings)))
     lines = [
         {"env_steps": s, "return": float(i + seed), "cost_return": 30.0}
         for i, s in enumerate(steps)

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from browser import CHROMIUM, Browser
 from PIL import Image
-from test_plotting_reading import STEPS, write_lines, write_run
+from test_plotting_reading import STEPS, confirmed, write_lines, write_run, write_score
 from test_video import write_video
 
 from plotting.drawing import Outcome
 from plotting.figures import FIGURES
-from plotting.interactive import panels
+from plotting.interactive import opening, panels
 from plotting.report import MOST_VIDEO_BYTES, write_report
 from plotting.results import read_results
-from plotting.table3 import table3_published
+from plotting.table3 import table3_published, table_3
 
 
 def read(folder):
@@ -72,6 +72,49 @@ def test_it_says_what_ran_at_what_scale_and_links_its_settings(tmp_path):
         assert "#" not in link
 
 
+def test_own_runs_come_first_with_a_headline_and_lambdas_column(tmp_path):
+    write_run(tmp_path / "shipped", preset="paper", algorithm="cpo")
+    path = write_run(tmp_path, score=None)
+    write_score(path, 3.0, 4.0, 0.02, confirmed=confirmed(26.0, returns=12.5))
+    write_run(tmp_path, algorithm="cpo")
+    results = read_results(tmp_path, shipped=tmp_path / "shipped")
+    tables = table_3(results).made
+    text = shown(write_report(results, tables, Outcome(), {}).read_text(encoding="utf-8"))
+    assert (
+        "LAMBDA, ours: quick preset (reduced scale, not comparable with the paper), return, cost: "
+        "PointGoal1 12.5, 26.0; 0 of 1 confirmed runs keep their cost budget."
+    ) in text
+    ours, shipped, published = (
+        text.index(f"Table 3, {whose}") for whose in ("ours: quick", "shipped: paper", "published")
+    )
+    assert text.index("Ours: quick preset") < text.index("Shipped: paper preset") < ours
+    assert ours < shipped < published
+    assert "task LAMBDA TRPO-Lagrangian PPO-Lagrangian CPO PointGoal1" in text[published:]
+    assert tables[0].cells.columns[-1] == "LAMBDA"  # The table itself stays as in the paper.
+
+
+@pytest.mark.parametrize(
+    ("ours", "expected"),
+    [
+        ([], ("cpu", "CarGoal1")),  # The shipped LAMBDA.
+        ([("quick", "ppo", "PointGoal1")], ("cpu", "CarGoal1")),
+        (
+            [("quick", "ppo", "PointGoal1"), ("quick", "lambda", "PointGoal2")],
+            ("quick", "PointGoal2"),
+        ),
+    ],
+)
+def test_the_curves_open_on_lambda(tmp_path, ours, expected):
+    write_run(tmp_path / "shipped", preset="paper", algorithm="ppo")
+    write_run(tmp_path / "shipped", preset="cpu", algorithm="ppo")
+    write_run(tmp_path / "shipped", preset="cpu", task="CarGoal1")
+    for preset, algorithm, task in ours:
+        write_run(tmp_path, preset=preset, algorithm=algorithm, task=task)
+    found = panels(read_results(tmp_path, shipped=tmp_path / "shipped"))
+    assert tuple(opening(found).values()) == expected
+    assert opening({}) == {}
+
+
 def test_without_runs_it_names_the_command(tmp_path):
     _, page = report(tmp_path)
     assert f"bash experiments/run_sg6.sh --results {tmp_path}" in shown(page)
@@ -106,12 +149,13 @@ def test_run_json_may_hold_anything(tmp_path, text):
 
 
 def test_figures_are_inside_with_caption_scale_and_size(tmp_path):
-    names = ("figure_6_paper", "figure_1_ours_quick", "figure_13", "figure_1_published")
+    names = ("figure_1_ours_quick", "figure_1_published", "figure_6_paper", "figure_13")
+    names += ("figure_constraint_ours_quick",)
     for name in names:
         Image.new("RGB", (30, 20)).save(tmp_path / f"{name}.png")
-    captions = {entry.name: entry.caption for entry in FIGURES}
+    entries = {entry.name: entry for entry in FIGURES}
     paths = [tmp_path / f"{name}.png" for name in names]
-    figures = {path: captions["_".join(path.stem.split("_")[:2])] for path in paths}
+    figures = {path: entries["_".join(path.stem.split("_")[:2])] for path in paths}
     _, page = report(tmp_path, figures=figures)
     titles = re.findall(r"<figcaption><b>(.*?)</b>", page)
     assert titles == [
@@ -119,11 +163,12 @@ def test_figures_are_inside_with_caption_scale_and_size(tmp_path):
         "Figure 1, published.",
         "Figure 6, paper preset.",
         "Figure 13.",
+        "Figure constraint, ours: quick preset (reduced scale).",
     ]
     assert 'alt="Figure 13. The computation graph, and where its gradients are cut"' in page
-    assert page.count('width="30" height="20"') == 4
-    assert page.count("data:image/png;base64,") == 4
-    assert list(captions) == [f"figure_{number}" for number in range(1, 14)]
+    assert page.count('width="30" height="20"') == 5
+    assert page.count("data:image/png;base64,") == 5
+    assert list(entries) == [f"figure_{name}" for name in (*range(1, 14), "constraint")]
 
 
 def test_videos_of_one_run_each_small_ones_inside_and_large_ones_linked(tmp_path):
@@ -308,6 +353,18 @@ def test_what_files_say_is_text_and_never_runs(tmp_path, browser):
     assert browser.run("window.evil ?? null") is None
     assert evil not in page
     assert browser.run("document.body.textContent").count(evil) >= 5
+
+
+def test_the_page_opens_on_lambda_and_shows_its_column(tmp_path, browser):
+    write_run(tmp_path, algorithm="ppo")
+    write_run(tmp_path, task="CarGoal1")
+    browser.open(report(tmp_path)[0])
+    assert browser.run(NAMES) == ["LAMBDA"]
+    chosen = "['preset', 'task'].map(id => document.getElementById(id).value)"
+    assert browser.run(chosen) == ["quick", "CarGoal1"]
+    heads = "Array.from(document.querySelectorAll('#scores thead th'))"
+    right = f"{heads}.find(th => th.innerText == 'LAMBDA').getBoundingClientRect().right"
+    assert browser.run(right) < browser.run("innerWidth")
 
 
 def test_the_page_without_runs_has_no_errors(tmp_path, browser):

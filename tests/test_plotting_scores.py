@@ -20,6 +20,7 @@ from plotting.bars import (
     tasks,
 )
 from plotting.drawing import draw_changed
+from plotting.looks import COLOURS
 from plotting.results import read_results
 
 
@@ -157,7 +158,7 @@ def test_every_bar_is_in_sight_and_a_spare_panel_is_empty():
         ("PointPush1", "lambda", 2_000_000, True, False),
     ]
     numbers = pd.DataFrame(rows, columns=["task", "algorithm", "env_steps", "reached", "safe"])
-    figure = _draw_reaches(numbers, "made up")
+    figure = _draw_reaches(numbers, "made up", COLOURS)
     assert [ax.axison for ax in figure.axes] == [True, True, True, False]
     assert all(ax.get_xlim()[0] < 1_000 < 2_000_000 < ax.get_xlim()[1] for ax in figure.axes)
 
@@ -166,15 +167,15 @@ def reached(tmp_path):
     """Steps, whether LAMBDA's return was reached, and safety, by algorithm."""
     results = read(tmp_path)
     ((runs, scores),) = results.groups()
-    found = reaches_of(runs, scores, results)
+    found, _ = reaches_of(runs, scores, results)
     return {row.algorithm: (row.env_steps, row.reached, row.safe) for row in found.itertuples()}
 
 
 def test_steps_to_lambdas_return_by_hand(tmp_path):
-    """Epoch returns of PPO are 0, 4, 8, 12: LAMBDA's 5 is first passed in the third; CPO never."""
+    """Means over PPO's epochs are 0, 4, 12, 20: LAMBDA's 10 is passed in the third; CPO never."""
     path = write_run(tmp_path, score=None)
-    write_score(path, 0.0, 0.0, 0.02, confirmed=confirmed(20.0, 1.0, returns=5.0))
-    for algorithm, slope, cost in (("ppo", 4.0, 60.0), ("cpo", 1.0, 24.0)):
+    write_score(path, 0.0, 0.0, 0.02, confirmed=confirmed(20.0, 1.0, returns=10.0))
+    for algorithm, slope, cost in (("ppo", 8.0, 60.0), ("cpo", 1.0, 24.0)):
         path = write_run(tmp_path, algorithm=algorithm, epoch_steps=2_000, score=None)
         found = {"confirmed": confirmed(cost)} if algorithm == "ppo" else {}
         write_score(path, slope * 3, cost, 0.1, **found)
@@ -198,13 +199,48 @@ def test_steps_to_lambdas_return_by_hand(tmp_path):
 def test_an_algorithm_keeps_its_budget_where_every_seed_does(tmp_path):
     for seed, cost in enumerate((20.0, 24.9)):
         path = write_run(tmp_path, seed=seed, score=None)
-        write_score(path, 5.0, 20.0, 0.02, confirmed=confirmed(cost))
+        write_score(path, 10.0, 20.0, 0.02, confirmed=confirmed(cost))
     write_run(tmp_path, algorithm="ppo")
     assert reached(tmp_path)["lambda"][2] is True
-    path = write_run(tmp_path, seed=2, score=(5.0, 1.0, 0.02))
+    path = write_run(tmp_path, seed=2, score=(10.0, 1.0, 0.02))
     assert reached(tmp_path)["lambda"][2] is None
-    write_score(path, 5.0, 1.0, 0.02, confirmed=confirmed(24.9, 1.0))
+    write_score(path, 10.0, 1.0, 0.02, confirmed=confirmed(24.9, 1.0))
     assert reached(tmp_path)["lambda"][2] is False
+
+
+def test_a_task_that_lambda_has_not_learnt_sets_no_aim(tmp_path):
+    """The paper's LAMBDA returns 18.82 on PointGoal1 and 16.75 on CarGoal1: here half of it."""
+    write_run(tmp_path, score=(9.4, 20.0, 0.02))
+    write_run(tmp_path, task="CarGoal1", score=(8.4, 20.0, 0.02))
+    for task in ("PointGoal1", "CarGoal1"):
+        write_run(tmp_path, algorithm="ppo", task=task)
+    outcome = reaches(read(tmp_path))
+    ours = next(made for made in outcome.made if made.name == "figure_7_ours_quick")
+    assert set(ours.numbers["task"]) == {"CarGoal1"}
+    (note,) = outcome.notes
+    assert "without PointGoal1, where LAMBDA returns less than 50% of the published return" in note
+    write_score(tmp_path / "quick/lambda/CarGoal1/seed_0", 8.3, 20.0, 0.02)
+    outcome = reaches(read(tmp_path))
+    assert [made.name for made in outcome.made] == ["figure_7_published"]
+    assert outcome.missing == []  # More runs would not help.
+
+
+def test_a_zero_and_a_missing_bar_are_told_apart(tmp_path):
+    write_run(tmp_path, score=(10.0, 20.0, 0.02))  # No excess cost.
+    write_run(tmp_path, task="CarGoal1", score=(10.0, 60.0, 0.02))
+    write_run(tmp_path, task="CarGoal1", algorithm="ppo", score=(10.0, 60.0, 0.02))
+    bars = next(made for made in tasks(read(tmp_path)).made if made.name == "figure_4_ours_quick")
+    figure = bars.draw(*bars.arguments)
+    texts = [[text.get_text() for text in ax.texts] for ax in figure.axes]
+    # A row per metric, a column per task; PPO did not run on PointGoal1.
+    assert texts == [["no run"], [], ["0", "no run"], [], ["no run"], []]
+    assert [len(ax.patches) for ax in figure.axes] == [1, 2] * 3
+
+
+def test_the_averages_axis_says_what_is_better(tmp_path):
+    (drawing,) = summaries(read(tmp_path)).made
+    figure = drawing.draw(*drawing.arguments)
+    assert {ax.get_ylabel() for ax in figure.axes} == {"scaled, higher is better"}
 
 
 def test_published_baselines_that_never_reach_lambda(tmp_path):

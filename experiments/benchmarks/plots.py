@@ -46,7 +46,7 @@ def run(arguments: Plots) -> dict:
         results = Path(folder)
         count = make_runs(results, arguments)
         begin = time.perf_counter()
-        command = [sys.executable, FIGURES, results, "--partial"]
+        command = [sys.executable, FIGURES, results]
         done = subprocess.run(
             command, capture_output=True, encoding="utf-8", errors="replace", check=False
         )

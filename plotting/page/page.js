@@ -1,7 +1,7 @@
 "use strict";
 // Draws the learning curves, and counts costs in step with the videos.
 
-const { panels, counters, budget } = JSON.parse(document.getElementById("data").textContent);
+const { panels, open, counters, budget } = JSON.parse(document.getElementById("data").textContent);
 const number = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
 const whole = new Intl.NumberFormat("en");
 const hundredths = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: "negative" });
@@ -18,8 +18,7 @@ function element(name, text, attributes = {}) {
 const hidden = new Set(); // Names of lines that were switched off, whatever the task.
 const chosen = {};
 
-function fill(select, names) {
-  const before = select.value;
+function fill(select, names, before = select.value) {
   select.replaceChildren(...names.map((name) => new Option(name, name)));
   if (names.includes(before)) select.value = before;
 }
@@ -46,11 +45,11 @@ function refill(fieldset, chips) {
   fieldset.replaceChildren(fieldset.querySelector("legend"), ...chips);
 }
 
-function choose() {
+function choose(first = {}) {
   const [preset, task] = ["preset", "task"].map((id) => document.getElementById(id));
-  fill(preset, Object.keys(panels));
+  fill(preset, Object.keys(panels), first.preset);
   const { title, tasks } = panels[preset.value];
-  fill(task, Object.keys(tasks));
+  fill(task, Object.keys(tasks), first.task);
   const metrics = tasks[task.value];
   if (!(chosen.metric in metrics)) chosen.metric = Object.keys(metrics)[0];
   const panel = metrics[chosen.metric];
@@ -67,7 +66,7 @@ function choose() {
   draw(title, task.value, panel);
 }
 
-function tracesOf(line, end) {
+function tracesOf(line, end, dashed) {
   const colour = line.colour;
   const base = { mode: "lines", showlegend: false };
   const quiet = { ...base, hoverinfo: "skip" };
@@ -83,7 +82,7 @@ function tracesOf(line, end) {
     const spread = line.low ? " (%{customdata[0]:.4g} to %{customdata[1]:.4g})" : "";
     traces.push({ ...base, name: line.name, x: line.x, y: line.y, mode: line.x.length <= 20 ? "lines+markers" : "lines",
       customdata: line.low ? line.low.map((low, i) => [low, line.high[i]]) : undefined, hovertemplate: `%{y:.4g}${spread}`,
-      marker: { size: 5 }, line: { color: colour, width: 2.5, dash: line.shipped ? "dashdot" : "solid" } });
+      marker: { size: 5 }, line: { color: colour, width: 2.5, dash: dashed && line.shipped ? "dashdot" : "solid" } });
   }
   return traces;
 }
@@ -92,6 +91,7 @@ function draw(title, task, panel) {
   const shown = panel.lines.filter((line) => !hidden.has(line.name));
   const steps = panel.lines.flatMap((line) => line.published ? [] : line.seeds.map((seed) => (seed.x ?? line.x).at(-1)));
   const end = Math.max(...steps);
+  const dashed = panel.lines.some((line) => !line.published && !line.shipped); // Shipped ones beside ours.
   const narrow = innerWidth < 700, touch = matchMedia("(pointer: coarse)").matches;
   const levels = panel.budgets.map((level) => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: level, y1: level,
     line: { color: budget, dash: "dash", width: 1.5 }, label: { text: `budget ${number.format(level)}`,
@@ -99,7 +99,7 @@ function draw(title, task, panel) {
   const cost = panel.unit.startsWith("cost");
   const heights = [...panel.budgets, panel.top];
   const axis = { gridcolor: "#e4e7ea", zerolinecolor: "#c4c9ce", linecolor: "#888888", ticks: "outside" };
-  Plotly.react("plot", shown.flatMap((line) => tracesOf(line, end)), {
+  Plotly.react("plot", shown.flatMap((line) => tracesOf(line, end, dashed)), {
     shapes: levels, height: narrow ? 380 : 480, margin: { t: 34, r: 16, l: 64, b: 58 }, showlegend: false,
     paper_bgcolor: "#ffffff", plot_bgcolor: "#ffffff", font: { color: "#1c1f22", size: 12 },
     hovermode: narrow ? "closest" : "x unified", dragmode: touch ? false : "zoom",
@@ -130,8 +130,8 @@ function tabulate(lines, unit) {
 }
 
 if (Object.keys(panels).length) {
-  for (const id of ["preset", "task"]) document.getElementById(id).addEventListener("change", choose);
-  choose();
+  for (const id of ["preset", "task"]) document.getElementById(id).addEventListener("change", () => choose());
+  choose(open);
 }
 
 // ---- Costs in step with the videos

@@ -1,0 +1,94 @@
+"""Figure constraint: the multiplier, the safety critic's values and costs over a run.
+
+From `updates.jsonl`, where each line has the means over an iteration's updates. V^c is that of the
+trajectories that the pessimistic bound chose, which the multiplier holds against the budget
+(Eq. 11). Costs are logged per decision, imagined and in the replayed batch, and shown per episode
+of full length. Runs without a safety critic have no such numbers, and are left out.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pandas as pd
+
+from la_mbda import config
+from la_mbda.runs.files import number
+from plotting.aggregate import arranged, lines_of, task_order
+from plotting.curves import COLUMNS, draw_grid
+from plotting.drawing import Drawing, Outcome, lacking
+from plotting.results import Results
+from plotting.run_reading import WHO
+from plotting.table import preset_of
+
+# What is logged of each constraint, and what its column is called.
+QUANTITIES = {
+    "multiplier": "Multiplier λ\n",
+    "safety_bound": "V$^c$, pessimistic\n(discounted)",
+    "imagined_cost": "Imagined cost\nper episode",
+    "real_cost": "Real cost\nper episode",
+}
+PER_DECISION = ("imagined_cost", "real_cost")
+
+
+def constraints(results: Results) -> Outcome:
+    """A figure of each preset: a row per task and constraint, a column per quantity."""
+    outcome = Outcome()
+    found = [curve for run in results.runs.itertuples() for curve in logged(run)]
+    for preset, curves in pd.concat(found).groupby("preset", sort=False) if found else ():
+        runs = results.runs.loc[curves["run"].unique()]
+        lines = pd.concat([lines_of(curves), _budgets(runs)], ignore_index=True)
+        lines = arranged(lines.astype({"main": bool}), task=task_order(runs["task"]))
+        title = f"The constraint over a run, {preset_of(runs)}"
+        arguments = (lines, title, results.colours, QUANTITIES)
+        name = f"figure_constraint_{preset}"
+        outcome.made.append(Drawing(name, lines[COLUMNS], draw_grid, arguments, "%.8g"))
+    if not found and not results.own_tasks_only:
+        cells = [("lambda", task) for task in config.SG6_TASKS]
+        outcome.missing.append(lacking("figure constraint", results.folder, None, cells))
+    return outcome
+
+
+def logged(run: tuple) -> Iterator[pd.DataFrame]:
+    """What a run's updates logged of each constraint, as rows of `Results.curves`.
+
+    Lines that lack it, as of pre-training, or are damaged are left out.
+
+    Args:
+        run: a row of `Results.runs`.
+    """
+    who = {"run": run.Index} | {name: getattr(run, name) for name in WHO}
+    for constraint in range(len(run.cost_budgets)):
+        names = ["env_steps", *(f"{quantity}_{constraint}" for quantity in QUANTITIES)]
+        rows = []
+        for line in _lines(run.path / "updates.jsonl"):
+            with suppress(ValueError):
+                rows.append([number(line, name) for name in names])
+        if rows:
+            found = pd.DataFrame(rows, columns=["env_steps", *QUANTITIES])
+            found[[*PER_DECISION]] *= run.episode_steps / run.action_repeat
+            found = found.melt("env_steps", var_name="metric")
+            yield found.assign(constraint=constraint + 1, **who)
+
+
+def _lines(path: Path) -> Iterator[dict]:
+    with suppress(OSError), path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            with suppress(ValueError, RecursionError):
+                values = json.loads(line)
+                yield values if isinstance(values, dict) else {}
+
+
+def _budgets(runs: pd.DataFrame) -> pd.DataFrame:
+    """The level that V^c and costs are held against, of each task and constraint."""
+    levels = {
+        (run.preset, run.task, i + 1, budget, metric)
+        for run in runs.itertuples()
+        for i, budget in enumerate(run.cost_budgets)
+        for metric in QUANTITIES
+        if metric != "multiplier"
+    }
+    columns = ["preset", "task", "constraint", "value", "metric"]
+    frame = pd.DataFrame(sorted(levels), columns=columns)
+    return frame.assign(source="", algorithm="", line="budget", main=False)
