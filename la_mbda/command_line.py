@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import errno
+import faulthandler
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -156,6 +157,9 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
     Any other keeps its traceback.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # Keeps the terminal readable.
+    if sys.stderr is not None:
+        # Where a library written in C crashes, the log says what Python was doing.
+        faulthandler.enable()
     if sys.stdout is not None:
         sys.stdout.reconfigure(errors="replace")  # Some locales have no δ and no λ.
     name = Path(sys.argv[0]).name

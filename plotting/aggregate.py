@@ -12,6 +12,7 @@ import pandas as pd
 from la_mbda import config
 from la_mbda.budget import standard_error
 from la_mbda.errors import ExpectedError
+from plotting.looks import is_baseline
 
 PAPER_COST_BUDGET = 25.0
 CELL = ["source", "preset", "task", "algorithm", "metric"]
@@ -86,7 +87,7 @@ def over_seeds(scores: pd.DataFrame, constraint: int = 1) -> pd.DataFrame:
         if len(seeds) == 1:
             row |= seeds[SPREAD].iloc[0].to_dict()
         else:
-            baseline = row["algorithm"] in config.BASELINES
+            baseline = is_baseline(row["algorithm"])
             summary = mean_with_error if baseline else median_with_spread
             row |= summary(seeds["value"].tolist())
         rows.append(row)

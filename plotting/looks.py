@@ -23,9 +23,17 @@ BUDGET_COLOUR = "#D00000"
 
 
 def label(algorithm: str) -> str:
-    """What people call it; one's own, `package.module:Class`, is `Class (package.module)`."""
-    name = algorithms.find(algorithm).display_name
-    return name if algorithm in COLOURS else f"{name} ({algorithm.partition(':')[0]})"
+    """What people call it, with what sets a variant apart, or the module of one's own behind it."""
+    base, _, name = algorithm.partition("@")
+    module, _, own = base.partition(":")
+    besides = [part for part in (module if own else "", name) if part]
+    shown = algorithms.find(base).display_name
+    return f"{shown} ({', '.join(besides)})" if besides else shown
+
+
+def is_baseline(algorithm: str) -> bool:
+    """Whether it is a model-free baseline, or a variant of one."""
+    return algorithm.partition("@")[0] in config.BASELINES
 
 
 def in_order(found: Collection[str], last: Collection[str] = ()) -> list[str]:
@@ -41,7 +49,7 @@ def in_order(found: Collection[str], last: Collection[str] = ()) -> list[str]:
 
 
 def own_of(found: Collection[str]) -> list[str]:
-    """One's own algorithms among some."""
+    """One's own algorithms, and variants, among some."""
     return sorted(set(found).difference(config.ALGORITHMS))
 
 

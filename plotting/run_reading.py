@@ -74,18 +74,19 @@ def _run_folders(place: Path, warnings: list[str]) -> list[Path]:
 
 def _read_run(path: Path, source: str, warnings: list[str]) -> Run | None:
     """Reads one run folder; what is wrong with it goes to the warnings."""
-    preset, algorithm, task, seed = path.parts[-4:]
+    preset, variant, task, seed = path.parts[-4:]
+    base, _, name = variant.partition("@")
     try:
         _check_place(preset, seed)
         settings = _read_settings(path / "config.json", warnings)
-        place = {"preset": preset, "algorithm": algorithm, "task": task}
+        place = {"preset": preset, "algorithm": base, "task": task}
         place["seed"] = int(seed.removeprefix("seed_"))
-        algorithm = _algorithm_name(algorithm, settings)
+        base = _algorithm_name(base, settings)
         task = _task_name(task, settings)
-        if preset == "paper_long" and algorithm not in config.BASELINES:
+        if preset == "paper_long" and base not in config.BASELINES:
             raise ExpectedError(f"preset paper_long is for {', '.join(config.BASELINES)}")
         if settings:
-            check_identity(settings, place)
+            check_identity({"name": ""} | settings, place | {"name": name})
     except ValueError as error:
         warnings.append(f"{path}: {error}: left out")
         return None
@@ -97,8 +98,9 @@ def _read_run(path: Path, source: str, warnings: list[str]) -> Run | None:
         return None
     protocol = () if task.startswith(config.EXTERNAL_TASK_PREFIX) else (PAPER_COST_BUDGET,)
     budgets = _setting(settings, "lagrangian", "cost_budget", protocol)
-    epoch = _epoch_steps(settings, preset, algorithm, task)
-    changes = _changed(settings, preset, algorithm, task, bool(score and score.early_epochs))
+    epoch = _epoch_steps(settings, preset, base, task)
+    changes = _changed(settings, preset, base, task, bool(score and score.early_epochs))
+    algorithm = f"{base}@{name}" if name else base
     row = {"path": path, "source": source, **place, "algorithm": algorithm, "task": task}
     row["finished"] = score is not None
     row |= {"comparable": preset in COMPARABLE and not changes, "changed": changes}
@@ -109,7 +111,7 @@ def _read_run(path: Path, source: str, warnings: list[str]) -> Run | None:
     if score is not None:
         row |= {"env_steps": score.env_steps, "early_epochs": score.early_epochs}
         row["kept"] = _kept(score, budgets)
-        row["confirmed"] = score.confirmed is not None and algorithm not in config.BASELINES
+        row["confirmed"] = score.confirmed is not None and base not in config.BASELINES
     if row["confirmed"]:
         row |= {"n": score.confirmed.episodes, "layouts": score.confirmed.layouts}
     scores = [] if score is None else list(_score_rows(score, row))

@@ -11,7 +11,7 @@ import pandas as pd
 from la_mbda import config
 from la_mbda.budget import CONFIDENCE
 from plotting.aggregate import PAPER_COST_BUDGET, arranged, over_seeds
-from plotting.looks import in_order, label
+from plotting.looks import in_order, is_baseline, label
 from plotting.results import Results
 
 NOT_COMPARABLE = "not comparable with the paper"
@@ -199,7 +199,7 @@ def _seeds_and_steps(steps: pd.Series) -> str:
 
 def score_notes(runs: pd.DataFrame) -> list[str]:
     """What the scores of finished runs are of: how taken over seeds, and over which episodes."""
-    baseline = runs["algorithm"].isin(config.BASELINES)
+    baseline = runs["algorithm"].map(is_baseline)
     baselines, others = runs[baseline], runs[~baseline]
     confirmed, rest = others[others["confirmed"]], others[~others["confirmed"]]
     notes = []

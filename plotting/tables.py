@@ -11,7 +11,7 @@ from la_mbda.presets import make_config
 from la_mbda.runs.files import METRICS, read_object
 from plotting.aggregate import SPREAD, arranged, over_seeds, task_order
 from plotting.drawing import Outcome
-from plotting.looks import in_order, label
+from plotting.looks import in_order, is_baseline, label
 from plotting.results import PUBLISHED, Results
 from plotting.table import (
     LABELS,
@@ -184,7 +184,7 @@ def comparison(runs: pd.DataFrame, scores: pd.DataFrame, published: pd.DataFrame
 def _ranges(scores: pd.DataFrame) -> pd.DataFrame:
     """Of each cell its seeds, their middle and ends, and the mean of their first epochs."""
     found = scores.groupby(CELL, sort=False)
-    baseline = found["algorithm"].first().isin(config.BASELINES)
+    baseline = found["algorithm"].first().map(is_baseline)
     value = found["value"]
     columns = {
         "seeds": value.size(),

@@ -46,6 +46,31 @@ def test_algorithms_are_ordered_named_and_coloured():
     assert colours_of(many)[many[-1]] == OWN_COLOURS[0]  # They come round again.
 
 
+def test_variants_are_drawn_beside_their_algorithm(tmp_path):
+    for algorithm, name, budget in (("lambda", "", 25.0), ("lambda", "strict", 10.0)):
+        for seed in (0, 1):
+            write_run(
+                tmp_path, "PointGoal1", algorithm, seed=seed, name=name, cost_budget=(budget,)
+            )
+    write_run(tmp_path, "PointGoal1", "ppo", name="short", observation="lidar")
+    results = read(tmp_path)
+    assert results.warnings == []
+    assert set(results.runs["algorithm"]) == {"lambda", "lambda@strict", "ppo@short"}
+    (drawing,) = curves(results).made
+    figure = drawing.draw(*drawing.arguments)
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert {"LAMBDA", "LAMBDA (strict)", "PPO (short)"} <= set(names)
+    table = table_2(results).made[-1].markdown()
+    # A baseline's variant has means as it has, LAMBDA's has medians.
+    assert "LAMBDA (strict)" in table
+    assert "PPO (short)" in table
+    renamed = tmp_path / "quick" / "lambda@other"
+    (tmp_path / "quick" / "lambda@strict").rename(renamed)
+    results = read(tmp_path)
+    assert len(results.warnings) == 2
+    assert "name is 'strict', but its folder says 'other'" in results.warnings[0]
+
+
 def test_an_own_algorithm_has_curves_and_bars_of_its_own(tmp_path):
     for algorithm in ("lambda", MINE, OTHER):
         write_run(tmp_path, algorithm=algorithm)
