@@ -41,6 +41,11 @@ _FIELDS: dict[str, dict[str, typing.Any]] = {
         "critic_units": 128,
         "critic_layers": 2,
         "horizon": 12,
+        # Held for four steps, actions reach twice as far at the same price; the discounts keep the
+        # paper's time scale, 100 and 200 control steps at its action repeat of two.
+        "action_repeat": 4,
+        "discount": 0.98,
+        "cost_discount": 0.99,
         "terminal_head": False,
         "cost_weight": 10.0,
         "calibrate_cost": True,
@@ -53,13 +58,11 @@ _FIELDS: dict[str, dict[str, typing.Any]] = {
         "posterior_samples": 3,
         "swag_burn_in": 200,
         "swag_period": 50,
-        "initial_multiplier": 0.02,
-        "initial_penalty": 4e-7,
+        "initial_multiplier": 1e-3,
         "planner_iterations": 5,
-        "env_steps": 200_000,
         "pretraining_updates": 1_000,
-        "evaluate_every": 20_000,
-        "checkpoint_every": 5_000,
+        # Two seeds learn faster so than by 100, in equal time: new data are worth more.
+        "updates_per_iteration": 50,
     },
     "quick": {
         "image_channels": 8,
@@ -159,8 +162,13 @@ def _preset_fields(preset: str, task: str, algorithm: str) -> dict[str, typing.A
     fields = dict(_BASELINE_FIELDS[preset] if baseline else _FIELDS[preset])
     if task.startswith(EXTERNAL_TASK_PREFIX):
         fields.pop("terminal_head", None)  # SG6's episodes end by time; others' may not.
-    if preset == "paper":
+    if preset == "paper" or (preset == "cpu" and not baseline):
         fields["env_steps"] = PAPER_BUDGET.get(task, 1_000_000)
+    if preset == "cpu" and not baseline:
+        # The task is learnt first, as in the paper: at an excess of 120, as of PointGoal2, λ is
+        # 0.05 after a third of the run, and at one of 30, as of the easier tasks, after 70 %.
+        share = fields["env_steps"] / 1_000_000
+        fields |= {"initial_penalty": 1.2e-8 / share, "penalty_growth": 7e-5 / share}
     if baseline:
         fields |= {"observation": "lidar", "action_repeat": 1}
     if baseline and preset in ("paper", "paper_long"):
