@@ -51,17 +51,19 @@ def rates(factor: float) -> dict:
     return dict.fromkeys(names, 3e-4 * factor)
 
 
-# What each trial changes of the preset.
+UPDATES_100 = {"updates_per_iteration": 100}
+# What each trial changes of the preset, or of what it was before (actions held for two steps, 100
+# updates), which hold_2 is.
 TRIALS = {
-    "hold_2": {},
-    "hold_3": held(3),
-    "hold_4": held(4),
-    "hold_5": held(5),
-    "updates_50": held(4) | {"updates_per_iteration": 50},
-    "updates_33": held(4) | {"updates_per_iteration": 33},
-    "rates_2": held(4) | rates(2.0),
-    "rates_3": held(4) | rates(3.0),
-    "updates_50_rates_3": held(4) | rates(3.0) | {"updates_per_iteration": 50},
+    "preset": {},
+    "hold_2": held(2) | UPDATES_100,
+    "hold_4": UPDATES_100,
+    "hold_2_updates_50": held(2),
+    "hold_3_updates_50": held(3),
+    "hold_5_updates_50": held(5),
+    "updates_33": {"updates_per_iteration": 33},
+    "rates_2": rates(2.0),
+    "rates_3": rates(3.0),
 }
 
 

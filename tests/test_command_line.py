@@ -33,7 +33,7 @@ def test_help_shows_what_a_newcomer_needs_first_and_help_all_everything(kind, ca
     besides, preset = BESIDES[kind]
     first = shown(kind, capsys, "--help")
     assert set(first) == besides | set(command_line.FIRST)
-    assert first["env_steps"] == {"cpu": "200000", "quick": "8000"}[preset]
+    assert first["env_steps"] == {"cpu": "1000000", "quick": "8000"}[preset]
     everything = shown(kind, capsys, "--help-all", "--preset", "paper")
     assert set(everything) == besides | set(GROUP_OF)
     assert everything["env_steps"] == "1000000"

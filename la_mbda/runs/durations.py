@@ -31,7 +31,7 @@ class Rates(NamedTuple):
 # Measured by `experiments/benchmark.py hours` on two cores.
 CPU_RATES = {
     "paper": Rates(9.5, 2.4, 0.0023, 0.0011),
-    "cpu": Rates(0.165, 0.07, 0.0018, 0.001),
+    "cpu": Rates(0.165, 0.07, 0.0012, 0.0007),
     "quick": Rates(0.056, 0.041, 0.0015, 0.0013),
 }
 # Seconds of a decision of CEM-MPC, alone and as one of ten, by `experiments/benchmark.py planner`.
