@@ -12,4 +12,4 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 # TensorFlow brings an LLVM of its own. Loaded for all to see, as this module asks for, it takes the
 # place of the one that Mesa's software GL needs, and the first picture crashes the process.
-sys.modules.setdefault("tensorflow.python.pywrap_dlopen_global_flags", None)
+sys.modules.setdefault("tensorflow.python.pywrap_dlopen_global_flags", None)  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
 """LAMBDA and its ablations. `_learn` is the body of Algorithm 2, in the paper's order."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -120,7 +120,7 @@ class Agent(ModelBasedAgent):
         return metrics | {"actor_loss": actor_loss}
 
     def _behaviour_weights(self) -> list[tf.Variable]:
-        modules = (self.actor, self.task_critic, *self.safety_critics)
+        modules: tuple[Any, ...] = (self.actor, self.task_critic, *self.safety_critics)
         return tf.nest.flatten([module.weights for module in modules])
 
     def _imagine(self, draws: dict, beliefs: rssm.Belief) -> Trajectories:

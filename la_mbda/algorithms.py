@@ -11,6 +11,7 @@ import gymnasium
 
 from la_mbda import validation
 from la_mbda.errors import ExpectedError
+from la_mbda.spaces import action_count, observation_shape
 
 if TYPE_CHECKING:
     from la_mbda.baselines.agent import BaselineAgent
@@ -88,4 +89,4 @@ def load(reference: str) -> type:
 def make_agent(config: "Config", env: gymnasium.Env) -> "ModelBasedAgent | BaselineAgent":
     """A new agent of the config's algorithm for the spaces of an environment."""
     kind = load(find(config.algorithm).agent)
-    return kind(config, env.observation_space.shape, env.action_space.shape[0])
+    return kind(config, observation_shape(env), action_count(env))

@@ -46,7 +46,8 @@ def train(config: Config, results: Path) -> dict:
     """
     path = run_path(results, config)
     if is_finished(path, config):
-        return RunFolder(path, config).score
+        check_config(path, config)
+        return read_score(path / "score.json")
     check_config(path, config)
     if (path / "score.json").exists() and not _has_saved(path, CHECKPOINTS):
         raise ExpectedError(

@@ -11,7 +11,7 @@ from la_mbda import rssm
 from la_mbda.agent import Agent
 from la_mbda.episodes import play_evaluating
 from la_mbda.imagination import upper_bound
-from la_mbda.settings import BOUND_RULES
+from la_mbda.settings import BOUND_RULES, BoundRule
 
 
 class Comparison(NamedTuple):
@@ -19,7 +19,7 @@ class Comparison(NamedTuple):
 
     values: np.ndarray
     """V_λ `[sample, start]`, the mean over time."""
-    chosen: dict[str, np.ndarray]
+    chosen: dict[BoundRule, np.ndarray]
     """Indices of draws `[start]` by rule."""
 
     @property
@@ -33,7 +33,7 @@ class Comparison(NamedTuple):
         """The mean V_λ of all draws."""
         return float(self.values.mean())
 
-    def of_chosen(self, rule: str) -> float:
+    def of_chosen(self, rule: BoundRule) -> float:
         """The mean V_λ of the draws that a rule takes."""
         return float(np.take_along_axis(self.values, self.chosen[rule][None], 0).mean())
 

@@ -28,15 +28,14 @@ def confirmation(returns: Sequence[float], cost_returns: Sequence[float | list[f
     Args:
         cost_returns: of each episode, a number or, with several constraints, a list of them.
     """
-    if isinstance(cost_returns[0], list):
-        columns = list(zip(*cost_returns, strict=True))
-        costs, errors = [mean(c) for c in columns], [standard_error(c) for c in columns]
-    else:
-        costs, errors = mean(cost_returns), standard_error(cost_returns)
+    several = isinstance(cost_returns[0], list)
+    rows = [cost if isinstance(cost, list) else [cost] for cost in cost_returns]
+    columns = list(zip(*rows, strict=True))
+    costs, errors = [mean(c) for c in columns], [standard_error(c) for c in columns]
     return {
         "episodes": len(returns),
         "return": mean(returns),
         "return_se": standard_error(returns),
-        "cost_return": costs,
-        "cost_return_se": errors,
+        "cost_return": costs if several else costs[0],
+        "cost_return_se": errors if several else errors[0],
     }

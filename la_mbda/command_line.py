@@ -4,12 +4,13 @@ import argparse
 import dataclasses
 import errno
 import faulthandler
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import tyro
 
@@ -114,7 +115,8 @@ def parse(
 
 def _brief(options: Arguments) -> Arguments:
     """The same options with the same values, of whose settings help shows the `FIRST` alone."""
-    values, hidden = {}, {}
+    values: dict[str, Any] = {}
+    hidden: dict[str, Any] = {}
     for f in dataclasses.fields(options):
         values[f.name] = getattr(options, f.name)
         if f.name in GROUPS:
@@ -122,8 +124,8 @@ def _brief(options: Arguments) -> Arguments:
             hidden[f.name] = type(values[f.name])
         elif f.name in GROUP_OF and f.name not in FIRST:
             hidden[f.name] = Annotated[f.type, tyro.conf.Suppress]
-    kind = type(options)
-    brief = type(kind.__name__, (kind,), {"__annotations__": hidden, "__doc__": kind.__doc__})
+    kind: Any = type(options)
+    brief: Any = type(kind.__name__, (kind,), {"__annotations__": hidden, "__doc__": kind.__doc__})
     return dataclass(frozen=True)(brief)(**values)
 
 
@@ -132,7 +134,8 @@ def _unknown_option(option: str, base: Config) -> str:
         return f"unknown argument {option!r}: options are given as --name value"
     name = option.removeprefix("--").replace("-", "_")
     try:
-        make_config(base.preset, base.task, base.algorithm, **{name: None})
+        given: dict[str, Any] = {name: None}
+        make_config(base.preset, base.task, base.algorithm, **given)
     except ExpectedError as error:
         return str(error)
     return f"unknown option {option!r}: see --help"
@@ -160,7 +163,7 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
     if sys.stderr is not None:
         # Where a library written in C crashes, the log says what Python was doing.
         faulthandler.enable()
-    if sys.stdout is not None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # Some locales have no δ and no λ.
     name = Path(sys.argv[0]).name
     try:

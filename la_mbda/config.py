@@ -72,7 +72,9 @@ class Config:
         return f"{self.algorithm}@{self.name}" if self.name else self.algorithm
 
 
-GROUPS = {f.name: f.type for f in dataclasses.fields(Config) if dataclasses.is_dataclass(f.type)}
+GROUPS: dict[str, typing.Any] = {
+    f.name: f.type for f in dataclasses.fields(Config) if dataclasses.is_dataclass(f.type)
+}
 GROUP_OF = {f.name: name for name, group in GROUPS.items() for f in dataclasses.fields(group)}
 
 
@@ -164,7 +166,7 @@ def validate(config: Config) -> None:
     values = _flat(config)
     for group in GROUPS.values():
         for f in dataclasses.fields(group):
-            validation.check(f.name, values[f.name], f.type)
+            validation.check(f.name, values[f.name], typing.cast(type, f.type))
     validation.check_together(values)
     if algorithms.find(config.algorithm).model_free:
         validation.check_baseline(values)

@@ -5,6 +5,8 @@ and Box observations (64x64 images or vectors). `info["cost"]`, a float or an ar
 per constraint, is the cost; where it is absent the cost is 0.
 """
 
+from typing import Any
+
 import gymnasium
 import numpy as np
 
@@ -13,6 +15,7 @@ from la_mbda.checked import CheckedEnvironment, CurrentAPI, failed
 from la_mbda.config import EXTERNAL_TASK_PREFIX, Config
 from la_mbda.errors import ExpectedError
 from la_mbda.safety_gym import IMAGE_SIZE, check_gl
+from la_mbda.spaces import observation_shape
 
 
 def check_rendering(config: Config) -> None:
@@ -44,7 +47,7 @@ def check_vectors(config: Config, env: gymnasium.Env) -> None:
     Raises:
         ValueError: it shows pictures.
     """
-    shape = env.observation_space.shape
+    shape = observation_shape(env)
     if len(shape) != 1:
         raise ExpectedError(
             f"{config.task} shows pictures {shape}, but {config.algorithm} learns from vectors: "
@@ -104,7 +107,7 @@ def _make_external(name: str, render_mode: str | None) -> gymnasium.Env:
 def _make_current(name: str, render_mode: str | None) -> gymnasium.Env:
     """The environment as gymnasium makes it; what keeps its old API is refused once it is used."""
     # Many constructors know no render_mode, and none needs one where nothing is drawn.
-    drawing = {} if render_mode is None else {"render_mode": render_mode}
+    drawing: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}
     try:
         env = gymnasium.make(name, **drawing)
     except (gymnasium.error.Error, ModuleNotFoundError) as error:

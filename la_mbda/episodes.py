@@ -13,6 +13,7 @@ from la_mbda.environments import cost_of
 from la_mbda.model_based import ModelBasedAgent, PolicyState
 from la_mbda.randomness import derive_seed
 from la_mbda.replay import Episode, EpisodeBuilder
+from la_mbda.spaces import action_count
 
 
 def layout_seed(task: str, seed: int, stream: str, *index: int) -> int:
@@ -56,7 +57,7 @@ def plain(costs: np.ndarray) -> float | list[float]:
 def play_random(env: gymnasium.Env, seed: int, constraints: int) -> Played:
     """An episode of uniform-random actions."""
     rng = np.random.default_rng(seed)
-    actions = env.action_space.shape[0]
+    actions = action_count(env)
 
     def decide(_: np.ndarray) -> np.ndarray:
         return rng.uniform(-1.0, 1.0, actions).astype(np.float32)
@@ -92,13 +93,13 @@ def _play_agent(
 
 def _play(env: gymnasium.Env, decide, seed: int, constraints: int) -> Played:
     observation, _ = env.reset(seed=seed)
-    builder = EpisodeBuilder(observation, env.action_space.shape[0], constraints)
+    builder = EpisodeBuilder(observation, action_count(env), constraints)
     env_steps, done = 0, False
     while not done:
         action = decide(observation)
         # Of its own, as an environment may write into what it is given.
         observation, reward, terminated, truncated, info = env.step(action.copy())
-        builder.add(observation, action, reward, cost_of(info, constraints), terminated)
+        builder.add(observation, action, float(reward), cost_of(info, constraints), terminated)
         env_steps += info["env_steps"]
         done = terminated or truncated
     return Played(builder.finish(), env_steps)

@@ -139,7 +139,7 @@ class ModelBasedAgent(tf.Module):
 
     def _sample(self) -> Sequences:
         batch = self.replay.sample(self.config.training.batch_size)
-        return Sequences(*(None if part is None else tf.constant(part) for part in batch))
+        return Sequences._make(None if part is None else tf.constant(part) for part in batch)
 
     def _learn_model(self, batch: Sequences) -> dict:
         _, metrics = self.model.update(batch, self.update_noise)

@@ -125,9 +125,10 @@ def mlp(
         layers: of weights for any x, or of draws with a leading axis `[sample, …]`, as x has one.
     """
     if layers[0]["kernel"].shape.rank == 3:
-        draws = zip(*map(tf.unstack, tf.nest.flatten(layers)), strict=True)
-        draws = (tf.nest.pack_sequence_as(layers, draw) for draw in draws)
-        return tf.stack([mlp(*pair, activation) for pair in zip(draws, tf.unstack(x), strict=True)])
+        samples = zip(*map(tf.unstack, tf.nest.flatten(layers)), strict=True)
+        packed = (tf.nest.pack_sequence_as(layers, sample) for sample in samples)
+        pairs = zip(packed, tf.unstack(x), strict=True)
+        return tf.stack([mlp(sample, own, activation) for sample, own in pairs])
     # Two-dimensional all along: TensorFlow fuses product, bias and activation only then.
     y = x if x.shape.rank == 2 else tf.reshape(x, [-1, x.shape[-1]])
     for layer in layers[:-1]:

@@ -48,6 +48,7 @@ def read_episodes(config: Config, env: gymnasium.Env) -> Iterator[Episode]:
         ValueError: there is none, or a file is damaged or holds no episode of this task; the
             message names the file, the value and the fix.
     """
+    assert config.training.offline_dataset is not None
     folder = Path(config.training.offline_dataset)
     paths = _paths(folder)
     if not paths:

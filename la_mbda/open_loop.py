@@ -6,7 +6,7 @@ are followed under N posterior draws, and, for LAMBDA and its ablations, the pol
 
 import csv
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
@@ -145,16 +145,16 @@ def save_futures(folder: Path, agent: ModelBasedAgent, futures: list[Future]) ->
     write_json(folder / "futures.json", summary)
     if futures[0].policy is not None:
         names += [f"value_{name}" for name in futures[0].policy.values]
-        rows = [row for f in futures for row in _policy_rows(f.start, f.policy)]
+        rows = [row for f in futures if f.policy for row in _policy_rows(f.start, f.policy)]
         _write_csv(folder / "policy.csv", names, rows)
     if futures[0].images is not None:
-        arrays = {f"imagined_{f.start}": f.images for f in futures}
+        arrays: dict[str, Any] = {f"imagined_{f.start}": f.images for f in futures}
         arrays |= {f"{REAL}_{f.start}": f.real.observation for f in futures}
         np.savez_compressed(folder / "images.npz", **arrays)
 
 
 def _action_rows(future: Future) -> list[list]:
-    sources = [(REAL, future.real.reward, future.real.cost)]
+    sources: list[tuple] = [(REAL, future.real.reward, future.real.cost)]
     sources += [(j, *pair) for j, pair in enumerate(zip(future.rewards, future.costs, strict=True))]
     return [
         [future.start, step + 1, draw, rewards[step], *costs[step]]

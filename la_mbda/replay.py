@@ -174,7 +174,7 @@ class Replay:
 
     def random_state(self) -> dict:
         """The sampler's state, as plain JSON values."""
-        return self._rng.bit_generator.state
+        return dict(self._rng.bit_generator.state)
 
     def set_random_state(self, state: dict) -> None:
         """Restores what `random_state` gave."""

@@ -7,12 +7,10 @@ action alone; the *posterior* step then corrects z by what was observed.
 from typing import NamedTuple
 
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from la_mbda import networks
 from la_mbda.settings import WorldModelConfig
-
-tfd = tfp.distributions
 
 MINIMUM_STD = 0.1
 
@@ -157,10 +155,10 @@ def observe(
         belief, posterior = observe_step(weights, belief, *step)
         beliefs.append(belief)
         posteriors.append(posterior)
-    beliefs = Belief(*(tf.stack(part, 1) for part in zip(*beliefs, strict=True)))
+    stacked = Belief(*(tf.stack(part, 1) for part in zip(*beliefs, strict=True)))
     posterior = DiagonalNormal(*(tf.stack(part, 1) for part in zip(*posteriors, strict=True)))
-    prior = prior_distribution(weights["prior"], beliefs.deterministic)
-    return Inference(beliefs, posterior, prior)
+    prior = prior_distribution(weights["prior"], stacked.deterministic)
+    return Inference(stacked, posterior, prior)
 
 
 def balanced_kl(

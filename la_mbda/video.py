@@ -5,6 +5,7 @@ the numbers in step with it: their lists have a value per frame, frame i after d
 """
 
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -63,7 +64,7 @@ class VideoRecorder:
         self._returns.append(float(returns[0]))
         self._cost_returns.append(cost_returns[0].tolist())
         costs = ", ".join(f"{cost:g}" for cost in cost_returns[0])
-        image = self._env.render()
+        image: Any = self._env.render()
         if self._robot_view is not None:
             image = _beside(image, self._robot_view())
         self._frames.append(_captioned(image, f"return {returns[0]:.2f}   cost {costs}"))

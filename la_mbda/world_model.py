@@ -180,7 +180,7 @@ class WorldModel(tf.Module):
 
     def _preprocess(self, observations: tf.Tensor) -> tf.Tensor:
         x = tf.cast(observations, tf.float32)
-        return x / 255.0 - 0.5 if self._image else self.normalizer(x)
+        return x / 255.0 - 0.5 if self.normalizer is None else self.normalizer(x)
 
     def _observation_loss(self, features: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         flat = tf.reshape(features, [-1, features.shape[-1]])

@@ -3,13 +3,11 @@
 import keras
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from la_mbda import networks
 from la_mbda.baselines import rollouts
 from la_mbda.settings import BaselineConfig
-
-tfd = tfp.distributions
 
 ADAM_EPSILON = 1e-8
 

@@ -55,8 +55,8 @@ class Fragment(NamedTuple):
     @property
     def totals(self) -> tuple[float, float, int]:
         """Return, cost return and length in decisions."""
-        sums = (float(part.sum(dtype=np.float64)) for part in (self.rewards, self.costs))
-        return *sums, len(self.rewards)
+        returned, cost = (part.sum(dtype=np.float64) for part in (self.rewards, self.costs))
+        return float(returned), float(cost), len(self.rewards)
 
 
 def means(slot: Sequence[Fragment]) -> tuple[float, float, float]:
@@ -117,7 +117,9 @@ def finite_action(action: np.ndarray) -> np.ndarray:
 def _play(env: gymnasium.Env, policy: Policy, rng: np.random.Generator, most: int) -> Fragment:
     observation, _ = env.reset(seed=int(rng.integers(2**31)))
     # A copy, as an environment may write its arrays again.
-    observations, actions, rewards, costs = [np.array(observation)], [], [], []
+    observations, actions = [np.array(observation)], []
+    rewards: list[float] = []
+    costs: list[float] = []
     std = np.exp(policy.log_std)
     env_steps, terminated, truncated = 0, False, False
     while len(rewards) < most and not (terminated or truncated):
@@ -126,7 +128,7 @@ def _play(env: gymnasium.Env, policy: Policy, rng: np.random.Generator, most: in
         observation, reward, terminated, truncated, info = env.step(np.clip(action, -1.0, 1.0))
         observations.append(np.array(observation))
         actions.append(action)
-        rewards.append(reward)
+        rewards.append(float(reward))
         costs.append(cost_of(info, 1)[0])
         env_steps += info["env_steps"]
     return Fragment(

@@ -19,6 +19,7 @@ from la_mbda.runs.evaluator import Evaluator
 from la_mbda.runs.folder import RunFolder
 from la_mbda.runs.outer_loop import OuterLoop
 from la_mbda.runs.progress import RunProgress
+from la_mbda.spaces import action_count, observation_shape
 
 
 @dataclasses.dataclass
@@ -47,7 +48,7 @@ class BaselineTrainer(OuterLoop[BaselineAgent, Progress]):
     def __init__(self, config: Config, folder: RunFolder):
         evaluator = Evaluator(config, folder, make_environment)
         env = evaluator.environments[0]
-        agent = BaselineAgent(config, env.observation_space.shape, env.action_space.shape[0])
+        agent = BaselineAgent(config, observation_shape(env), action_count(env))
         super().__init__(config, folder, agent, evaluator, Progress())
 
     def _at_budget(self, progress: Progress) -> bool:

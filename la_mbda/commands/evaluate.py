@@ -66,7 +66,7 @@ def main(argv: Sequence[str], draw: Callable[[Path], Sequence[Path]] | None = No
     if arguments.imagine is None:
         evaluate_run(arguments)
     else:
-        imagine_run(arguments, draw)
+        imagine_run(arguments, arguments.imagine, draw)
     return 0
 
 
@@ -121,7 +121,7 @@ def evaluate_run(arguments: EvaluateArguments) -> None:
     if arguments.save:
         of_run = numbers(arguments, config, played)
         write_json(arguments.save, of_run | {"played_with": played_with})
-    if first:
+    if first and arguments.video:
         first.write(arguments.video, config)
     for i, (value, costs) in enumerate(zip(played.returns, played.cost_returns, strict=True)):
         print(f"episode {i}: return {value:.3f}, cost return {listed(costs)}")
@@ -144,7 +144,7 @@ def numbers(arguments: EvaluateArguments, config: Config, played: "Evaluation") 
 
 
 def imagine_run(
-    arguments: EvaluateArguments, draw: Callable[[Path], Sequence[Path]] | None
+    arguments: EvaluateArguments, folder: Path, draw: Callable[[Path], Sequence[Path]] | None
 ) -> None:
     """Imagines along one episode, saves the data and, where it can, draws it.
 
@@ -170,13 +170,13 @@ def imagine_run(
     seed = layout_seed(config.task, arguments.seed, "evaluate", 0)
     futures = imagine_futures(agent, env, seed, arguments.imagine_at, arguments.imagine_steps)
     env.close()
-    save_futures(arguments.imagine, agent, futures)
+    save_futures(folder, agent, futures)
     if draw is not None:
-        for path in draw(arguments.imagine):
+        for path in draw(folder):
             print(f"figure: {path}")
     if not agent.posterior.active:
         print("the posterior is not active: all draws are the current model")
-    print(f"data:   {arguments.imagine}")
+    print(f"data:   {folder}")
 
 
 def verdicts(cost_returns: np.ndarray, budgets: tuple[float, ...]) -> list[str]:

@@ -58,7 +58,7 @@ def work_until(config: Config, env_steps: int) -> dict[str, float]:
     passed = (math.ceil if finished else math.floor)(env_steps / training.evaluate_every)
     start = 0 if algorithms.find(config.algorithm).model_free else training.start_steps
     evaluations = max(0, passed - start // training.evaluate_every)
-    work = {
+    work: dict[str, float] = {
         "acting": env_steps,
         "evaluating": evaluations * training.evaluation_episodes * training.episode_steps,
         "confirming": training.final_episodes * training.episode_steps if finished else 0,

@@ -5,7 +5,7 @@ a finished run plays more of them, which confirm its score and say whether it ke
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import gymnasium
@@ -70,7 +70,7 @@ class Evaluator:
         self,
         agent: "ModelBasedAgent | BaselineAgent",
         stream: str,
-        indices: list[tuple[int, ...]],
+        indices: Sequence[tuple[int, ...]],
         advance: Callable[[int], None],
         sampled: bool = False,
     ) -> Evaluation:

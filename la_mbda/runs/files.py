@@ -171,7 +171,8 @@ def read_series(path: Path, whole: bool) -> tuple[Series | None, list[str]]:
         return None, [f"{path}: missing: its curves are not drawn"]
     except OSError as error:
         return None, [f"{path}: cannot be read ({error.strerror}): not drawn"]
-    rows, bad = [], []
+    rows: list[tuple] = []
+    bad: list[str] = []
     lines = text.split("\n")
     for index, line in enumerate(lines):
         if not line.strip():

@@ -113,7 +113,7 @@ def train_here(
     When a stop is asked for, the runs that go on save themselves and no others begin.
     """
     jobs = min(jobs, len(runs))
-    slots = queue.SimpleQueue()
+    slots: queue.SimpleQueue[dict[str, str]] = queue.SimpleQueue()
     for share in shares(jobs):
         slots.put(share)
 

@@ -12,6 +12,7 @@ import numpy as np
 from la_mbda.config import Config
 from la_mbda.errors import ExpectedError
 from la_mbda.offline import recorded_decisions
+from la_mbda.spaces import action_count, observation_shape
 
 
 def replay_bytes(config: Config, env: gymnasium.Env) -> int:
@@ -23,8 +24,8 @@ def replay_bytes(config: Config, env: gymnasium.Env) -> int:
     training = config.training
     met = training.env_steps + recorded_decisions(config) * training.action_repeat
     steps = min(training.replay_capacity, met) // training.action_repeat
-    observation = math.prod(env.observation_space.shape) * env.observation_space.dtype.itemsize
-    numbers = env.action_space.shape[0] + len(config.lagrangian.cost_budget) + 2
+    observation = math.prod(observation_shape(env)) * np.dtype(env.observation_space.dtype).itemsize
+    numbers = action_count(env) + len(config.lagrangian.cost_budget) + 2
     return steps * (observation + numbers * np.dtype(np.float32).itemsize)
 
 

@@ -145,7 +145,8 @@ class SafetyGymEnv(gymnasium.Env):
             ValueError: the action has the wrong shape or is not finite.
         """
         control = self._check_action(action)
-        total, summed, count = 0.0, {}, 0
+        total, count = 0.0, 0
+        summed: dict[str, Any] = {}
         while count < self._action_repeat:
             count += 1
             reward, terminated, truncated, info = self._advance(control)

@@ -46,7 +46,8 @@ def sample_layout(task: Task, rng: np.random.Generator) -> Layout:
             if task.has_goal:
                 del placed["goal"]
                 placed["goal"] = sample_goal(task, placed, rng)
-            return {name: (*map(float, placed[name]), yaws[name]) for name in names}
+            poses = ((name, *placed[name].tolist(), yaws[name]) for name in names)
+            return {name: (x, y, yaw) for name, x, y, yaw in poses}
     raise LayoutError(f"found no place for {name} in {RESTARTS} layouts of {DRAWS} draws")
 
 
