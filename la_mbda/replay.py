@@ -77,7 +77,8 @@ def read_parts(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
         ValueError: the file is damaged or is no episode.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here, as NumPy leaves a damaged file open.
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return {name: file[name] for name in names}
     except MemoryError:
         raise  # The file may be whole.

@@ -232,8 +232,10 @@ def draw_futures(folder: Path) -> list[Path]:
     """Draws `future_<start>.png` for each start that a folder holds; returns their paths."""
     summary = read_object(folder / "futures.json")
     rows = pd.read_csv(folder / "actions.csv")
-    images = folder / "images.npz"
-    pictures = dict(np.load(images)) if images.exists() else {}
+    images, pictures = folder / "images.npz", {}
+    if images.exists():
+        with np.load(images, allow_pickle=False) as file:
+            pictures = dict(file)
     paths = []
     for start in [entry["start"] for entry in summary["starts"]]:
         with mpl.rc_context(STYLE):

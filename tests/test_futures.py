@@ -77,11 +77,11 @@ def test_saves_what_it_found(tmp_path):
     agent = active_agent(Agent, "lambda")
     futures = futures_of(agent)
     save_futures(tmp_path, agent, futures)
-    rows = list(csv.DictReader((tmp_path / "actions.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "actions.csv").read_text().splitlines()))
     assert [row["draw"] for row in rows[::4]] == ["real", "0", "1"] * 2
     found = [float(row["reward"]) for row in rows if (row["start"], row["draw"]) == ("10", "1")]
     np.testing.assert_allclose(found, futures[1].rewards[1], rtol=1e-6)
-    policy = list(csv.DictReader((tmp_path / "policy.csv").open()))
+    policy = list(csv.DictReader((tmp_path / "policy.csv").read_text().splitlines()))
     values = [row["value_cost_0"] for row in policy if (row["start"], row["draw"]) == ("3", "0")]
     np.testing.assert_allclose(np.float32(values[:4]), futures[0].policy.values["cost_0"][0])
     assert values[4] == ""

@@ -23,7 +23,9 @@ LEARNER_PARTS = {
 MODEL_PARTS = {"posterior", "rssm", "networks", "swag", "returns", "running_statistics", "replay"}
 ALLOWED = {
     "la_mbda.validation": set(),
-    "la_mbda.algorithms": {"config", "errors", "validation", "baselines", "model_based"},
+    "la_mbda.spaces": set(),
+    "la_mbda.algorithms": {"config", "errors", "spaces", "validation"}
+    | {"baselines", "model_based"},
     "la_mbda.settings": {"validation"},
     "la_mbda.posterior": {"randomness", "settings"},
     "la_mbda.config": {"algorithms", "errors", "settings", "validation"},

@@ -203,7 +203,9 @@ def test_an_own_figure_is_one_file_as_documented(tmp_path):
     assert f"figure: {tmp_path}/results/figures/figure_best_returns.png" in printed
     (row,) = (
         r
-        for r in csv.DictReader((tmp_path / "results/figures/figure_best_returns.csv").open())
+        for r in csv.DictReader(
+            (tmp_path / "results/figures/figure_best_returns.csv").read_text().splitlines()
+        )
         if r["source"] == "ours"
     )
     assert (row["task"], float(row["value"])) == (TASK, 7.0)

@@ -45,7 +45,7 @@ def test_the_pictures_in_the_repository_make_both_figures(tmp_path):
     paths, missing = drawn(tmp_path)
     assert [path.name for path in paths] == ["figure_2.png", "figure_8.png"]
     assert missing == []
-    records = list(csv.DictReader((tmp_path / "figure_2.csv").open()))
+    records = list(csv.DictReader((tmp_path / "figure_2.csv").read_text().splitlines()))
     assert {record["task"] for record in records} == set(config.SG6_TASKS)
     recorded = json.loads((PICTURES / "pictures.json").read_text())
     found = {record["task"]: (int(record["seed"]), record["mujoco"]) for record in records}

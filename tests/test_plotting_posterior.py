@@ -58,7 +58,9 @@ def test_the_numbers_drawn_are_those_that_were_saved(tmp_path, titles):
     assert [path.name for path in paths] == ["figure_3_quick.png"]
     assert missing == []
     lines = {}
-    for row in csv.DictReader((tmp_path / "figures" / "figure_3_quick.csv").open()):
+    for row in csv.DictReader(
+        (tmp_path / "figures" / "figure_3_quick.csv").read_text().splitlines()
+    ):
         key = row["quantity"], row["line"], row["chosen"]
         lines.setdefault(key, []).append(float(row["value"]))
     assert lines == {

@@ -43,7 +43,7 @@ def points(results, run, metric):
 
 
 def records(path):
-    return list(csv.DictReader(path.with_suffix(".csv").open()))
+    return list(csv.DictReader(path.with_suffix(".csv").read_text().splitlines()))
 
 
 def names(paths):

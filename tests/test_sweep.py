@@ -1,6 +1,7 @@
 """A sweep's processes: failures, signals, shares of the machine, and one process for a run."""
 
 import dataclasses
+import io
 import json
 import os
 import signal
@@ -31,8 +32,8 @@ def make_run(path, seed, code):
     return Run(config, folder, ("-c", f"import os; os.chdir({str(folder)!r}); {code}"))
 
 
-def quiet(runs, tmp_path):
-    return Overview(runs, lambda *_: 1.0, (tmp_path / "overview").open("w"))
+def quiet(runs):
+    return Overview(runs, lambda *_: 1.0, io.StringIO())
 
 
 def wait_until(arrived):
@@ -58,7 +59,7 @@ def test_a_failure_has_a_reason_and_the_others_go_on(tmp_path, jobs):
         make_run(tmp_path, 4, FINISH),
     ]
     runs[4].path.mkdir()
-    outcomes = train_here(runs, jobs, StopRequest(), quiet(runs, tmp_path))
+    outcomes = train_here(runs, jobs, StopRequest(), quiet(runs))
     assert outcomes == [
         Outcome("failed", "RuntimeError: kl is nan"),
         Outcome("failed", "train.py: error: no such thing"),
@@ -70,9 +71,9 @@ def test_a_failure_has_a_reason_and_the_others_go_on(tmp_path, jobs):
 
 def test_the_reason_is_of_the_last_start(tmp_path):
     run = make_run(tmp_path, 0, "exit('error: of old')")
-    train_here([run], 1, StopRequest(), quiet([run], tmp_path))
+    train_here([run], 1, StopRequest(), quiet([run]))
     again = dataclasses.replace(run, command=("-c", "exit(3)"))
-    (outcome,) = train_here([again], 1, StopRequest(), quiet([again], tmp_path))
+    (outcome,) = train_here([again], 1, StopRequest(), quiet([again]))
     assert outcome == Outcome("failed", "exit status 3")
     assert run.log.read_text().count("--- ") == 2
 
@@ -80,7 +81,7 @@ def test_the_reason_is_of_the_last_start(tmp_path):
 def test_a_folder_that_cannot_be_written_is_a_failure(tmp_path):
     (tmp_path / "seed_0").write_text("no folder")
     run = make_run(tmp_path, 0, FINISH)
-    (outcome,) = train_here([run], 1, StopRequest(), quiet([run], tmp_path))
+    (outcome,) = train_here([run], 1, StopRequest(), quiet([run]))
     assert outcome.state == "failed"
     assert "cannot start it" in outcome.reason
 
@@ -106,7 +107,7 @@ def test_each_process_gets_its_share(tmp_path, monkeypatch):
     say = "import os, time; print('share', os.environ['SHARE']); time.sleep(0.5)"
     runs = [make_run(tmp_path, seed, say) for seed in range(2)]
     monkeypatch.setattr(Overview, "ended", lambda *_: None)
-    train_here(runs, 2, StopRequest(), quiet(runs, tmp_path))
+    train_here(runs, 2, StopRequest(), quiet(runs))
     assert {run.log.read_text().split()[-1] for run in runs} == {"0", "1"}
 
 

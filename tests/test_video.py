@@ -29,6 +29,8 @@ def write_video(path, returns, costs):
     video.write(path, make_config("quick", "PointGoal1"))
 
 
+# imageio leaves the pipes of ffmpeg to be closed by the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_the_numbers_have_a_value_per_frame_of_the_first_episode(tmp_path):
     write_video(tmp_path / "new" / "video.mp4", [0.5, 1.5, 1.25], [0.0, 2.0, 3.0])
     numbers = json.loads((tmp_path / "new" / "video.json").read_text())
