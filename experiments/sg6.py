@@ -23,6 +23,7 @@ from la_mbda import command_line
 from la_mbda.config import SG6_TASKS, Config
 from la_mbda.environments import check_rendering
 from la_mbda.errors import ExpectedError
+from la_mbda.presets import make_config
 from la_mbda.quiet import without_native_messages
 from la_mbda.runs import on_ray
 from la_mbda.runs.durations import duration, machine_slowness, run_seconds
@@ -82,6 +83,8 @@ def main(argv: Sequence[str]) -> int:
     figures = [str(REPOSITORY / "plotting" / "figures.py"), str(arguments.results)]
     drawn = subprocess.run([sys.executable, *figures], check=False).returncode
     print_end(plan, unfinished, arguments.results, time.perf_counter() - begin)
+    if not unfinished:
+        print_next(plan, estimate)
     return 1 if unfinished or drawn else 0
 
 
@@ -216,7 +219,10 @@ def print_end(
 ) -> None:
     """The last screen: what is where, and what failed."""
     folder = results / plan[0].config.preset
-    print(f"\n{len(plan) - len(unfinished)} of {counted(plan)} finished in {duration(seconds)}.")
+    works = ": every stage works (not a result)"
+    said = works if plan[0].config.preset == "quick" and not unfinished else ""
+    done = len(plan) - len(unfinished)
+    print(f"\n{done} of {counted(plan)} finished in {duration(seconds)}{said}.")
     for run, outcome in unfinished.items():
         print(f"  {outcome.state}: {run}: {outcome.reason or 'by a signal'}: see {run.log}")
     if unfinished:
@@ -226,6 +232,21 @@ def print_end(
     print(f"  figures  {results / 'figures'}")
     print(f"  tables   {results / 'tables'}")
     print(f"  report   {results / 'report' / 'index.html'}")
+
+
+def print_next(plan: list[Run], estimate: Estimate) -> None:
+    """The same runs at the next larger scale, and how long they take."""
+    larger = {"quick": "cpu", "cpu": "paper"}.get(plan[0].config.preset)
+    if larger is None:
+        return
+    configs = [
+        make_config(larger, run.config.task, run.config.algorithm, run.config.seed) for run in plan
+    ]
+    seconds = sum(estimate(config, 0, config.training.env_steps) for config in configs)
+    print(
+        f"  next     bash experiments/run_sg6.sh --preset {larger} (about {duration(seconds)} on "
+        "these CPU cores)"
+    )
 
 
 if __name__ == "__main__":

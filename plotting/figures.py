@@ -1,10 +1,11 @@
 """Draws every figure and table of a results folder: `python plotting/figures.py results/`.
 
 Reads the runs below the folder, the shipped runs and the paper's scores; writes RESULTS/figures,
-RESULTS/tables and RESULTS/report; prints the tables. What the data do not allow is named in a line,
-with `--missing` each with the command that makes its data; the exit status is 0 all the same, and 2
-with `--strict`. It is 1 where nothing could be done. A figure is drawn only if its data or the code
-changed since it was drawn last.
+RESULTS/tables and RESULTS/report; prints LAMBDA's scores beside the published ones, and Table 3 of
+runs at the paper's scale. What the data do not allow is named in a line, with `--missing` each with
+the command that makes its data; the exit status is 0 all the same, and 2 with `--strict`. It is 1
+where nothing could be done. A figure is drawn only if its data or the code changed since it was
+drawn last.
 """
 
 import argparse
@@ -92,10 +93,17 @@ FIGURES = [
     Entry("figure_constraint", "The constraint over a run", constraints),
 ]
 TABLES = [
+    Entry(
+        "lambda_and_published",
+        "LAMBDA's scores beside the published ones",
+        tables.lambda_and_published,
+    ),
     Entry("table_1", "The paper's settings and those of the paper preset", tables.table_1),
     Entry("table_2", "Unnormalised scores, and ours beside the published ones", tables.table_2),
     Entry("table_3", "Normalised scores, and robust statistics of them", table_3),
 ]
+# Printed where all tables are made; the others are read from their files.
+PRINTED = ("lambda_and_published", "table3_ours_paper", "own_tasks")
 # What says nothing of tasks of one's own.
 OF_SG6 = {entry.name for entry in (*TABLES, *FIGURES)}
 OF_SG6 -= {"table_2", "figure_6", "figure_constraint"}
@@ -143,7 +151,7 @@ def _chosen(names: str) -> set[str]:
 
 
 def make_all(results: Results, only: Collection[str] = (), commands: bool = False) -> list[str]:
-    """Writes figures, tables and the report, prints the tables and what is missing.
+    """Write figures, tables and the report, print the first tables and what is missing.
 
     Args:
         only: names of entries; where there are any, the others and the report are left as they are.
@@ -164,7 +172,8 @@ def make_all(results: Results, only: Collection[str] = (), commands: bool = Fals
     tables = [table for entry, table in made if entry in TABLES]
     for table in tables:
         table.write(results.folder / "tables")
-        print(f"\n{table.markdown()}", end="")
+        if only or table.name.startswith(PRINTED):
+            print(f"\n{table.markdown()}", end="")
     drawings = [(entry, drawing) for entry, drawing in made if entry in FIGURES]
     paths = draw_changed([drawing for _, drawing in drawings], results.folder / "figures")
     said = Outcome()
@@ -218,8 +227,8 @@ def print_end(results: Results, said: Outcome, figures: Sequence[Path], tables: 
         print(f"no runs at the paper's scale; to make them: {train_command(folder)} --preset paper")
     finished = own["finished"].sum()
     print(f"{len(own)} runs read, {finished} finished; {len(runs) - len(own)} shipped runs beside")
-    for path in figures:
-        print(f"figure: {path}")
+    if figures:
+        print(f"figures: {folder / 'figures'} ({len(figures)}, each as .png, .pdf and .csv)")
     if tables:
         print(f"tables: {folder / 'tables'} ({tables}, each as .md, .tex and .csv)")
 

@@ -9,7 +9,7 @@ import pandas as pd
 from la_mbda import config
 from la_mbda.presets import make_config
 from la_mbda.runs.files import METRICS, read_object
-from plotting.aggregate import SPREAD, arranged, over_seeds, task_order
+from plotting.aggregate import PAPER_COST_BUDGET, SPREAD, arranged, over_seeds, task_order
 from plotting.drawing import Outcome
 from plotting.looks import in_order, is_baseline, label
 from plotting.results import PUBLISHED, Results
@@ -53,6 +53,44 @@ def table_2(results: Results) -> Outcome:
         if compared is not None:
             outcome.made.append(compared)
     return outcome
+
+
+def lambda_and_published(results: Results) -> Outcome:
+    """LAMBDA's scores beside the published ones: of our largest preset, else of the shipped runs.
+
+    Those of `quick`, which mean nothing, are not told.
+    """
+
+    def rank(group: tuple[pd.DataFrame, pd.DataFrame]) -> tuple[bool, int]:
+        runs, _ = group
+        return runs["source"].iloc[0] != "ours", config.PRESETS.index(runs["preset"].iloc[0])
+
+    groups = (
+        (own, scores)
+        for runs, scores in results.groups()
+        if len(own := runs[(runs["algorithm"] == "lambda") & runs["task"].isin(config.SG6_TASKS)])
+        and own["preset"].iloc[0] != "quick"
+    )
+    if not (ranked := sorted(groups, key=rank)):
+        return Outcome()
+    runs, scores = ranked[0]
+    theirs = results.published("paper")
+    told = {
+        "ours": over_seeds(scores[scores["run"].isin(runs.index)]),
+        "published": over_seeds(theirs[theirs["algorithm"] == "lambda"]),
+    }
+    records = pd.concat([found.assign(source=source) for source, found in told.items()])
+    records["text"] = [show(*pair) for pair in zip(records["value"], records["se"], strict=True)]
+    texts = records.pivot(index="task", columns=["source", "metric"], values="text")
+    cells = pd.DataFrame({"task": list(config.SG6_TASKS)})
+    for source in told:
+        for metric in ("return", "cost_return"):
+            found = texts[source, metric].reindex(config.SG6_TASKS).fillna(NO_CELL)
+            cells[f"{LABELS[metric].symbol}, {source}"] = found.tolist()
+    notes = (f"Published: 1M/2M env steps, budget {PAPER_COST_BUDGET:g}.", *budget_notes(runs))
+    records = records[["source", "task", "metric", "value", "se"]]
+    title = f"{label('lambda')}, {scale_of(runs)}, and published"
+    return Outcome([Table("lambda_and_published", title, cells, notes, records)])
 
 
 def table1() -> Table:

@@ -200,7 +200,8 @@ def test_an_own_figure_is_one_file_as_documented(tmp_path):
     (tmp_path / "best_returns.py").write_text(script)
     write_run(tmp_path / "results", task=TASK, score=(7.0, 8.0, 0.02))
     printed, first = run_script(tmp_path)
-    assert f"figure: {tmp_path}/results/figures/figure_best_returns.png" in printed
+    assert f"figures: {tmp_path}/results/figures (" in printed
+    assert (tmp_path / "results" / "figures" / "figure_best_returns.png").exists()
     (row,) = (
         r
         for r in csv.DictReader(

@@ -67,11 +67,22 @@ def test_ends_well_and_says_what_it_does(job):
     assert "2 done, 0 running, 0 waiting, 0 failed" in done.stderr
 
 
-def test_prints_table_3_as_published_and_from_these_runs(job):
-    _, done = job
-    assert "| PointGoal1         | 0.510, 0.004, 0.405 " in done.stdout
-    assert "Table 3, ours: quick preset" in done.stdout
-    assert "not comparable with the paper" in done.stdout
+def test_ends_on_one_screen(job):
+    """LAMBDA beside the published scores, the report, the next step; all else is in files."""
+    results, done = job
+    screen = done.stdout.partition("\n### ")[2].splitlines()
+    assert len(screen) < 50
+    assert screen[0].startswith("LAMBDA, shipped: cpu preset")
+    (row,) = (line for line in screen if line.startswith("| PointGoal1 "))
+    assert [cell.strip() for cell in row.split("|")][-3:-1] == ["18.823", "11.200"]
+    text = "\n".join(screen)
+    assert "2 of 2 runs finished in " in text
+    assert ": every stage works (not a result)." in text
+    assert "next     bash experiments/run_sg6.sh --preset cpu (about " in text
+    assert str(results / "report" / "index.html") in text
+    assert (
+        "Table 3, ours: quick preset" in (results / "tables" / "table3_ours_quick.md").read_text()
+    )
 
 
 @pytest.mark.parametrize("task", TASKS)
