@@ -109,7 +109,8 @@ def test_leaves_the_files_of_a_run(finished):
     path = run_path(results, config)
     episodes, evaluations, updates, confirmed = (lines(path, stream) for stream in STREAMS)
     assert [e["env_steps"] for e in episodes] == [1_000, 2_000, 3_000, 4_000]
-    assert [u["updates"] for u in updates] == [1, 2, 3, 4]
+    assert [u["epochs"] for u in updates] == [1, 2, 3, 4]
+    assert all(u["multiplier_0"] > 0.0 for u in updates)
     assert [e["env_steps"] for e in evaluations] == [2_000, 4_000]
     assert score == json.loads((path / "score.json").read_text())
     assert score["env_steps"] == 4_000

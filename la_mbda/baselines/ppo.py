@@ -33,7 +33,8 @@ class PPO(tf.Module):
             self._penalty.update(constraint.excess)
             penalty = float(self._penalty())
         kl, steps = self._ascend(Batch(*map(tf.constant, batch)), tf.constant(penalty))
-        return {"kl": float(kl), "policy_steps": float(steps), "penalty": penalty}
+        metrics = {"kl": float(kl), "policy_steps": float(steps)}
+        return metrics if self._penalty is None else metrics | {"multiplier_0": penalty}
 
     def _ascend(self, batch: Batch, penalty: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Steps until the divergence passes its bound; returns it and the number of steps."""

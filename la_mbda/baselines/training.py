@@ -68,7 +68,7 @@ class BaselineTrainer(OuterLoop[BaselineAgent, Progress]):
             self._recorder.advance("updating", self._config.baseline.epoch_steps)
         progress.epochs += 1
         self._recorder.check_finite(metrics, f"epoch {progress.epochs}")
-        self._recorder.log("updates", progress.env_steps, {"updates": progress.epochs} | metrics)
+        self._recorder.log("updates", progress.env_steps, {"epochs": progress.epochs} | metrics)
 
     def _play(self) -> list[list[Fragment]]:
         count = self._config.baseline.epoch_steps // self._settings.episode_steps

@@ -21,7 +21,7 @@ class TRPO(tf.Module):
         """Adapts the penalty, then the policy; returns metrics."""
         self._penalty.update(constraint.excess)
         kl, taken = self._step(Batch(*map(tf.constant, batch)), self._penalty())
-        return {"kl": float(kl), "step_taken": float(taken), "penalty": float(self._penalty())}
+        return {"kl": float(kl), "step_taken": float(taken), "multiplier_0": float(self._penalty())}
 
     def _step(self, batch: Batch, penalty: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         region = TrustRegion(self._policy, batch, self._config)

@@ -55,7 +55,8 @@ class Recorder:
             self._episodes.append(np.hstack([values["return"], values["cost_return"]]))
         if "multiplier_0" in values:
             multipliers = _listed(values, "multiplier_", ".3g")
-            self._constraint = f"λ {multipliers}, V^c {_listed(values, 'safety_bound_', '.1f')}"
+            bounds = _listed(values, "safety_bound_", ".1f")
+            self._constraint = f"λ {multipliers}" + (f", V^c {bounds}" if bounds else "")
         with self._writing_events(), self._board.as_default(step=env_steps):
             for name, value in values.items():
                 if isinstance(value, float):
