@@ -39,7 +39,7 @@ STOP = StopRequest()
 
 @dataclass(frozen=True)
 class SweepArguments(command_line.Settings):
-    """Train every run of a plan, then draw figures and tables and print Table 3."""
+    """Train every run of a plan, then draw figures and tables."""
 
     preset: str
     """paper, cpu or quick; the default is paper where TensorFlow sees a GPU, else quick. Of the

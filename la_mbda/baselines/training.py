@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from la_mbda.algorithms import make_agent
 from la_mbda.baselines.agent import BaselineAgent
 from la_mbda.baselines.constraint import Constraint
 from la_mbda.baselines.rollouts import Fragment, means, play_epoch
@@ -19,7 +20,6 @@ from la_mbda.runs.evaluator import Evaluator
 from la_mbda.runs.folder import RunFolder
 from la_mbda.runs.outer_loop import OuterLoop
 from la_mbda.runs.progress import RunProgress
-from la_mbda.spaces import action_count, observation_shape
 
 
 @dataclasses.dataclass
@@ -47,8 +47,7 @@ class BaselineTrainer(OuterLoop[BaselineAgent, Progress]):
 
     def __init__(self, config: Config, folder: RunFolder):
         evaluator = Evaluator(config, folder, make_environment)
-        env = evaluator.environments[0]
-        agent = BaselineAgent(config, observation_shape(env), action_count(env))
+        agent = make_agent(config, evaluator.environments[0])
         super().__init__(config, folder, agent, evaluator, Progress())
 
     def _at_budget(self, progress: Progress) -> bool:

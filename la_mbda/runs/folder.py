@@ -86,17 +86,20 @@ def is_finished(path: Path, config: Config) -> bool:
     return stored is None or stored.training.env_steps >= config.training.env_steps
 
 
-def check_config(path: Path, config: Config) -> None:
+def check_config(path: Path, config: Config) -> Config | None:
     """Make sure that a run folder, if there is one, is of this configuration.
 
     Its budget may be smaller: the run is then trained further.
+
+    Returns:
+        That of the folder, None where there is no run yet.
 
     Raises:
         ValueError: it is of another; the message names the settings that differ.
     """
     stored = read_config(path)
     if stored is None:
-        return
+        return None
     changes = config_module.differences(stored, config)
     if stored.training.env_steps < config.training.env_steps:
         changes.pop("env_steps")
@@ -105,6 +108,7 @@ def check_config(path: Path, config: Config) -> None:
         raise ExpectedError(
             f"{path} holds a run with {listed}: choose another --results folder, or remove that one"
         )
+    return stored
 
 
 class RunFolder:
@@ -118,15 +122,14 @@ class RunFolder:
 
     def __init__(self, path: Path, config: Config):
         self.path = path
-        check_config(path, config)
+        stored = check_config(path, config)
         self._config = config
-        config_path = path / "config.json"
         try:
             self.replay.mkdir(parents=True, exist_ok=True)
-            if not config_path.exists():
+            if stored is None:
                 write_json(path / "run.json", provenance(config))
-                write_json(config_path, config_module.to_dict(config))
-            elif read_config(path) != config:
+                write_json(path / "config.json", config_module.to_dict(config))
+            elif stored != config:
                 self._extend()
         except OSError as error:
             raise ExpectedError(
