@@ -104,7 +104,7 @@ def make_plan(argv: Sequence[str]) -> tuple[list[Run], SweepArguments]:
         raise ExpectedError(f"jobs is {arguments.jobs}: choose 1 or more")
     if arguments.backend not in ("local", "ray"):
         raise ExpectedError(f"unknown backend {arguments.backend!r}: choose local or ray")
-    seeds = arguments.seeds or ("0,1,2,3,4" if arguments.preset == "paper" else "0")
+    seeds = arguments.seeds or default_seeds(arguments.preset)
     plan = []
     for seed in split(seeds):
         if not seed.isdecimal():
@@ -118,6 +118,11 @@ def make_plan(argv: Sequence[str]) -> tuple[list[Run], SweepArguments]:
                 check_config(run.path, config)
                 plan.append(run)
     return plan, arguments
+
+
+def default_seeds(preset: str) -> str:
+    """Five where the paper's are five, else one."""
+    return "0,1,2,3,4" if preset == "paper" else "0"
 
 
 def choose_run(plan: list[Run], index: int) -> Run:
@@ -243,10 +248,16 @@ def print_next(plan: list[Run], estimate: Estimate) -> None:
         make_config(larger, run.config.task, run.config.algorithm, run.config.seed) for run in plan
     ]
     seconds = sum(estimate(config, 0, config.training.env_steps) for config in configs)
-    print(
-        f"  next     bash experiments/run_sg6.sh --preset {larger} (about {duration(seconds)} on "
-        "these CPU cores)"
-    )
+    parts = {
+        "algorithms": ([config.algorithm for config in configs], SweepArguments.algorithms),
+        "tasks": ([config.task for config in configs], SweepArguments.tasks),
+        "seeds": ([str(config.seed) for config in configs], default_seeds(larger)),
+    }
+    command = f"bash experiments/run_sg6.sh --preset {larger}"
+    for name, (values, default) in parts.items():
+        given = ",".join(dict.fromkeys(values))
+        command += f" --{name} {given}" if given != default else ""
+    print(f"  next     {command} (about {duration(seconds)} on these CPU cores)")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ budget), `paper_long` the baselines' long run; `cpu` is a reduced size meant to 
 import math
 import typing
 
+import gymnasium
+
 from la_mbda import algorithms, validation
 from la_mbda.config import (
     BASELINES,
@@ -20,12 +22,21 @@ from la_mbda.config import (
     differences,
 )
 from la_mbda.errors import ExpectedError
-from la_mbda.settings import BaselineConfig
+from la_mbda.settings import BaselineConfig, TrainingConfig
 
 # The paper's budget in simulator steps; every other task has 1M (Section 5).
 PAPER_BUDGET = {
     task: 2_000_000 for task in ("PointPush1", "PointButton1", "DoggoGoal1", "ObservablePointPush1")
 }
+
+# What make_config sets by the environment itself, where a task is one's own.
+OWN_TASK_FIELDS = (
+    "terminal_head",
+    "episode_steps",
+    "random_steps",
+    "sequence_length",
+    "epoch_steps",
+)
 
 # What each preset changes of the paper's settings, by field name.
 _FIELDS: dict[str, dict[str, typing.Any]] = {
@@ -131,6 +142,9 @@ def make_config(
 ) -> Config:
     """The configuration of one run.
 
+    An own task's episodes are by default as long as the environment's own limit lets them be, and
+    what the preset says of sequences and epochs is made to fit them.
+
     Args:
         overrides: values of any fields of the groups, by name.
 
@@ -138,7 +152,10 @@ def make_config(
         ValueError: unknown preset, task, algorithm or field, or a value out of range.
     """
     groups: dict[str, dict[str, typing.Any]] = {name: {} for name in GROUPS}
-    for field, value in (_preset_fields(preset, task, algorithm) | overrides).items():
+    fields = _preset_fields(preset, task, algorithm)
+    if task.startswith(EXTERNAL_TASK_PREFIX):
+        fields |= _fitted_to_episodes(task, fields)
+    for field, value in (fields | overrides).items():
         if field not in GROUP_OF:
             raise ExpectedError(
                 f"unknown config field {field!r}{validation.suggest(field, GROUP_OF)}"
@@ -174,6 +191,34 @@ def _preset_fields(preset: str, task: str, algorithm: str) -> dict[str, typing.A
     if baseline and preset in ("paper", "paper_long"):
         fields |= _published_window(task, preset)
     return fields
+
+
+def _fitted_to_episodes(task: str, preset: dict[str, typing.Any]) -> dict[str, int]:
+    """The length of an own task's episodes, in whole actions, and what of a preset has to fit it.
+
+    Args:
+        preset: its fields; those it does not have are the paper's.
+    """
+    repeat = preset.get("action_repeat", TrainingConfig.action_repeat)
+    random_steps = preset.get("random_steps", TrainingConfig.random_steps)
+    sequence_length = preset.get("sequence_length", TrainingConfig.sequence_length)
+    epoch_steps = preset.get("epoch_steps", BaselineConfig.epoch_steps)
+    decisions = math.ceil((_own_limit(task) or TrainingConfig.episode_steps) / repeat)
+    steps = decisions * repeat
+    return {
+        "episode_steps": steps,
+        "random_steps": max(random_steps, steps),
+        "sequence_length": min(sequence_length, decisions + 1),
+        "epoch_steps": math.ceil(epoch_steps / steps) * steps,
+    }
+
+
+def _own_limit(task: str) -> int | None:
+    """Steps after which an environment truncates its episodes, where it is known to say so."""
+    try:
+        return gymnasium.spec(task.removeprefix(EXTERNAL_TASK_PREFIX)).max_episode_steps
+    except Exception:  # Its module may fail in any way; whoever makes the environment says how.
+        return None
 
 
 def _published_window(task: str, preset: str) -> dict[str, int]:

@@ -1,5 +1,7 @@
 """Figures 1, 4 and 7: bars of normalised scores (Appendix H), and of steps to LAMBDA's return.
 
+Runs of `quick`, which learn nothing, are in none of them.
+
 In figure 7 a check mark means that every seed keeps its cost budget by its confirmed episodes, a
 cross that one does not, a question mark that this is not known; a hatched bar means that the return
 was not reached in the steps there are. Of the published scores, only means can be held against the
@@ -81,7 +83,7 @@ def reaches(results: Results) -> Outcome:
     arguments = (published, title, results.colours)
     outcome = Outcome([Drawing("figure_7_published", published, _draw_reaches, arguments)])
     drawn = False
-    for runs, scores in results.groups():
+    for runs, scores in results.telling_groups():
         found, left_out = reaches_of(runs, scores, results)
         if left_out:
             text = f"without {', '.join(left_out)}, where LAMBDA returns less than {LEARNT:.0%} of"
@@ -93,8 +95,7 @@ def reaches(results: Results) -> Outcome:
         drawn |= runs["source"].iloc[0] == "ours" and len(found) + len(left_out) > 0
     if not drawn:
         cells = [(a, task) for a in ("lambda", *config.BASELINES) for task in config.SG6_TASKS]
-        own = results.runs.loc[results.runs["source"] == "ours", "preset"]
-        preset = own.iloc[0] if len(own) else None
+        preset = results.telling_presets()[0]
         outcome.missing.append(lacking("figure 7", results.folder, preset, cells))
     return outcome
 
@@ -105,7 +106,7 @@ def _normalised(results: Results) -> Iterator[tuple[str, str, pd.DataFrame]]:
     published = arranged(over_seeds(results.published("paper")), algorithm=TABLE3_ALGORITHMS)
     title = "published scores, normalised by the published PPO"
     yield title, "published", normalise(published, divisor.scores)
-    for runs, scores in results.groups():
+    for runs, scores in results.telling_groups():
         found = benchmark(scores)
         if len(found):
             title = f"{scale_of(runs)}\nnormalised by {divisor.source}"

@@ -163,8 +163,7 @@ def lacking(
 
 def lacking_scores(what: str, results: Results) -> list[str]:
     """What a figure or table of Table 3's algorithms lacks at each preset of ours; commands."""
-    own = results.runs.loc[results.runs["source"] == "ours", "preset"].unique()
-    presets = {preset: _lacking_cells(results.finished, preset) for preset in [*own] or [None]}
+    presets = {p: _lacking_cells(results.finished, p) for p in results.telling_presets()}
     return [
         lacking(what, results.folder, preset, cells, "finished ")
         for preset, cells in presets.items()

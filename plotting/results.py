@@ -100,6 +100,15 @@ class Results:
         for _, runs in self.finished.groupby(["preset", "source"], sort=False):
             yield runs, self.scores[self.scores["run"].isin(runs.index)]
 
+    def telling_groups(self) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+        """The groups whose scores tell something: not those of `quick`, which learns nothing."""
+        return (group for group in self.groups() if group[0]["preset"].iloc[0] != "quick")
+
+    def telling_presets(self) -> list[str]:
+        """Those of our runs, finished or not, whose scores will tell something; else `cpu`."""
+        own = self.runs.loc[self.runs["source"] == "ours", "preset"].unique()
+        return [preset for preset in own if preset != "quick"] or ["cpu"]
+
     def published(self, preset: str) -> pd.DataFrame:
         """The paper's scores that runs of a preset can be compared with; empty for most presets."""
         scores = self.scores

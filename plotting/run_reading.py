@@ -10,7 +10,7 @@ import numpy as np
 from la_mbda import algorithms, config
 from la_mbda.budget import keeps_budget
 from la_mbda.errors import ExpectedError
-from la_mbda.presets import make_config
+from la_mbda.presets import OWN_TASK_FIELDS, make_config
 from la_mbda.runs.files import (
     METRICS,
     Score,
@@ -270,8 +270,14 @@ def _epoch_steps(settings: dict, preset: str, algorithm: str, task: str) -> floa
     """Environment steps of a baseline's epoch; None for algorithms that learn without epochs."""
     if algorithm not in config.BASELINES:
         return None
-    standard = make_config(preset, task, algorithm).baseline.epoch_steps
+    standard = _standard(preset, algorithm, task).baseline.epoch_steps
     return _setting(settings, "baseline", "epoch_steps", (standard,))[0]
+
+
+def _standard(preset: str, algorithm: str, task: str) -> config.Config:
+    """The preset as it is today; an own task's, which may not be installed, as one of SG6."""
+    own = task.startswith(config.EXTERNAL_TASK_PREFIX)
+    return make_config(preset, config.SG6_TASKS[0] if own else task, algorithm)
 
 
 def _changed(
@@ -285,7 +291,9 @@ def _changed(
     if not settings:
         return ("unknown, for want of a usable config.json",)
     harmless = (*_HARMLESS, "env_steps") if early else _HARMLESS
-    standard = config.to_dict(make_config(preset, task, algorithm))
+    if task.startswith(config.EXTERNAL_TASK_PREFIX):
+        harmless += OWN_TASK_FIELDS
+    standard = config.to_dict(_standard(preset, algorithm, task))
     found = []
     for group, fields in standard.items():
         stored = settings.get(group)

@@ -56,10 +56,7 @@ def table_2(results: Results) -> Outcome:
 
 
 def lambda_and_published(results: Results) -> Outcome:
-    """LAMBDA's scores beside the published ones: of our largest preset, else of the shipped runs.
-
-    Those of `quick`, which mean nothing, are not told.
-    """
+    """LAMBDA's scores beside the published ones: our largest preset's, else the shipped runs'."""
 
     def rank(group: tuple[pd.DataFrame, pd.DataFrame]) -> tuple[bool, int]:
         runs, _ = group
@@ -67,9 +64,8 @@ def lambda_and_published(results: Results) -> Outcome:
 
     groups = (
         (own, scores)
-        for runs, scores in results.groups()
+        for runs, scores in results.telling_groups()
         if len(own := runs[(runs["algorithm"] == "lambda") & runs["task"].isin(config.SG6_TASKS)])
-        and own["preset"].iloc[0] != "quick"
     )
     if not (ranked := sorted(groups, key=rank)):
         return Outcome()

@@ -3,10 +3,14 @@
 import json
 import math
 
+import gymnasium
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from la_mbda import command_line
+from la_mbda.command_line import overrides_as_arguments
+from la_mbda.commands.train import TrainArguments
 from la_mbda.config import GROUP_OF, PRESETS, SG6_TASKS, from_dict, to_dict
 from la_mbda.presets import make_config, overrides
 from la_mbda.settings import PlannerConfig
@@ -84,6 +88,55 @@ def test_quick_draws_from_the_posterior_in_at_least_half_of_its_updates():
 def test_overrides_are_what_departs_from_the_preset():
     config = make_config("cpu", "PointGoal1", horizon=7, cost_budget=(1.0, 2.0))
     assert overrides(config) == {"horizon": 7, "cost_budget": (1.0, 2.0)}
+
+
+def fitted(limit, preset="cpu", algorithm="lambda", **fields):
+    """The settings of an own task whose episodes are that long: of episodes, and all."""
+    gymnasium.register("Limited-v0", entry_point="none:None", max_episode_steps=limit)
+    try:
+        config = make_config(preset, "gymnasium:Limited-v0", algorithm, **fields)
+    finally:
+        del gymnasium.registry["Limited-v0"]
+    # The rest does not need the environment to be known.
+    assert config_from(overrides_as_arguments(config), config) == config
+    training = config.training
+    return (training.episode_steps, training.random_steps, training.sequence_length), config
+
+
+def config_from(arguments, config):
+    """What a command line makes of the options that a sweep passes on."""
+    names = ["--preset", config.preset, "--task", config.task, "--algorithm", config.algorithm]
+    kind = TrainArguments
+    parsed = command_line.parse(kind, [*names, *arguments], preset="quick", task="PointGoal1")
+    return parsed.config(parsed.preset, parsed.task, parsed.algorithm, 0)
+
+
+@pytest.mark.parametrize(
+    ("limit", "fields", "expected"),
+    [
+        (None, {}, (1_000, 5_000, 20)),
+        (200, {}, (200, 5_000, 20)),
+        (999, {}, (1_000, 5_000, 20)),  # Whole actions, held for four steps.
+        (50, {}, (52, 5_000, 14)),  # A sequence is no longer than an episode.
+        (8_000, {}, (8_000, 8_000, 20)),  # A replay buffer starts with a whole episode.
+        (200, {"episode_steps": 400}, (400, 5_000, 20)),
+    ],
+)
+def test_an_own_tasks_episodes_are_as_long_as_it_says(limit, fields, expected):
+    assert fitted(limit, **fields)[0] == expected
+
+
+@pytest.mark.parametrize("limit", [200, 999, 1_600])
+def test_a_baselines_epochs_are_of_whole_episodes_of_an_own_task(limit):
+    _, config = fitted(limit, "paper", "ppo")
+    assert config.training.episode_steps == limit
+    assert config.baseline.epoch_steps % limit == 0
+    assert 0 <= config.baseline.epoch_steps - 30_000 < limit
+
+
+def test_an_own_task_that_is_not_installed_has_the_usual_length():
+    config = make_config("cpu", "gymnasium:no_such_module:No-v0")
+    assert config.training.episode_steps == 1_000
 
 
 @pytest.mark.parametrize(

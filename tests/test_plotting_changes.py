@@ -36,8 +36,8 @@ def redrawn(folder, **how):
 def drawn(tmp_path_factory):
     """A folder of results with figures of it."""
     folder = tmp_path_factory.mktemp("drawn")
-    write_run(folder)
-    write_run(folder, algorithm="ppo", task="CarGoal1", preset="cpu")
+    write_run(folder, preset="cpu")
+    write_run(folder, algorithm="ppo", task="CarGoal1", preset="quick")
     make(folder)
     return folder
 
@@ -58,21 +58,21 @@ def test_what_did_not_change_is_not_drawn_but_still_listed(results, capsys):
 
 
 def test_what_shows_changed_data_is_drawn_again(results):
-    run = results / "quick/lambda/PointGoal1/seed_0"
+    run = results / "cpu/lambda/PointGoal1/seed_0"
     write_score(run, 11.0, 20.0, 0.02)
-    assert redrawn(results) == {"figure_4_ours_quick"}
+    assert redrawn(results) == {"figure_4_ours_cpu"}
     path = run / "evaluations.jsonl"
     path.write_text(path.read_text().replace('"return": 3.0', '"return": 3.5'))
-    assert redrawn(results) == {"figure_6_quick"}
+    assert redrawn(results) == {"figure_6_cpu"}
     assert redrawn(results) == set()
 
 
 def test_a_changed_title_counts_as_data(results):
-    path = results / "quick/lambda/PointGoal1/seed_0/config.json"
+    path = results / "cpu/lambda/PointGoal1/seed_0/config.json"
     settings = json.loads(path.read_text())
     settings["training"]["batch_size"] += 1
     path.write_text(json.dumps(settings))
-    assert redrawn(results) == {"figure_4_ours_quick", "figure_6_quick"}
+    assert redrawn(results) == {"figure_4_ours_cpu", "figure_6_cpu"}
 
 
 def test_other_code_draws_everything(results, monkeypatch, tmp_path_factory):

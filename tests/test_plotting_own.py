@@ -73,7 +73,7 @@ def test_variants_are_drawn_beside_their_algorithm(tmp_path):
 
 def test_an_own_algorithm_has_curves_and_bars_of_its_own(tmp_path):
     for algorithm in ("lambda", MINE, OTHER):
-        write_run(tmp_path, algorithm=algorithm)
+        write_run(tmp_path, preset="cpu", algorithm=algorithm)
     results = read(tmp_path)
     assert results.warnings == []
     assert results.runs["algorithm"].tolist() == ["lambda", MINE, OTHER]
@@ -84,7 +84,7 @@ def test_an_own_algorithm_has_curves_and_bars_of_its_own(tmp_path):
     assert colours == {COLOURS["lambda"], *OWN_COLOURS[:2]}
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert {"LAMBDA", "Agent (first.mine)", "Agent (second.mine)"} <= set(names)
-    bars = next(made for made in tasks(results).made if made.name == "figure_4_ours_quick")
+    bars = next(made for made in tasks(results).made if made.name == "figure_4_ours_cpu")
     assert set(bars.numbers["algorithm"]) == {"lambda", MINE, OTHER}
     draw_changed([drawing, bars], tmp_path)  # In processes of their own.
 
@@ -122,9 +122,9 @@ def test_without_its_settings_an_own_algorithm_has_no_name(tmp_path, text):
 
 def test_colours_do_not_change_from_figure_to_figure(tmp_path):
     """Of two own algorithms the first is not finished, and in no bar."""
-    write_run(tmp_path, algorithm=MINE, score=None)
-    write_run(tmp_path, algorithm=OTHER)
-    bars = next(m for m in tasks(read(tmp_path)).made if m.name == "figure_4_ours_quick")
+    write_run(tmp_path, preset="cpu", algorithm=MINE, score=None)
+    write_run(tmp_path, preset="cpu", algorithm=OTHER)
+    bars = next(m for m in tasks(read(tmp_path)).made if m.name == "figure_4_ours_cpu")
     figure = bars.draw(*bars.arguments)
     assert figure.legends[0].get_patches()[0].get_facecolor()[:3] == pytest.approx(
         [int(OWN_COLOURS[1][i : i + 2], 16) / 255 for i in (1, 3, 5)]

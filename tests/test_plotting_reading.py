@@ -1,7 +1,10 @@
 """Reading run folders and the published scores; what is damaged is named, the rest is kept."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -480,3 +483,26 @@ def test_damaged_published_scores_are_an_error(tmp_path, text):
     path.write_text(text)
     with pytest.raises(ValueError, match=r"scores\.json"):
         read_results(tmp_path, published=path)
+
+
+def test_an_own_tasks_environment_is_not_asked_where_results_are_read(tmp_path):
+    """Its module may not be here, or do anything when it is imported."""
+    module = "a_module_that_is_imported"
+    task = f"gymnasium:{module}:Own-v0"
+    fields = {"episode_steps": 52, "sequence_length": 14, "action_repeat": 2}
+    write_run(tmp_path, task=task, preset="cpu", **fields)
+    (tmp_path / f"{module}.py").write_text("raise SystemExit('it was imported')")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from plotting.results import read_results;"
+            "(run,) = read_results(sys.argv[1]).runs.itertuples(); print(run.changed)",
+            str(tmp_path),
+        ],
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}:{Path(__file__).resolve().parents[1]}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == "('action_repeat=2',)", done.stderr

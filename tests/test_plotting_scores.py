@@ -125,17 +125,30 @@ def test_published_summary_has_the_averages_of_table_3(tmp_path):
 
 
 def test_our_bars_name_what_lacks(tmp_path):
-    write_run(tmp_path, score=(17.476, 25.0, 0.02))
+    write_run(tmp_path, preset="cpu", score=(17.476, 25.0, 0.02))
     paths, missing = drawn(tmp_path, summaries, tasks)
-    assert "figure_4_ours_quick.png" in names(paths)
-    assert "figure_1_ours_quick.png" not in names(paths)
-    path = tmp_path / "figure_4_ours_quick.png"
+    assert "figure_4_ours_cpu.png" in names(paths)
+    assert "figure_1_ours_cpu.png" not in names(paths)
+    path = tmp_path / "figure_4_ours_cpu.png"
     values = {r["metric"]: float(r["value"]) for r in records(path)}
     assert values["return"] == pytest.approx(1.0)  # Divided by the published PPO's 17.476.
     assert values["cost_return"] == 0
     (missing,) = missing
-    assert missing.startswith("figures 1 and 4, quick preset: no finished runs of ")
-    assert "--preset quick --algorithms trpo_lagrangian,ppo_lagrangian,cpo,lambda" in missing
+    assert missing.startswith("figures 1 and 4, cpu preset: no finished runs of ")
+    assert "--preset cpu --algorithms trpo_lagrangian,ppo_lagrangian,cpo,lambda" in missing
+
+
+def test_runs_that_learn_nothing_are_in_no_summary(tmp_path):
+    for algorithm in ("lambda", "ppo"):
+        for task in config.SG6_TASKS:
+            write_run(tmp_path, preset="quick", algorithm=algorithm, task=task)
+    paths, missing = drawn(tmp_path, summaries, tasks, reaches)
+    assert {path.stem.removeprefix("figure_") for path in paths} == {
+        "1_published",
+        "4_published",
+        "7_published",
+    }
+    assert all("--preset cpu" in text for text in missing)  # What makes runs that would be in them.
 
 
 def test_a_quotient_without_meaning_leaves_its_numbers_empty(tmp_path):
@@ -173,10 +186,10 @@ def reached(tmp_path):
 
 def test_steps_to_lambdas_return_by_hand(tmp_path):
     """Means over PPO's epochs are 0, 4, 12, 20: LAMBDA's 10 is passed in the third; CPO never."""
-    path = write_run(tmp_path, score=None)
+    path = write_run(tmp_path, preset="cpu", score=None)
     write_score(path, 0.0, 0.0, 0.02, confirmed=confirmed(20.0, 1.0, returns=10.0))
     for algorithm, slope, cost in (("ppo", 8.0, 60.0), ("cpo", 1.0, 24.0)):
-        path = write_run(tmp_path, algorithm=algorithm, epoch_steps=2_000, score=None)
+        path = write_run(tmp_path, preset="cpu", algorithm=algorithm, epoch_steps=2_000, score=None)
         found = {"confirmed": confirmed(cost)} if algorithm == "ppo" else {}
         write_score(path, slope * 3, cost, 0.1, **found)
         lines = [
@@ -189,20 +202,22 @@ def test_steps_to_lambdas_return_by_hand(tmp_path):
         "ppo": (6_000, True, False),
         "cpo": (8_000, False, None),
     }
-    write_run(tmp_path, algorithm="cpo", seed=1, score=None)  # Not finished, hence not counted.
+    write_run(
+        tmp_path, preset="cpu", algorithm="cpo", seed=1, score=None
+    )  # Not finished, hence not counted.
     assert reached(tmp_path)["cpo"][:2] == (8_000, False)
     paths, missing = drawn(tmp_path, reaches)
-    assert names(paths) == ["figure_7_published.png", "figure_7_ours_quick.png"]
+    assert names(paths) == ["figure_7_published.png", "figure_7_ours_cpu.png"]
     assert missing == []
 
 
 def test_an_algorithm_keeps_its_budget_where_every_seed_does(tmp_path):
     for seed, cost in enumerate((20.0, 24.9)):
-        path = write_run(tmp_path, seed=seed, score=None)
+        path = write_run(tmp_path, preset="cpu", seed=seed, score=None)
         write_score(path, 10.0, 20.0, 0.02, confirmed=confirmed(cost))
-    write_run(tmp_path, algorithm="ppo")
+    write_run(tmp_path, preset="cpu", algorithm="ppo")
     assert reached(tmp_path)["lambda"][2] is True
-    path = write_run(tmp_path, seed=2, score=(10.0, 1.0, 0.02))
+    path = write_run(tmp_path, preset="cpu", seed=2, score=(10.0, 1.0, 0.02))
     assert reached(tmp_path)["lambda"][2] is None
     write_score(path, 10.0, 1.0, 0.02, confirmed=confirmed(24.9, 1.0))
     assert reached(tmp_path)["lambda"][2] is False
@@ -210,26 +225,26 @@ def test_an_algorithm_keeps_its_budget_where_every_seed_does(tmp_path):
 
 def test_a_task_that_lambda_has_not_learnt_sets_no_aim(tmp_path):
     """The paper's LAMBDA returns 18.82 on PointGoal1 and 16.75 on CarGoal1: here half of it."""
-    write_run(tmp_path, score=(9.4, 20.0, 0.02))
-    write_run(tmp_path, task="CarGoal1", score=(8.4, 20.0, 0.02))
+    write_run(tmp_path, preset="cpu", score=(9.4, 20.0, 0.02))
+    write_run(tmp_path, preset="cpu", task="CarGoal1", score=(8.4, 20.0, 0.02))
     for task in ("PointGoal1", "CarGoal1"):
-        write_run(tmp_path, algorithm="ppo", task=task)
+        write_run(tmp_path, preset="cpu", algorithm="ppo", task=task)
     outcome = reaches(read(tmp_path))
-    ours = next(made for made in outcome.made if made.name == "figure_7_ours_quick")
+    ours = next(made for made in outcome.made if made.name == "figure_7_ours_cpu")
     assert set(ours.numbers["task"]) == {"CarGoal1"}
     (note,) = outcome.notes
     assert "without PointGoal1, where LAMBDA returns less than 50% of the published return" in note
-    write_score(tmp_path / "quick/lambda/CarGoal1/seed_0", 8.3, 20.0, 0.02)
+    write_score(tmp_path / "cpu/lambda/CarGoal1/seed_0", 8.3, 20.0, 0.02)
     outcome = reaches(read(tmp_path))
     assert [made.name for made in outcome.made] == ["figure_7_published"]
     assert outcome.missing == []  # More runs would not help.
 
 
 def test_a_zero_and_a_missing_bar_are_told_apart(tmp_path):
-    write_run(tmp_path, score=(10.0, 20.0, 0.02))  # No excess cost.
-    write_run(tmp_path, task="CarGoal1", score=(10.0, 60.0, 0.02))
-    write_run(tmp_path, task="CarGoal1", algorithm="ppo", score=(10.0, 60.0, 0.02))
-    bars = next(made for made in tasks(read(tmp_path)).made if made.name == "figure_4_ours_quick")
+    write_run(tmp_path, preset="cpu", score=(10.0, 20.0, 0.02))  # No excess cost.
+    write_run(tmp_path, preset="cpu", task="CarGoal1", score=(10.0, 60.0, 0.02))
+    write_run(tmp_path, preset="cpu", task="CarGoal1", algorithm="ppo", score=(10.0, 60.0, 0.02))
+    bars = next(made for made in tasks(read(tmp_path)).made if made.name == "figure_4_ours_cpu")
     figure = bars.draw(*bars.arguments)
     texts = [[text.get_text() for text in ax.texts] for ax in figure.axes]
     # A row per metric, a column per task; PPO did not run on PointGoal1.

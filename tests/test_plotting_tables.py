@@ -467,7 +467,7 @@ def test_what_table3_lacks_is_one_line_with_a_command_that_makes_it(tmp_path):
 def test_shipped_runs_alone_leave_table3_to_be_made(tmp_path):
     write_run(tmp_path / "shipped", preset="paper")
     (missing,) = table_3(read(tmp_path, "shipped")).missing
-    assert missing.startswith("Table 3, ours: no finished runs of ")
+    assert missing.startswith("Table 3, ours, cpu preset: no finished runs of ")
     assert " --preset" not in missing
 
 

@@ -78,7 +78,8 @@ def test_ends_on_one_screen(job):
     text = "\n".join(screen)
     assert "2 of 2 runs finished in " in text
     assert ": every stage works (not a result)." in text
-    assert "next     bash experiments/run_sg6.sh --preset cpu (about " in text
+    command = f"bash experiments/run_sg6.sh --preset cpu --tasks {','.join(TASKS)}"
+    assert f"next     {command} (about " in text
     assert str(results / "report" / "index.html") in text
     assert (
         "Table 3, ours: quick preset" in (results / "tables" / "table3_ours_quick.md").read_text()
