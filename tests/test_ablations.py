@@ -7,8 +7,7 @@ costs with 0.1.
 import numpy as np
 import pytest
 import tensorflow as tf
-from test_agent import LEARNING
-from toy import tiny_config
+from toy import LEARNING, tiny_config
 
 from la_mbda.agent import Agent
 from la_mbda.environments import make_environment

@@ -4,27 +4,12 @@ import gymnasium
 import numpy as np
 import pytest
 import tensorflow as tf
-from toy import BEST_ACTION, tiny_config
+from toy import BEST_ACTION, LEARNING, tiny_config
 
 from la_mbda.agent import Agent
 from la_mbda.environments import make_environment
 from la_mbda.episodes import evaluate, play_random
 from la_mbda.settings import BOUND_RULES
-
-LEARNING = {
-    "discount": 0.5,
-    "cost_discount": 0.5,
-    "model_learning_rate": 3e-3,
-    "actor_learning_rate": 1e-3,
-    "task_critic_learning_rate": 3e-3,
-    "safety_critic_learning_rate": 3e-3,
-    "actor_initial_std": 0.5,
-    "free_nats": 0.0,
-    "cost_weight": 1.0,
-    "cost_budget": (0.2,),
-    "initial_multiplier": 0.01,
-    "initial_penalty": 0.01,
-}
 
 
 def trained_agent(algorithm, updates, watch=None):

@@ -4,8 +4,7 @@ import json
 
 import mine
 import pytest
-from test_training import LOOP
-from toy import tiny_config
+from toy import LOOP, tiny_config
 
 from la_mbda import algorithms
 from la_mbda.api import load_agent, train

@@ -13,9 +13,8 @@ import gymnasium
 import numpy as np
 import pytest
 import rewriting  # noqa: F401
-from test_survive import check_stops
-from test_training import lines
 from toy import BEST_ACTION, ToyEnv
+from toy_runs import check_stops, lines
 
 from la_mbda.api import load_agent, train
 from la_mbda.baselines import rollouts

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from test_training import LOOP
-from toy import tiny_config
+from toy_runs import trained
 
 from experiments.bounds import main
 from la_mbda.api import load_agent, train
@@ -11,13 +10,6 @@ from la_mbda.bounds import Comparison, compare_rules
 from la_mbda.environments import make_environment
 from la_mbda.presets import make_config
 from la_mbda.runs.folder import run_path
-
-
-def trained(results, **overrides):
-    """The folder of a run of ten updates, the posterior of which is active after nine."""
-    config = tiny_config(**LOOP | {"env_steps": 160} | overrides)
-    train(config, results)
-    return run_path(results, config)
 
 
 def test_means_over_starts():

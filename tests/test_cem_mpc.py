@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from test_agent import LEARNING
-from test_survive import StopAt
-from test_training import LOOP, lines
-from toy import BEST_ACTION, tiny_config
+from toy import BEST_ACTION, LEARNING, LOOP, tiny_config
+from toy_runs import StopAt, lines
 
 from la_mbda.algorithms import make_agent
 from la_mbda.api import load_agent, train

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from test_equations import random_batch
+from batches import random_batch
 from toy import tiny_config
 
 from la_mbda.agent import Agent

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import reference
 import tensorflow as tf
+from batches import normal, random_batch, shake
 from reference import numpy_weights, relative_error
 from toy import tiny_config
 
@@ -12,7 +13,7 @@ from la_mbda.actor_critic import log_probability
 from la_mbda.agent import Agent
 from la_mbda.imagination import Trajectories
 from la_mbda.lagrangian import AugmentedLagrangian
-from la_mbda.replay import Episode, Sequences
+from la_mbda.replay import Episode
 from la_mbda.settings import LagrangianConfig
 
 TOLERANCE = 1e-5
@@ -31,26 +32,6 @@ def agent():
     shake([m.weights for m in modules], np.random.default_rng(1))
     shake([c.shadow for c in (agent.task_critic, *agent.safety_critics)], np.random.default_rng(2))
     return agent
-
-
-def shake(weights, rng):
-    for variable in tf.nest.flatten(weights):
-        variable.assign_add(0.2 * normal(rng, *variable.shape))
-
-
-def normal(rng, *shape):
-    return rng.normal(size=shape).astype(np.float32)
-
-
-def random_batch(rng, batch=3, time=7, first=None):
-    return Sequences(
-        normal(rng, batch, time, 6),
-        rng.uniform(-1, 1, (batch, time, 2)).astype(np.float32),
-        normal(rng, batch, time),
-        (rng.random((batch, time, 2)) < 0.3).astype(np.float32),
-        (rng.random((batch, time)) < 0.3).astype(np.float32),
-        first,
-    )
 
 
 @pytest.fixture(params=[False, True], ids=["inside episodes", "over their ends"])

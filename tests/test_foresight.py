@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_bounds import trained
+from toy_runs import trained
 
 from la_mbda.api import load_agent
 from la_mbda.environments import make_environment

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import reference
 import tensorflow as tf
+from batches import normal, random_batch, shake
+from graph import moved_by
 from reference import numpy_weights
-from test_equations import normal, random_batch, shake
-from test_plotting_computation_graph import moved_by
 from toy import tiny_config
 
 from la_mbda.agent import Agent

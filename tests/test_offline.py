@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import rewriting  # noqa: F401
-from test_training import LOOP, lines
-from toy import tiny_config
+from toy import LOOP, tiny_config
+from toy_runs import lines
 
 from la_mbda.api import train
 from la_mbda.environments import make_environment

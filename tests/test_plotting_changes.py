@@ -9,7 +9,7 @@ import sys
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from test_plotting_reading import write_run, write_score
+from run_folders import write_run, write_score
 
 from plotting import drawing, figures
 from plotting.drawing import Drawing, Outcome

@@ -1,7 +1,7 @@
 """Our scores beside the published ones."""
 
 import pytest
-from test_plotting_reading import write_run, write_score
+from run_folders import write_run, write_score
 
 from la_mbda import config
 from plotting.results import read_results

@@ -1,21 +1,11 @@
 """Figure 13 says of each loss what tests/test_gradients.py finds in the agent."""
 
 import pytest
+from graph import moved_by
 
 from plotting.computation_graph import EDGES, NODES, computation_graph
 
 MODEL = {"encoder", "rssm", "heads"}
-
-
-def moved_by(loss: str) -> set[str]:
-    """Nodes with weights to which gradients come back from a loss."""
-    reached, waiting = set(), [loss]
-    while waiting:
-        end = waiting.pop()
-        found = {edge.start for edge in EDGES if edge.end == end and edge.gradient} - reached
-        reached |= found
-        waiting += found
-    return {name for name in reached if NODES[name].kind == "weights"}
 
 
 @pytest.mark.parametrize(

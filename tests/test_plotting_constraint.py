@@ -1,7 +1,7 @@
 """The constraint over a run, by hand-written updates."""
 
 import pytest
-from test_plotting_reading import write_lines, write_run
+from run_folders import write_lines, write_run
 
 from plotting.aggregate import MOST_POINTS
 from plotting.constraint import constraints

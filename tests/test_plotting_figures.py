@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_plotting_reading import STEPS, write_lines, write_run
+from run_folders import STEPS, write_lines, write_run
 
 from la_mbda import config
 from plotting.aggregate import MOST_POINTS, band, cost_regret

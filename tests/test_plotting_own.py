@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_plotting_reading import STEPS, write_lines, write_run
+from run_folders import STEPS, write_lines, write_run
 
 from plotting.bars import tasks
 from plotting.drawing import draw_changed

@@ -5,7 +5,7 @@ import json
 
 import matplotlib.figure
 import pytest
-from test_plotting_reading import write_run
+from run_folders import write_run
 
 from plotting.drawing import draw_changed
 from plotting.posterior import posteriors

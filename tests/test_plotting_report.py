@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from browser import CHROMIUM, Browser
 from PIL import Image
-from test_plotting_reading import STEPS, confirmed, write_lines, write_run, write_score
-from test_video import write_video
+from run_folders import STEPS, confirmed, write_lines, write_run, write_score
+from videos import write_video
 
 from plotting.drawing import Outcome
 from plotting.figures import FIGURES

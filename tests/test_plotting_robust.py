@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_plotting_reading import confirmed, write_run, write_score
+from run_folders import confirmed, write_run, write_score
 
 from plotting.aggregate import STATISTICS, statistic, stratified_bootstrap, wilson_interval
 from plotting.results import read_results

@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pandas as pd
 import pytest
-from test_plotting_reading import confirmed, write_lines, write_run, write_score
+from run_folders import confirmed, write_lines, write_run, write_score
 
 from la_mbda import config
 from plotting import figures

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from matplotlib.mathtext import MathTextParser
-from test_plotting_reading import confirmed, write_run, write_score
+from run_folders import confirmed, write_run, write_score
 
 from la_mbda import config
 from la_mbda.presets import make_config

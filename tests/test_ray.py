@@ -12,10 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
-from test_run_sg6 import REPOSITORY, SIZES
+from toy import SIZES
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install -e '.[cluster]'")
 
+REPOSITORY = Path(__file__).resolve().parents[1]
 TASKS = ("PointGoal1", "CarGoal1", "PointPush1")
 # Long enough to be killed half-way.
 LONG = SIZES | {"env_steps": 4000, "checkpoint_every": 400, "observation": "lidar"}

@@ -4,8 +4,7 @@ import re
 
 import pytest
 import tensorflow as tf
-from test_training import LOOP
-from toy import tiny_config
+from toy import LOOP, tiny_config
 
 from la_mbda.api import train
 from la_mbda.runs.folder import PROGRESS, RunFolder, run_path

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toy import TINY
+from toy import SIZES
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TASKS = ("PointGoal1", "CarGoal1")
@@ -18,19 +18,6 @@ TABLES = (
     "table3_published",
     "table3_ours_quick",
 )
-SIZES = TINY | {
-    "env_steps": 600,
-    "random_steps": 400,
-    "episode_steps": 200,
-    "steps_per_iteration": 200,
-    "updates_per_iteration": 4,
-    "pretraining_updates": 4,
-    "evaluate_every": 600,
-    "checkpoint_every": 400,
-    "final_episodes": 3,
-    "sequence_length": 8,
-    "batch_size": 2,
-}
 
 
 def run(script, *arguments):

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_plotting_reading import write_run
+from run_folders import write_run
 
 from plotting.results import read_results
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_training import LOOP, lines
-from toy import tiny_config
+from toy import LOOP, tiny_config
+from toy_runs import check_stops
 
-from la_mbda.api import load_agent, train
-from la_mbda.runs.folder import STREAMS, RunFolder, run_path
+from la_mbda.api import load_agent
+from la_mbda.runs.folder import RunFolder, run_path
 from la_mbda.training import Trainer
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -25,46 +25,6 @@ def test_two_kills_lose_nothing():
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(re.findall("killed while", done.stdout)) == 2
-
-
-class StopAt:
-    """Asks for a stop at the n-th moment at which a run can be left."""
-
-    def __init__(self, moment):
-        self._left = moment
-
-    @property
-    def asked(self):
-        self._left -= 1
-        return self._left < 0
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-
-def check_stops(trainer, config, tmp_path, moments):
-    """A run stopped at each of the moments in turn ends as one that was never stopped.
-
-    Returns the name of the checkpoint at which each stop left it.
-    """
-    expected = train(config, tmp_path / "whole")
-    path, standing = run_path(tmp_path / "stopped", config), []
-    for moment in moments:
-        stopped = trainer(config, RunFolder(path, config))
-        stopped._stop = StopAt(moment)
-        with pytest.raises(KeyboardInterrupt):
-            stopped.run()
-        standing.append(max(checkpoint.name for checkpoint in path.glob("checkpoint/step_*")))
-    assert train(config, tmp_path / "stopped") == expected
-    whole = run_path(tmp_path / "whole", config)
-    for stream in STREAMS:
-        assert lines(path, stream) == lines(whole, stream)
-    pairs = zip(load_agent(path).variables, load_agent(whole).variables, strict=True)
-    assert all(np.array_equal(one, other) for one, other in pairs)
-    return standing
 
 
 def test_stopped_between_any_two_updates_or_episodes_it_goes_on(tmp_path):

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import rewriting  # noqa: F401
 import tensorflow as tf
-from test_survive import check_stops
-from test_training import LOOP
-from toy import TINY, tiny_config
+from toy import LOOP, TINY, tiny_config
+from toy_runs import check_stops
 
 from la_mbda import agent as agent_module
 from la_mbda.agent import Agent

@@ -8,7 +8,8 @@ import shutil
 import gymnasium
 import numpy as np
 import pytest
-from toy import tiny_config
+from toy import LOOP, tiny_config
+from toy_runs import lines
 
 from experiments.ship import main as ship
 from la_mbda.agent import Agent
@@ -25,21 +26,6 @@ from la_mbda.runs.recorder import Recorder
 from la_mbda.runs.scores import collect_scores
 from la_mbda.training import Trainer
 from plotting import interactive, posterior
-
-LOOP = {
-    "env_steps": 260,
-    "random_steps": 100,
-    "evaluate_every": 80,
-    "checkpoint_every": 60,
-    "steps_per_iteration": 20,
-    "updates_per_iteration": 2,
-    "pretraining_updates": 3,
-    "final_episodes": 5,
-}
-
-
-def lines(path, stream):
-    return [json.loads(line) for line in (path / f"{stream}.jsonl").read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")

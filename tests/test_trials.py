@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_training import LOOP
-from toy import tiny_config
+from toy import LOOP, tiny_config
 
 from experiments import trials
 from la_mbda.api import train

@@ -77,3 +77,47 @@ def tiny_config(task: str = "gymnasium:Toy-v0", algorithm: str = "lambda", **ove
     """A config of the quick preset at the smallest sizes."""
     episode = {"action_repeat": 1, "episode_steps": 20, "random_steps": 100, "env_steps": 200}
     return make_config("quick", task, algorithm, **TINY | episode | overrides)
+
+
+# Of a run of a few updates, with evaluations, checkpoints and final episodes.
+LOOP = {
+    "env_steps": 260,
+    "random_steps": 100,
+    "evaluate_every": 80,
+    "checkpoint_every": 60,
+    "steps_per_iteration": 20,
+    "updates_per_iteration": 2,
+    "pretraining_updates": 3,
+    "final_episodes": 5,
+}
+
+# With which the toy task is learnt in some hundred updates.
+LEARNING = {
+    "discount": 0.5,
+    "cost_discount": 0.5,
+    "model_learning_rate": 3e-3,
+    "actor_learning_rate": 1e-3,
+    "task_critic_learning_rate": 3e-3,
+    "safety_critic_learning_rate": 3e-3,
+    "actor_initial_std": 0.5,
+    "free_nats": 0.0,
+    "cost_weight": 1.0,
+    "cost_budget": (0.2,),
+    "initial_multiplier": 0.01,
+    "initial_penalty": 0.01,
+}
+
+# Of a run on an SG6 task.
+SIZES = TINY | {
+    "env_steps": 600,
+    "random_steps": 400,
+    "episode_steps": 200,
+    "steps_per_iteration": 200,
+    "updates_per_iteration": 4,
+    "pretraining_updates": 4,
+    "evaluate_every": 600,
+    "checkpoint_every": 400,
+    "final_episodes": 3,
+    "sequence_length": 8,
+    "batch_size": 2,
+}
