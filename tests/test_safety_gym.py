@@ -184,7 +184,7 @@ def test_bad_actions(action, message):
 
 
 @pytest.mark.parametrize(
-    "options", [{"observation": "smell"}, {"render_mode": "human"}, {"quality": "best"}]
+    "options", [{"observation": "smell"}, {"render_mode": "ansi"}, {"quality": "best"}]
 )
 def test_bad_settings(options):
     with pytest.raises(ValueError, match="choose one of"):

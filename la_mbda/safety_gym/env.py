@@ -14,11 +14,12 @@ from la_mbda.safety_gym.observations import VectorObservation
 from la_mbda.safety_gym.rendering import QUALITIES, SHARED
 from la_mbda.safety_gym.rules import Rules
 from la_mbda.safety_gym.tasks import TASKS, Task
-from la_mbda.safety_gym.world import World
+from la_mbda.safety_gym.window import Window, check_display
+from la_mbda.safety_gym.world import SUBSTEPS, World
 
 EPISODE_STEPS = 1_000
 IMAGE_SIZE = 64
-PICTURE_SIZE = 384
+RENDER_SIZE = 384
 ERROR_REWARD = -10.0
 OBSERVATIONS = ("lidar", "vision")
 
@@ -40,15 +41,19 @@ class SafetyGymEnv(gymnasium.Env):
     episode ends.
 
     Args:
+        render_mode: `rgb_array` for images on request, `human` for a window that shows each step at
+            the pace of the simulated time.
         action_repeat: control steps for which each action is held; they are observed once, at
             their end, and their rewards and costs are summed.
 
     Raises:
         ValueError: an unknown task, observation, quality or render mode, or an action repeat that
             is less than 1.
+        RuntimeError: `human` without a display.
+        gymnasium.error.DependencyNotInstalled: `human` without pygame.
     """
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": 50}  # noqa: RUF012 (gymnasium's name)
+    metadata = {"render_modes": ["rgb_array", "human"], "render_fps": 50}  # noqa: RUF012
 
     def __init__(
         self,
@@ -71,7 +76,10 @@ class SafetyGymEnv(gymnasium.Env):
             _choose(name, value, choices)
         if action_repeat < 1:
             raise ValueError(f"action_repeat is {action_repeat}: choose 1 or more")
+        if render_mode == "human":
+            check_display()
         self.render_mode = render_mode
+        self._window: Window | None = None
         self._action_repeat = action_repeat
         self._vision = observation == "vision"
         self._world = World(task)
@@ -81,6 +89,8 @@ class SafetyGymEnv(gymnasium.Env):
         self._renderers: dict[tuple, Any] = {}
         self._layout: Layout = {}
         self._steps = 0
+        seconds = self.model.opt.timestep * SUBSTEPS * action_repeat
+        self.metadata = {**self.metadata, "render_fps": 1.0 / seconds}
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (self.model.nu,), np.float32)
         if self._vision:
             shape = (IMAGE_SIZE, IMAGE_SIZE, 3)
@@ -123,6 +133,7 @@ class SafetyGymEnv(gymnasium.Env):
         self._steps = 0
         self._world.place(self._layout)
         self._rules.start(self.np_random, goal_button)
+        self._show()
         return self._observe(), {}
 
     def _check_options(self, options: dict) -> tuple[Layout | None, int | None]:
@@ -157,6 +168,7 @@ class SafetyGymEnv(gymnasium.Env):
         for flag in ("goal_met", "physics_error"):
             if flag in summed:
                 summed[flag] = bool(summed[flag])
+        self._show()
         return self._observe(), total, terminated, truncated, summed | {"env_steps": count}
 
     def _check_action(self, action: np.ndarray) -> np.ndarray:
@@ -192,10 +204,22 @@ class SafetyGymEnv(gymnasium.Env):
         return self.robot_view() if self._vision else self._vector()
 
     def render(self) -> np.ndarray | None:
-        """A picture `[384, 384, 3]` uint8 from beside the robot; None without a render mode."""
-        if self.render_mode is None:
+        """An image `[384, 384, 3]` uint8 from beside the robot; None but in mode `rgb_array`."""
+        if self.render_mode != "rgb_array":
             return None
-        return self._draw("track", PICTURE_SIZE, "clear")
+        return self._beside()
+
+    def _beside(self) -> np.ndarray:
+        return self._draw("track", RENDER_SIZE, "clear")
+
+    def _show(self) -> None:
+        """Shows the robot from beside it, where people watch."""
+        if self.render_mode != "human":
+            return
+        if self._window is None:
+            size = (RENDER_SIZE, RENDER_SIZE)
+            self._window = Window(self._task_name, size, self.metadata["render_fps"])
+        self._window.show(self._beside())
 
     def robot_view(self) -> np.ndarray:
         """What the robot sees, uint8 `[64, 64, 3]`: the observation of `vision`."""
@@ -251,11 +275,14 @@ class SafetyGymEnv(gymnasium.Env):
         return self._observe()
 
     def __getstate__(self) -> dict:
-        """What a copy has: everything but the renderers, of which it makes use itself."""
-        return self.__dict__ | {"_renderers": {}}
+        """What a copy has: everything but the renderers and the window, which it makes itself."""
+        return self.__dict__ | {"_renderers": {}, "_window": None}
 
     def close(self) -> None:
-        """Gives up the renderers."""
+        """Gives up the renderers and closes the window."""
+        if self._window is not None:
+            self._window.close()
+            self._window = None
         for key in self._renderers:
             SHARED.release(key)
         self._renderers = {}
