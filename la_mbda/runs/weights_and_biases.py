@@ -116,6 +116,6 @@ def _refusing(wandb: ModuleType) -> Iterator[None]:
     except (wandb.errors.Error, ValueError) as error:  # ValueError: of its settings.
         said = " ".join(str(error).split()).rstrip(".")
         raise ExpectedError(
-            f"track wandb: {said}: log in with `wandb login`, or give WANDB_MODE=offline and upload "
-            "later with `wandb sync`"
+            f"track wandb: {said}: log in with `wandb login`, or give WANDB_MODE=offline and "
+            "upload later with `wandb sync`"
         ) from error
