@@ -1,7 +1,6 @@
 """Where a run's numbers go besides its files: TensorBoard, one's own logger, W&B offline."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -95,12 +94,23 @@ def records(path):
         if -at % 32_768 in range(1, 7):  # No head of a record fits into the block.
             at += -at % 32_768
         size, kind = int.from_bytes(data[at + 4 : at + 6], "little"), data[at + 6]
+        if at + 7 + size > len(data):  # It is being written.
+            break
         whole += data[at + 7 : at + 7 + size]
         at += 7 + size
         if kind in (1, 4):  # A record that is whole, or the last part of one.
             found.append(Record.FromString(whole))
             whole = b""
     return found
+
+
+def ended(path):
+    """The same, once W&B's process has written the last of them."""
+    deadline = time.monotonic() + 60
+    while not any(record.HasField("exit") for record in records(path)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return records(path)
 
 
 def logged(found):
@@ -117,8 +127,8 @@ def test_wandb_goes_on_with_a_resumed_run(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         trainer.run()
     score = train(config, tmp_path, loggers.find("wandb"))
-    files = sorted((path / "wandb").glob("offline-run-*/*.wandb"), key=os.path.getmtime)
-    first, second = map(records, files)  # Offline, each process writes a folder of its own.
+    files = sorted((path / "wandb").glob("offline-run-*/*.wandb"))  # By time.
+    first, second = map(ended, files)  # Offline, each process writes a folder of its own.
     runs = [next(r.run for r in found if r.HasField("run")) for found in (first, second)]
     assert runs[0].run_id == runs[1].run_id == (path / "wandb" / "la_mbda_id.txt").read_text()
     for run in runs:
