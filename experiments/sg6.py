@@ -25,7 +25,7 @@ from la_mbda.environments import check_rendering
 from la_mbda.errors import ExpectedError
 from la_mbda.presets import make_config
 from la_mbda.quiet import without_native_messages
-from la_mbda.runs import on_ray
+from la_mbda.runs import loggers, on_ray
 from la_mbda.runs.durations import duration, machine_slowness, run_seconds
 from la_mbda.runs.folder import check_config, run_path
 from la_mbda.runs.local import Outcome, Run, train_here
@@ -104,6 +104,8 @@ def make_plan(argv: Sequence[str]) -> tuple[list[Run], SweepArguments]:
         raise ExpectedError(f"jobs is {arguments.jobs}: choose 1 or more")
     if arguments.backend not in ("local", "ray"):
         raise ExpectedError(f"unknown backend {arguments.backend!r}: choose local or ray")
+    if arguments.track:
+        loggers.find(arguments.track)  # Each run's process does that again, and uses it.
     seeds = arguments.seeds or default_seeds(arguments.preset)
     plan = []
     for seed in split(seeds):
@@ -114,7 +116,7 @@ def make_plan(argv: Sequence[str]) -> tuple[list[Run], SweepArguments]:
                 # Read once more for each, as the preset's settings depend on them.
                 settings = command_line.parse(SweepArguments, argv, preset, task, algorithm)
                 config = settings.config(settings.preset, task, algorithm, int(seed))
-                run = make_run(config, arguments.results.resolve())
+                run = make_run(config, arguments.results.resolve(), arguments.track)
                 check_config(run.path, config)
                 plan.append(run)
     return plan, arguments
@@ -209,12 +211,13 @@ def run_all(plan: list[Run], arguments: SweepArguments, estimate: Estimate) -> d
     return dict(zip(todo, outcomes, strict=True))
 
 
-def make_run(config: Config, results: Path) -> Run:
+def make_run(config: Config, results: Path, track: str) -> Run:
     """A run and the command that trains it."""
     command = [str(REPOSITORY / "experiments" / "train.py")]
     command += ["--preset", config.preset, "--task", config.task, "--algorithm", config.algorithm]
     command += ["--seed", str(config.seed), "--results", str(results)]
     command += ["--name", config.name] if config.name else []
+    command += ["--track", track] if track else []
     command += command_line.overrides_as_arguments(config)
     return Run(config, run_path(results, config), tuple(command))
 

@@ -3,14 +3,12 @@
 Classes are named as `module:Class` and loaded when they are needed, as TensorFlow takes seconds.
 """
 
-import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import gymnasium
 
-from la_mbda import validation
-from la_mbda.errors import ExpectedError
+from la_mbda import references, validation
 from la_mbda.spaces import action_count, observation_shape
 
 if TYPE_CHECKING:
@@ -60,33 +58,12 @@ def find(name: str) -> Algorithm:
     """
     if name in ALGORITHMS:
         return ALGORITHMS[name]
-    module, _, kind = name.partition(":")
-    if not kind.isidentifier() or not all(part.isidentifier() for part in module.split(".")):
+    if not references.is_reference(name):
         validation.choose("algorithm", name, (*ALGORITHMS, "my_package.module:Agent"))
-    return Algorithm(kind, name)
-
-
-def load(reference: str) -> type:
-    """The class that `module:Class` names.
-
-    Raises:
-        ValueError: there is no such module, or no such class in it.
-    """
-    module, _, kind = reference.partition(":")
-    try:
-        return getattr(importlib.import_module(module), kind)
-    except ModuleNotFoundError as error:
-        if not f"{module}.".startswith(f"{error.name}."):
-            raise  # One that the module itself needs.
-        raise ExpectedError(
-            f"algorithm {reference}: there is no module {error.name!r}: install it, or put its "
-            "folder into PYTHONPATH"
-        ) from error
-    except AttributeError as error:
-        raise ExpectedError(f"algorithm {reference}: {module} has no {kind!r}") from error
+    return Algorithm(name.partition(":")[2], name)
 
 
 def make_agent(config: "Config", env: gymnasium.Env) -> "ModelBasedAgent | BaselineAgent":
     """A new agent of the config's algorithm for the spaces of an environment."""
-    kind = load(find(config.algorithm).agent)
+    kind = references.load("algorithm", find(config.algorithm).agent)
     return kind(config, observation_shape(env), action_count(env))

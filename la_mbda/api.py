@@ -6,7 +6,7 @@ TensorFlow takes seconds to load: what can be refused without it is refused befo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from la_mbda import algorithms
+from la_mbda import algorithms, references
 from la_mbda.config import Config
 from la_mbda.environments import check_rendering, check_vectors, make_environment
 from la_mbda.errors import ExpectedError
@@ -21,6 +21,7 @@ from la_mbda.runs.folder import (
     run_path,
 )
 from la_mbda.runs.lock import locked
+from la_mbda.runs.loggers import MakeLogger
 from la_mbda.runs.memory import check_memory
 
 if TYPE_CHECKING:
@@ -30,11 +31,14 @@ if TYPE_CHECKING:
 CHECKPOINTS, WEIGHTS = "checkpoint", "weights"
 
 
-def train(config: Config, results: Path) -> dict:
+def train(config: Config, results: Path, make_logger: MakeLogger | None = None) -> dict:
     """Train one run to its budget, or resume it, and return its score.
 
     A finished run is left as it is, unless its budget was smaller: it is then trained further, and
     its earlier score kept in `earlier/`.
+
+    Args:
+        make_logger: makes one more place for the run's numbers, such as `WeightsAndBiases`.
 
     Raises:
         ValueError: the results folder holds a run with other settings, or the environment or the
@@ -65,12 +69,12 @@ def train(config: Config, results: Path) -> dict:
         print(check_memory(config, env), flush=True)
     env.close()
     with without_native_messages():
-        algorithms.load(algorithm.agent)
-        trainer = algorithms.load(algorithm.trainer)
+        references.load("algorithm", algorithm.agent)
+        trainer = references.load("algorithm", algorithm.trainer)
     check_rendering(config)
     with locked(path):
         folder = RunFolder(path, config)
-        return folder.score or trainer(config, folder).run()
+        return folder.score or trainer(config, folder, make_logger=make_logger).run()
 
 
 def _has_saved(path: Path, kind: str) -> bool:

@@ -40,6 +40,9 @@ class Settings:
     """Folder of results."""
     name: str
     """Of a variant, which then lives beside its algorithm's other runs and is drawn with them."""
+    track: str
+    """Sends the run's numbers elsewhere too: wandb (Weights & Biases), or to one's own logger, by
+    what makes it: my_package.module:make_logger."""
     model: WorldModelConfig
     swag: SwagConfig
     behaviour: BehaviourConfig
@@ -97,7 +100,8 @@ def parse(
     base = make_config(chosen.preset, chosen.task, chosen.algorithm)
     fields = [field.name for field in dataclasses.fields(kind)]
     values = {name: getattr(base, name) for name in fields if hasattr(base, name)}
-    default = kind(**{"results": Path("results")} | values | defaults)
+    unset: dict[str, Any] = {"results": Path("results"), "track": ""}
+    default = kind(**unset | values | defaults)
     if not {"-h", "--help"}.isdisjoint(argv):
         default = _brief(default)
     parsed, unknown = tyro.cli(

@@ -20,6 +20,7 @@ from la_mbda.offline import read_episodes
 from la_mbda.replay import Episode
 from la_mbda.runs.evaluator import Evaluator
 from la_mbda.runs.folder import RunFolder
+from la_mbda.runs.loggers import MakeLogger
 from la_mbda.runs.outer_loop import OuterLoop
 from la_mbda.runs.progress import RunProgress
 
@@ -57,18 +58,21 @@ class Trainer(OuterLoop[ModelBasedAgent, Progress]):
         folder: RunFolder,
         make_agent: Callable[[Config, gymnasium.Env], ModelBasedAgent] = make_agent,
         make_environment: Callable[[Config], gymnasium.Env] = make_environment,
+        make_logger: MakeLogger | None = None,
     ):
         """Args:
         make_agent: makes the agent for an environment's spaces; by the config's algorithm.
         make_environment: makes one environment for training and each for evaluations; by the
             config's task.
+        make_logger: makes one more place for the run's numbers.
         """
         self._constraints = len(config.lagrangian.cost_budget)
         self._env = make_environment(config)
         self._warned = False
         evaluator = Evaluator(config, folder, make_environment)
         start = Progress(costs=[0.0] * self._constraints)
-        super().__init__(config, folder, make_agent(config, self._env), evaluator, start)
+        agent = make_agent(config, self._env)
+        super().__init__(config, folder, agent, evaluator, start, make_logger)
 
     def _begin(self) -> None:
         """Fill the replay buffer by random actions or an offline dataset, then train the model."""

@@ -6,7 +6,7 @@ import mine
 import pytest
 from toy import LOOP, tiny_config
 
-from la_mbda import algorithms
+from la_mbda import algorithms, references
 from la_mbda.api import load_agent, train
 from la_mbda.environments import make_environment
 from la_mbda.runs.folder import RunFolder, run_path
@@ -19,7 +19,7 @@ def test_every_algorithm_has_its_classes():
     for name, algorithm in algorithms.ALGORITHMS.items():
         assert algorithms.find(name) is algorithm
         for reference in (algorithm.agent, algorithm.trainer):
-            assert algorithms.load(reference).__name__ == reference.partition(":")[2]
+            assert references.load("algorithm", reference).__name__ == reference.partition(":")[2]
 
 
 def test_an_agent_of_ones_own_is_trained_and_loaded_by_its_name(tmp_path):

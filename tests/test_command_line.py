@@ -10,9 +10,10 @@ from la_mbda.commands.train import TrainArguments
 from la_mbda.config import GROUP_OF
 
 BESIDES = {
-    TrainArguments: ({"results", "name", "task", "algorithm", "preset", "seed"}, "cpu"),
+    TrainArguments: ({"results", "name", "track", "task", "algorithm", "preset", "seed"}, "cpu"),
     SweepArguments: (
-        {"results", "name", "tasks", "algorithms", "preset", "seeds", "jobs", "index", "backend"},
+        {"results", "name", "track", "tasks", "algorithms", "preset", "seeds", "jobs", "index"}
+        | {"backend"},
         "quick",
     ),
 }

@@ -24,7 +24,8 @@ MODEL_PARTS = {"posterior", "rssm", "networks", "swag", "returns", "running_stat
 ALLOWED = {
     "la_mbda.validation": set(),
     "la_mbda.spaces": set(),
-    "la_mbda.algorithms": {"config", "errors", "spaces", "validation"}
+    "la_mbda.references": {"errors"},
+    "la_mbda.algorithms": {"config", "references", "spaces", "validation"}
     | {"baselines", "model_based"},
     "la_mbda.settings": {"validation"},
     "la_mbda.posterior": {"randomness", "settings"},
@@ -55,7 +56,11 @@ ALLOWED = {
         "runs.progress",
         "runs.folder",
     }
-    | {"errors", "runs.files"},
+    | {"errors", "runs.loggers", "runs.tensorboard"},
+    "la_mbda.runs.loggers": {"config", "references", "runs.files", "validation"}
+    | {"runs.weights_and_biases"},
+    "la_mbda.runs.tensorboard": {"errors"},
+    "la_mbda.runs.weights_and_biases": {"config", "errors"},
     "la_mbda.runs.evaluator": {"algorithms", "config", "episodes", "runs.progress", "runs.recorder"}
     | {"runs.folder", "baselines", "model_based"},
     "la_mbda.foresight": {"episodes", "imagination", "model_based", "rssm"},
@@ -64,7 +69,7 @@ ALLOWED = {
     "la_mbda.runs.keeping": {"runs.progress"},
     "la_mbda.runs.outer_loop": {"baselines", "config", "model_based", "runs.checkpoint"}
     | {"runs.evaluator", "runs.folder", "runs.keeping", "runs.progress", "runs.recorder"}
-    | {"runs.stopping"},
+    | {"runs.loggers", "runs.stopping"},
     "la_mbda.quiet": set(),
     "la_mbda.runs.stopping": set(),
     "la_mbda.runs.lock": set(),
@@ -134,6 +139,8 @@ def test_the_library_does_not_import_commands_or_plots():
         ("la_mbda.safety_gym", "tensorflow"),
         ("la_mbda.runs.overview", "tensorflow"),
         ("la_mbda.api", "tensorflow"),
+        ("la_mbda.runs.loggers", "tensorflow"),
+        ("la_mbda.runs.weights_and_biases", "wandb"),
         ("la_mbda.runs.on_ray", "tensorflow"),
         ("la_mbda.runs.on_ray", "ray"),
         ("plotting.figures", "tensorflow"),

@@ -18,6 +18,7 @@ from la_mbda.environments import make_environment
 from la_mbda.episodes import layout_seed
 from la_mbda.runs.evaluator import Evaluator
 from la_mbda.runs.folder import RunFolder
+from la_mbda.runs.loggers import MakeLogger
 from la_mbda.runs.outer_loop import OuterLoop
 from la_mbda.runs.progress import RunProgress
 
@@ -45,10 +46,11 @@ class Progress(RunProgress):
 class BaselineTrainer(OuterLoop[BaselineAgent, Progress]):
     """One run of a baseline, from wherever its folder says it stands."""
 
-    def __init__(self, config: Config, folder: RunFolder):
+    def __init__(self, config: Config, folder: RunFolder, make_logger: MakeLogger | None = None):
+        """Args: make_logger: makes one more place for the run's numbers."""
         evaluator = Evaluator(config, folder, make_environment)
         agent = make_agent(config, evaluator.environments[0])
-        super().__init__(config, folder, agent, evaluator, Progress())
+        super().__init__(config, folder, agent, evaluator, Progress(), make_logger)
 
     def _at_budget(self, progress: Progress) -> bool:
         """Whether all whole epochs of the budget are done."""

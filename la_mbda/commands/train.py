@@ -8,6 +8,7 @@ import tyro
 
 from la_mbda import command_line
 from la_mbda.api import train
+from la_mbda.runs import loggers
 from la_mbda.runs.folder import run_path
 
 
@@ -27,7 +28,8 @@ def main(argv: Sequence[str]) -> int:
     """Parses, trains, prints the score."""
     arguments = command_line.parse(TrainArguments, argv, preset="cpu", task="PointGoal1")
     config = arguments.config(arguments.preset, arguments.task, arguments.algorithm, arguments.seed)
-    score = train(config, arguments.results)
+    make_logger = loggers.find(arguments.track) if arguments.track else None
+    score = train(config, arguments.results, make_logger)
     confirmed = score.get("confirmed")
     print(
         f"{config.task} {config.variant} seed {config.seed} ({config.preset} preset): "

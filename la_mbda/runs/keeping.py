@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def keeping(
-    progress: "RunProgress", acting: Sequence[tf.Variable], leave: Callable[[], None]
+    progress: "RunProgress", acting: Sequence[tf.Variable], save: Callable[[], None]
 ) -> Iterator[None]:
     """While episodes are played: where the environment fails, the run is left as it was before.
 
@@ -22,7 +22,7 @@ def keeping(
 
     Args:
         acting: what acting changes, set back to what it was.
-        leave: saves the run and closes its files.
+        save: saves the run.
 
     Raises:
         BadEnvironmentError, EnvironmentFailedError: with a note on where the run stands.
@@ -34,7 +34,7 @@ def keeping(
         for variable, value in zip(acting, before, strict=True):
             variable.assign(value)
         if progress.moment:
-            leave()
+            save()
         error.add_note(
             f"the run is left as it was before, after {progress.env_steps:,} env steps, and goes "
             "on from there once the environment is mended"

@@ -10,6 +10,7 @@ from la_mbda.runs import checkpoint
 from la_mbda.runs.evaluator import Evaluator
 from la_mbda.runs.folder import RunFolder
 from la_mbda.runs.keeping import keeping
+from la_mbda.runs.loggers import MakeLogger
 from la_mbda.runs.progress import RunProgress
 from la_mbda.runs.recorder import Recorder
 from la_mbda.runs.stopping import StopRequest
@@ -36,13 +37,18 @@ class OuterLoop(abc.ABC, Generic[AnyAgent, AnyProgress]):
         agent: AnyAgent,
         evaluator: Evaluator,
         start: AnyProgress,
+        make_logger: MakeLogger | None,
     ):
-        """Args: start: where a run stands that has not begun."""
+        """Args:
+        start: where a run stands that has not begun.
+        make_logger: makes one more place for the run's numbers.
+        """
         self._config, self._settings, self._folder = config, config.training, folder
         self._agent, self._evaluator = agent, evaluator
         self._stop = StopRequest()
         self._progress = self._restore(start)
-        self._recorder = Recorder(config, folder, self._progress)
+        loggers = [make_logger(config, folder.path)] if make_logger else []
+        self._recorder = Recorder(config, folder, self._progress, loggers)
 
     def run(self) -> dict:
         """Train to the budget, evaluate there, confirm and write the score, and return it.
@@ -52,19 +58,23 @@ class OuterLoop(abc.ABC, Generic[AnyAgent, AnyProgress]):
             ValueError: a loss, a weight, an action or what the environment gives is not finite.
             EnvironmentFailedError: the environment raised an error.
         """
-        progress = self._progress
-        with self._stop:
-            self._begin()
-            while self._halfway or not self._at_budget(progress) or not progress.evaluation:
-                self._iterate()
-            while len(progress.confirmed) < self._settings.final_episodes:
-                with self._keeping():
-                    self._evaluator.confirm(self._agent, progress, self._recorder)
-                self._checkpoint()
-                self._stop_if_asked()
-        self._recorder.close()
+        progress, score = self._progress, None
+        try:
+            with self._stop:
+                self._begin()
+                while self._halfway or not self._at_budget(progress) or not progress.evaluation:
+                    self._iterate()
+                while len(progress.confirmed) < self._settings.final_episodes:
+                    with self._keeping():
+                        self._evaluator.confirm(self._agent, progress, self._recorder)
+                    self._checkpoint()
+                    self._stop_if_asked()
+            score = self._score() | progress.confirmation()
+            score = self._folder.finish(score, progress.seconds)
+        finally:
+            self._recorder.close(score)
         self._close()
-        return self._folder.finish(self._score() | progress.confirmation(), progress.seconds)
+        return score
 
     @property
     def _halfway(self) -> bool:
@@ -110,12 +120,8 @@ class OuterLoop(abc.ABC, Generic[AnyAgent, AnyProgress]):
     def _stop_if_asked(self) -> None:
         """Leave the run, where it can be resumed, if a signal asked for it."""
         if self._stop.asked:
-            self._leave()
+            self._checkpoint()
             raise KeyboardInterrupt
-
-    def _leave(self) -> None:
-        self._checkpoint()
-        self._recorder.close()
 
     def _close(self) -> None:
         """Close the environments."""
@@ -123,7 +129,7 @@ class OuterLoop(abc.ABC, Generic[AnyAgent, AnyProgress]):
 
     def _keeping(self) -> AbstractContextManager:
         """While episodes are played, which begin where a run can be resumed."""
-        return keeping(self._progress, self._agent.changed_by_acting, self._leave)
+        return keeping(self._progress, self._agent.changed_by_acting, self._checkpoint)
 
     def _checkpoint(self) -> None:
         progress = self._progress

@@ -1,23 +1,23 @@
-"""What a run tells while it goes on: JSON lines, TensorBoard events, a progress bar, times."""
+"""What a run tells while it goes on: JSON lines, numbers for loggers, a progress bar, times."""
 
 import collections
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from math import isfinite
 
 import numpy as np
-import tensorflow as tf
 from tqdm import tqdm
 
 from la_mbda.config import Config
-from la_mbda.errors import ExpectedError, unwritable
+from la_mbda.errors import ExpectedError
 from la_mbda.runs.durations import duration, unit_seconds, work_until
-from la_mbda.runs.files import METRICS
 from la_mbda.runs.folder import RunFolder
+from la_mbda.runs.loggers import Logger, scalars
 from la_mbda.runs.pace import Pace
 from la_mbda.runs.progress import RunProgress
+from la_mbda.runs.tensorboard import TensorBoard
 
 LAST_EPISODES = 10
 """Episodes whose mean return and cost the bar shows."""
@@ -30,12 +30,21 @@ class Recorder:
     The bar moves by estimated time, so that it moves in pre-training and evaluations too.
     """
 
-    def __init__(self, config: Config, folder: RunFolder, progress: RunProgress):
-        """Args: progress: where the run stands; each stage's wall time is added to it."""
+    def __init__(
+        self,
+        config: Config,
+        folder: RunFolder,
+        progress: RunProgress,
+        loggers: Sequence[Logger] = (),
+    ):
+        """Args:
+        progress: where the run stands; each stage's wall time is added to it.
+        loggers: those besides TensorBoard; they end with the recorder.
+        """
         self._config, self._folder, self._progress = config, folder, progress
         total = work_until(config, config.training.env_steps)
         self._pace = Pace(total, progress.work(config), unit_seconds(config))
-        self._board = tf.summary.create_file_writer(str(folder.path / "tensorboard"))
+        self._loggers = [TensorBoard(folder.path / "tensorboard"), *loggers]
         self._episodes: collections.deque = collections.deque(maxlen=LAST_EPISODES)
         self._constraint = ""
         self._stage, self._since, self._told = "", 0.0, 0.0
@@ -49,7 +58,7 @@ class Recorder:
         )
 
     def log(self, stream: str, env_steps: int, values: dict) -> None:
-        """Adds a line to a stream of the run folder, and its numbers to TensorBoard."""
+        """Adds a line to a stream of the run folder, and gives its numbers to the loggers."""
         self._folder.append(stream, {"env_steps": env_steps} | values)
         if stream == "episodes":
             self._episodes.append(np.hstack([values["return"], values["cost_return"]]))
@@ -57,13 +66,8 @@ class Recorder:
             multipliers = _listed(values, "multiplier_", ".3g")
             bounds = _listed(values, "safety_bound_", ".1f")
             self._constraint = f"λ {multipliers}" + (f", V^c {bounds}" if bounds else "")
-        with self._writing_events(), self._board.as_default(step=env_steps):
-            for name, value in values.items():
-                if isinstance(value, float):
-                    tf.summary.scalar(f"{stream}/{name}", value)
-                elif name in METRICS:  # One of each constraint.
-                    for i, number in enumerate(value):
-                        tf.summary.scalar(f"{stream}/{name}_{i}", number)
+        for logger in self._loggers:
+            logger.log(stream, env_steps, scalars(values))
 
     @contextmanager
     def stage(self, name: str, text: str | None = None) -> Iterator[None]:
@@ -125,19 +129,21 @@ class Recorder:
                 "rate or a clip"
             )
 
-    def close(self) -> None:
-        """Ends the bar and the events' file, and tells no sweep any more."""
-        self._bar.close()
-        with self._writing_events():
-            self._board.close()
-        self._folder.end_progress()
+    def close(self, score: dict | None = None) -> None:
+        """Ends the bar and the loggers, and tells no sweep any more.
 
-    @contextmanager
-    def _writing_events(self) -> Iterator[None]:
-        try:
-            yield
-        except tf.errors.OpError as error:
-            raise unwritable(self._folder.path / "tensorboard", error) from error
+        Args:
+            score: of a finished run.
+        """
+        self._bar.close()
+        self._folder.end_progress()
+        numbers = None
+        if score is not None:
+            confirmed = scalars(score.get("confirmed", {}))
+            numbers = scalars(score) | {f"confirmed_{n}": v for n, v in confirmed.items()}
+        with ExitStack() as stack:  # Each of them, even where another one fails.
+            for logger in self._loggers:
+                stack.callback(logger.close, numbers)
 
 
 def _listed(values: dict, prefix: str, form: str) -> str:
