@@ -120,7 +120,7 @@ class Trainer(OuterLoop[ModelBasedAgent, Progress]):
                 values = {"updates": progress.updates} | progress.metrics
                 self._recorder.log("updates", progress.env_steps, values)
                 progress.metrics = {}
-            self._stop_if_asked()
+            self._save()
 
     def _play(self, play: Callable[[int], Played]) -> None:
         """Plays an episode, remembers it and logs it."""
@@ -141,7 +141,7 @@ class Trainer(OuterLoop[ModelBasedAgent, Progress]):
             "cost_regret": plain(np.array(progress.costs) / progress.env_steps),
         }
         self._recorder.log("episodes", progress.env_steps, values)
-        self._stop_if_asked()
+        self._save()
 
     def _remember(self, episode: Episode) -> None:
         self._warn_of_terminations(episode)

@@ -67,8 +67,7 @@ class OuterLoop(abc.ABC, Generic[AnyAgent, AnyProgress]):
                 while len(progress.confirmed) < self._settings.final_episodes:
                     with self._keeping():
                         self._evaluator.confirm(self._agent, progress, self._recorder)
-                    self._checkpoint()
-                    self._stop_if_asked()
+                    self._save(due=True)
             score = self._score() | progress.confirmation()
             score = self._folder.finish(score, progress.seconds)
         finally:
@@ -104,9 +103,7 @@ class OuterLoop(abc.ABC, Generic[AnyAgent, AnyProgress]):
                 self._evaluator.evaluate(self._agent, self._progress, self._recorder)
         checkpoint_due = self._due(self._settings.checkpoint_every)
         self._end_iteration()
-        if checkpoint_due:
-            self._checkpoint()
-        self._stop_if_asked()
+        self._save(checkpoint_due)
 
     def _end_iteration(self) -> None:
         self._progress.iteration_start = self._progress.env_steps
@@ -117,10 +114,12 @@ class OuterLoop(abc.ABC, Generic[AnyAgent, AnyProgress]):
         passed = progress.env_steps // every > progress.iteration_start // every
         return passed or self._at_budget(progress)
 
-    def _stop_if_asked(self) -> None:
-        """Leave the run, where it can be resumed, if a signal asked for it."""
-        if self._stop.asked:
+    def _save(self, due: bool = False) -> None:
+        """Save the run if that is due or a signal asked for a stop, and in that case leave it."""
+        asked = self._stop.asked
+        if due or asked:
             self._checkpoint()
+        if asked:
             raise KeyboardInterrupt
 
     def _close(self) -> None:
