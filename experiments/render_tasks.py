@@ -1,4 +1,4 @@
-"""Pictures of the tasks for Figures 2 and 8: `python experiments/render_tasks.py`.
+"""Images of the tasks for Figures 2 and 8: `python experiments/render_tasks.py`.
 
 Of each task: what the robot sees, and the scene from beside it, at the start of an episode.
 """
@@ -34,7 +34,7 @@ class Pictures:
     """Draws every task at the start of an episode in which the robot sees much."""
 
     folder: Path = REPOSITORY / "results" / "pictures"
-    """Where to write the pictures, which `plotting/figures.py` reads."""
+    """Where to write the images, which `plotting/figures.py` reads."""
     seeds: int = 60
     """Episodes to choose from."""
 
@@ -61,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def draw_task(arguments: Pictures, task: str, seed: int | None) -> int:
-    """Saves both pictures of a task; returns the seed of the episode."""
+    """Saves both images of a task; returns the seed of the episode."""
     env = gymnasium.make(
         f"Safexp-{task}-v0", observation="vision", render_mode="rgb_array", quality="smooth"
     )

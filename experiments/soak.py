@@ -1,7 +1,7 @@
 """Steps random actions through many episodes of every task: `python experiments/soak.py`.
 
 Ends with status 1 if an observation, reward or cost was not finite. Some 1,000 episodes, a fifth of
-them with pictures, take some five minutes.
+them with images, take some five minutes.
 """
 
 import checkout  # noqa: F401

@@ -43,7 +43,7 @@ def train(config: Config, results: Path, make_logger: MakeLogger | None = None) 
     Raises:
         ValueError: the results folder holds a run with other settings, or the environment or the
             offline dataset does not fit, or the replay does not fit into memory; or another
-            process trains the run; or the task shows pictures and there is no GL library; before
+            process trains the run; or the task shows images and there is no GL library; before
             any training. Later: what the environment gives or the run learns is not finite, or the
             disk is full.
         EnvironmentFailedError: the environment's own code raised an error.

@@ -101,7 +101,7 @@ class CheckedEnvironment(gymnasium.Wrapper):
         return observation, reward, terminated, truncated, info
 
     def render(self):
-        """A picture."""
+        """An image."""
         try:
             return self.env.render()
         except Exception as error:

@@ -19,7 +19,7 @@ from la_mbda.spaces import observation_shape
 
 
 def check_rendering(config: Config) -> None:
-    """Draws a small picture, if the config's task is one that shows pictures.
+    """Draws a small image, if the config's task is one that shows images.
 
     Raises:
         ValueError: there is no GL library; the message names the packages to install.
@@ -30,7 +30,7 @@ def check_rendering(config: Config) -> None:
 
 
 def check_pictures() -> None:
-    """Draws a small picture.
+    """Draws a small image.
 
     Raises:
         ValueError: there is no GL library; the message names the packages to install.
@@ -45,7 +45,7 @@ def check_vectors(config: Config, env: gymnasium.Env) -> None:
     """Makes sure that an environment shows vectors, which the baselines learn from.
 
     Raises:
-        ValueError: it shows pictures.
+        ValueError: it shows images.
     """
     shape = observation_shape(env)
     if len(shape) != 1:

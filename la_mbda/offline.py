@@ -1,7 +1,7 @@
 """Offline datasets: recorded episodes that a run starts from in place of random actions.
 
 They are NPZ files in the format of a run's `replay/`. Whatever is not as it has to be is refused
-before anything is learnt from it; other types of numbers become float32, but pictures are bytes.
+before anything is learnt from it; other types of numbers become float32, but images are bytes.
 """
 
 from collections.abc import Iterator

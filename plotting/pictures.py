@@ -1,6 +1,6 @@
 """Figures 2 and 8: the six tasks, and the solid box beside the transparent one.
 
-From the pictures that `experiments/render_tasks.py` saved; nothing is simulated here.
+From the images that `experiments/render_tasks.py` saved; nothing is simulated here.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from plotting.drawing import Drawing, Outcome
 from plotting.results import Results
 
 VIEWS = {"robot": "what the robot sees\n(64 × 64)", "beside": "beside the robot"}
-# As lit in the pictures.
+# As lit in the images.
 OBJECTS = {
     "robot": "#FF0000",
     "goal": "#66DD66",
@@ -44,10 +44,10 @@ def pictures(
 
 
 def _find(tasks: Sequence[str], folder: Path) -> tuple[pd.DataFrame, list[Path]]:
-    """What a figure's pictures are of, and their paths.
+    """What a figure's images are of, and their paths.
 
     Raises:
-        ValueError: a picture or the record of the pictures is missing or unreadable.
+        ValueError: an image or the record of the images is missing or unreadable.
     """
     record = read_object(folder / "pictures.json")
     seeds = record.get("seeds")
@@ -96,7 +96,7 @@ def _legend(figure: Figure, objects: Sequence[str]) -> None:
 
 
 def _read_picture(path: Path) -> np.ndarray:
-    """A picture `[height, width, 3]`.
+    """An image `[height, width, 3]`.
 
     Raises:
         ValueError: it is missing or no whole PNG.

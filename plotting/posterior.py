@@ -1,7 +1,7 @@
 """What posterior draws of a run's world model expect, from what `evaluate.py --imagine` saved.
 
 Figure 3, from RUN/imagined: from one belief, the same policy under each draw, and which draws the
-bounds choose. And in the folder itself, one figure per start: pictures of the real episode and of
+bounds choose. And in the folder itself, one figure per start: images of the real episode and of
 each draw below one another, and the reward and costs that the draws predict under the same actions.
 """
 
@@ -267,7 +267,7 @@ def _draw_future(summary: dict, start: int, rows: pd.DataFrame, pictures: dict) 
 
 
 def _draw_strips(figure, real: np.ndarray, imagined: np.ndarray) -> None:
-    """A row for the real pictures `[time, …]` and one for each draw's `[sample, time, …]`."""
+    """A row for the real images `[time, …]` and one for each draw's `[sample, time, …]`."""
     steps = len(real)
     columns = np.unique(np.linspace(0, steps - 1, min(COLUMNS, steps)).round().astype(int))
     axes = figure.subplots(len(imagined) + 1, len(columns), squeeze=False)

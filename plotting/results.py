@@ -73,7 +73,7 @@ class Results:
     warnings: list[str]
     """One line for each thing that could not be used."""
     pictures: Path = PICTURES
-    """The folder with pictures of the tasks."""
+    """The folder with images of the tasks."""
 
     @property
     def finished(self) -> pd.DataFrame:

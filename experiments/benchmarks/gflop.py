@@ -27,7 +27,7 @@ def count(config: Config, actions: int) -> dict[str, float]:
     autoencoder = sum(encoder) + _decoder(features, model.image_channels)
     actor = _mlp(features, behaviour.actor_units, behaviour.actor_layers, 2 * actions)
     critic = _mlp(features, behaviour.critic_units, behaviour.critic_layers, 1)
-    # No gradient of the pictures, nor of the features that the policy is conditioned on.
+    # No gradient of the images, nor of the features that the policy is conditioned on.
     unneeded = frames * encoder[0] + imagined * 2 * features * behaviour.actor_units
     flop = {
         "world_model": frames * 3 * (autoencoder + prior + posterior + heads),

@@ -33,7 +33,7 @@ def stepping_seconds(env, steps, after):
     actions = np.random.default_rng(0).uniform(-1, 1, (steps, *env.action_space.shape))
     seconds = 0.0
     env.reset(seed=0)
-    after(1)  # The first picture makes the renderer.
+    after(1)  # The first image makes the renderer.
     for i, action in enumerate(actions):
         begin = time.perf_counter()
         *_, terminated, truncated, _ = env.step(action)
@@ -45,7 +45,7 @@ def stepping_seconds(env, steps, after):
 
 
 def draw(env):
-    """The robot's 64x64 picture."""
+    """The robot's 64x64 image."""
     env.unwrapped.task.render(64, 64, mode="rgb_array", camera_name="vision", cost={})
 
 

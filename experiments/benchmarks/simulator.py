@@ -1,4 +1,4 @@
-"""How fast the simulator is, and pictures of its tasks."""
+"""How fast the simulator is, and images of its tasks."""
 
 import json
 import os
@@ -19,7 +19,7 @@ VISION_REPEATS = 2
 
 @dataclass(frozen=True)
 class Simulator:
-    """Environment steps per second with lidar and with pictures, and what a reset takes."""
+    """Environment steps per second with lidar and with images, and what a reset takes."""
 
     tasks: str = ",".join(TASKS[:6])
     """Comma-separated tasks."""
@@ -125,7 +125,7 @@ def stepping_rate(env: gymnasium.Env, steps: int) -> float:
 def vector_rate(task: str, steps: int) -> float:
     """Steps per second, in sum, of gymnasium's vector environment with a process for each core.
 
-    With pictures: stepping a lidar observation takes no longer than handing it over.
+    With images: stepping a lidar observation takes no longer than handing it over.
     """
     cores = os.cpu_count()
     env = gymnasium.vector.AsyncVectorEnv([lambda: make(task, "vision", VISION_REPEATS)] * cores)
@@ -140,7 +140,7 @@ def vector_rate(task: str, steps: int) -> float:
 
 
 def draw_pictures(tasks: list[str], folder: Path) -> None:
-    """Writes one picture per task: what the robot sees, and the scene from afar."""
+    """Writes one image per task: what the robot sees, and the scene from afar."""
     import imageio.v3 as imageio
     from PIL import Image
 

@@ -1,4 +1,4 @@
-"""Lets TensorFlow be imported after a picture was drawn.
+"""Lets TensorFlow be imported after an image was drawn.
 
 Mesa's software GL and TensorFlow each bring an LLVM. Once Mesa's is loaded, TensorFlow's library
 would call into it in place of its own, and crash the process. So it is loaded such that it prefers

@@ -1,7 +1,7 @@
 """Imports MuJoCo, whatever MUJOCO_GL says: what draws nothing needs no GL library.
 
 MuJoCo loads the library that MUJOCO_GL names as it is imported, and fails where that is missing.
-Before the first picture `rendering.py` says whether there is one, and what to install.
+Before the first image `rendering.py` says whether there is one, and what to install.
 """
 
 import os

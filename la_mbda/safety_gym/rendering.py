@@ -1,4 +1,4 @@
-"""Pictures through MuJoCo's renderer, on a GPU or on Mesa in software.
+"""Images through MuJoCo's renderer, on a GPU or on Mesa in software.
 
 A GL context is slow to make and holds the textures of a task's model, so all environments of a task
 share one. But a context belongs to the thread in which it is current, so each thread has its own.
@@ -18,7 +18,7 @@ import numpy as np
 
 from la_mbda.safety_gym.llvm import prepare_for_tensorflow
 
-# Mesa in software: pictures this small take longer to share out among threads than to draw, and a
+# Mesa in software: images this small take longer to share out among threads than to draw, and a
 # forked process, where those threads are missing, would wait for them for ever.
 os.environ.setdefault("LP_NUM_THREADS", "0")
 
@@ -31,7 +31,7 @@ _PACKAGES = "libegl1 libgl1 libgl1-mesa-dri"
 
 
 def check_gl() -> None:
-    """Makes sure that pictures can be drawn.
+    """Makes sure that images can be drawn.
 
     Raises:
         RuntimeError: no GL library loads; the message names the packages to install.
@@ -140,7 +140,7 @@ class Renderer:
                     _let_go(self._context)
 
     def render(self, model: mujoco.MjModel, data: mujoco.MjData, camera: str) -> np.ndarray:
-        """A picture `[height, width, 3]` uint8, upright."""
+        """An image `[height, width, 3]` uint8, upright."""
         with self._current():
             return self._render(model, data, camera)
 
