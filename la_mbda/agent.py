@@ -36,11 +36,11 @@ class Bound(NamedTuple):
 class Agent(ModelBasedAgent):
     """LAMBDA and its ablations, by the config's `algorithm`.
 
-    `lambda` learns, for each start, from the optimistic draw's trajectory for the task and from the
-    pessimistic draw's for each constraint. `greedy_lambda` (Appendix G) learns for both from the
-    average of the N draws' imagined trajectories (`Trajectories.average`): features, rewards, costs
+    `lambda` learns, for each start, from the optimistic sample's trajectory for the task and the
+    pessimistic sample's for each constraint. `greedy_lambda` (Appendix G) learns for both from the
+    average of the N samples' trajectories (`Trajectories.average`): features, rewards, costs
     and terminal probabilities are averaged before any critic sees them, so that V_λ is the value of
-    the average trajectory, not the average of the draws' values. `unsafe_lambda` (Appendix E) is
+    the average trajectory, not the average of the samples' values. `unsafe_lambda` (Appendix E) is
     LAMBDA without constraints: no Ψ in the actor's loss, and no safety critic is made or trained;
     costs are recorded all the same.
     """
@@ -124,17 +124,17 @@ class Agent(ModelBasedAgent):
         return tf.nest.flatten([module.weights for module in modules])
 
     def _imagine(self, draws: dict, beliefs: rssm.Belief) -> Trajectories:
-        """From each belief of the batch `[batch, time, …]`, under each draw."""
+        """From each belief of the batch `[batch, time, …]`, under each sample."""
         starts = rssm.Belief(*(tf.reshape(part, [-1, part.shape[-1]]) for part in beliefs))
         return self.imagine(draws, starts, self.update_noise)
 
     def imagine(self, draws: dict, starts: rssm.Belief, noise: Noise) -> Trajectories:
-        """Follows the policy from beliefs `[start, …]` under each draw, to the horizon."""
+        """Follows the policy from beliefs `[start, …]` under each sample, to the horizon."""
         horizon = self.config.behaviour.horizon
         return imagine(self.model, draws, self.actor.sample, starts, horizon, self.actions, noise)
 
     def values_of_draws(self, imagined: Trajectories, rule: str) -> dict[str, tf.Tensor]:
-        """What upper bounds compare the draws by, `[sample, start, …]` of `task`, `cost_0`, …
+        """What upper bounds compare the samples by, `[sample, start, …]` of `task`, `cost_0`, …
 
         Args: rule: as `bound_by`.
         """

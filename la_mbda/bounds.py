@@ -15,33 +15,33 @@ from la_mbda.settings import BOUND_RULES, BoundRule
 
 
 class Comparison(NamedTuple):
-    """One objective's draws, and which of them each rule takes, for every start."""
+    """One objective's samples, and which of them each rule takes, for every start."""
 
     values: np.ndarray
     """V_λ `[sample, start]`, the mean over time."""
     chosen: dict[BoundRule, np.ndarray]
-    """Indices of draws `[start]` by rule."""
+    """Indices of samples `[start]` by rule."""
 
     @property
     def agreement(self) -> float:
-        """The share of starts at which all rules take the same draw."""
+        """The share of starts at which all rules take the same sample."""
         first, *others = self.chosen.values()
         return float(np.mean([first == other for other in others]))
 
     @property
     def of_all(self) -> float:
-        """The mean V_λ of all draws."""
+        """The mean V_λ of all samples."""
         return float(self.values.mean())
 
     def of_chosen(self, rule: BoundRule) -> float:
-        """The mean V_λ of the draws that a rule takes."""
+        """The mean V_λ of the samples that a rule takes."""
         return float(np.take_along_axis(self.values, self.chosen[rule][None], 0).mean())
 
 
 def compare_rules(agent: Agent, env: gymnasium.Env, seeds: Iterable[int]) -> dict[str, Comparison]:
-    """Follows the policy from every belief of some evaluation episodes, under each draw.
+    """Follows the policy from every belief of some evaluation episodes, under each sample.
 
-    Both rules choose among the same imagined trajectories; each episode has draws of its own.
+    Both rules choose among the same imagined trajectories; each episode has samples of its own.
 
     Returns:
         By objective: `task` and, where there are safety critics, `cost_0`, …

@@ -135,9 +135,9 @@ def _better(plan: Plan, elites: Elites, active: tf.Tensor) -> Plan:
 
 
 def judge(rewards: tf.Tensor, costs: tf.Tensor, config: Config) -> Scores:
-    """Scores from what each posterior draw predicts: optimism is not asked for, caution is.
+    """Scores from what each posterior sample predicts: optimism is not asked for, caution is.
 
-    The return is the mean over the draws of Σ_t γ^t r_t. A cost is the largest over the draws of
+    The return is the samples' mean of Σ_t γ^t r_t. A cost is the largest over the samples of
     Σ_t γ_c^t c_t / H, for t = 1 … H and c_t per simulator step, and is held against d per simulator
     step of an episode. Terminal states are not looked at.
 
@@ -161,9 +161,9 @@ def judge(rewards: tf.Tensor, costs: tf.Tensor, config: Config) -> Scores:
 
 
 class CemMpcAgent(ModelBasedAgent):
-    """Plans each decision anew, with posterior draws of its own that all environments share.
+    """Plans each decision anew, with posterior samples of its own that all environments share.
 
-    Before the posterior is active its draws are the current weights, N times: they then differ by
+    Before the posterior is active its samples are the current weights, N times: they then differ by
     the noise of their imagined states alone.
     """
 
@@ -197,7 +197,7 @@ class CemMpcAgent(ModelBasedAgent):
         return search(score, self.config.planner, environments, self.actions, noise)
 
     def _score(self, draws, belief: rssm.Belief, candidates: tf.Tensor, noise: Noise) -> Scores:
-        """Imagines every candidate from its environment's belief under every draw."""
+        """Imagines every candidate from its environment's belief under every sample."""
         environments, count, horizon, _ = candidates.shape
         starts = rssm.Belief(*(tf.repeat(part, count, axis=0) for part in belief))
         flat = tf.reshape(candidates, [environments * count, horizon, -1])

@@ -1,4 +1,4 @@
-"""Imagining under posterior draws, and the upper bounds over them (Algorithms 1 and 3)."""
+"""Imagining under posterior samples, and the upper bounds over them (Algorithms 1 and 3)."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -23,12 +23,12 @@ class Trajectories(NamedTuple):
     """`[sample, start, time]` probabilities."""
 
     def choose(self, draws: tf.Tensor) -> "Trajectories":
-        """For each start the trajectory of one draw; draws are indices `[start]`."""
+        """For each start the trajectory of one sample; samples are indices `[start]`."""
         rows = tf.stack([draws, tf.range(tf.shape(draws)[0], dtype=draws.dtype)], -1)
         return Trajectories(*(tf.gather_nd(part, rows) for part in self))
 
     def average(self) -> "Trajectories":
-        """For each start the mean over the draws of its imagined trajectories (Appendix G).
+        """For each start the mean over the samples of its imagined trajectories (Appendix G).
 
         At each time step features, rewards, costs and terminal probabilities are averaged each.
         """
@@ -44,7 +44,7 @@ def imagine(
     actions: int,
     noise: Noise,
 ) -> Trajectories:
-    """Follows the policy from each start through the world of each posterior draw (Algorithm 3).
+    """Follows the policy from each start through the world of each posterior sample (Algorithm 3).
 
     Gradients flow through the dynamics into the actions, but not through the features that the
     policy is conditioned on.
@@ -52,7 +52,7 @@ def imagine(
     Args:
         draws: imagination weights, each with a leading axis of N samples.
         policy: maps features `[…, features]` and noise `[…, actions]` to actions.
-        starts: beliefs `[start, …]`; the same for all draws.
+        starts: beliefs `[start, …]`; the same for all samples.
     """
     belief = _under_each_draw(draws, starts)
     samples, batch, stochastic = belief.stochastic.shape
@@ -75,7 +75,7 @@ def imagine(
 def follow(draws: dict, starts: rssm.Belief, actions: tf.Tensor, noise: Noise) -> tf.Tensor:
     """Features `[sample, start, time, features]` after given actions `[start, time, actions]`.
 
-    The starts `[start, …]` and the actions are the same for all draws.
+    The starts `[start, …]` and the actions are the same for all samples.
     """
     belief, features = _under_each_draw(draws, starts), []
     samples, batch, stochastic = belief.stochastic.shape
@@ -88,13 +88,13 @@ def follow(draws: dict, starts: rssm.Belief, actions: tf.Tensor, noise: Noise) -
 
 
 def _under_each_draw(draws: dict, starts: rssm.Belief) -> rssm.Belief:
-    """The starts `[start, …]` once for each draw, `[sample, start, …]`."""
+    """The starts `[start, …]` once for each sample, `[sample, start, …]`."""
     samples = tf.nest.flatten(draws)[0].shape[0]
     return rssm.Belief(*(tf.tile(part[None], [samples, 1, 1]) for part in starts))
 
 
 def upper_bound(values: tf.Tensor) -> tf.Tensor:
-    """The draw with the largest sum over time for each start (Algorithm 1).
+    """The sample with the largest sum over time for each start (Algorithm 1).
 
     Optimistic for rewards and pessimistic for costs.
 
@@ -102,6 +102,6 @@ def upper_bound(values: tf.Tensor) -> tf.Tensor:
         values: `[sample, start, time]`: what `bound_by` says, V_λ or the critic's v.
 
     Returns:
-        Indices of draws `[start]`.
+        Indices of samples `[start]`.
     """
     return tf.argmax(tf.reduce_sum(values, -1), 0, output_type=tf.int32)

@@ -2,7 +2,7 @@
 
 Weights are nested dicts and lists of tensors. Dense layers also take weights with a leading axis
 of posterior samples, `[sample, …]`, in which case their input has that axis too; so N posterior
-draws are one batched product and no weights are ever swapped in and out. The weights' type is that
+samples are one batched product and no weights are swapped in and out. The weights' type is that
 of products and convolutions; layers take and give float32. Initial weights follow Keras's defaults:
 Glorot uniform kernels, orthogonal recurrent kernels, zero biases.
 """
@@ -122,7 +122,7 @@ def mlp(
     """Dense layers with an activation between them and a linear output, over the last axis.
 
     Args:
-        layers: of weights for any x, or of draws with a leading axis `[sample, …]`, as x has one.
+        layers: of weights for any x, or of samples with a leading axis `[sample, …]`, as x has one.
     """
     if layers[0]["kernel"].shape.rank == 3:
         samples = zip(*map(tf.unstack, tf.nest.flatten(layers)), strict=True)

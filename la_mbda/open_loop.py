@@ -1,7 +1,7 @@
 """What a run's model imagines beside what really came: the data behind the paper's Figure 3.
 
 From some moments of one real episode, after its observations up to there, the episode's own actions
-are followed under N posterior draws, and, for LAMBDA and its ablations, the policy as well.
+are followed under N posterior samples, and, for LAMBDA and its ablations, the policy as well.
 """
 
 import csv
@@ -25,7 +25,7 @@ REAL = "real"
 
 
 class Policy(NamedTuple):
-    """The policy followed from one start under each draw, for the behaviour's horizon."""
+    """The policy followed from one start under each sample, for the behaviour's horizon."""
 
     rewards: np.ndarray
     """`[sample, time]`."""
@@ -34,7 +34,7 @@ class Policy(NamedTuple):
     values: dict[str, np.ndarray]
     """V_λ `[sample, time − 1]` of `task` and, where there are safety critics, `cost_0` …"""
     chosen: dict[str, int]
-    """The draw that each upper bound takes, by the config's `bound_by`; none for greedy."""
+    """The sample that each upper bound takes, by the config's `bound_by`; none for greedy."""
 
 
 class Future(NamedTuple):
@@ -59,7 +59,7 @@ def imagine_futures(
 ) -> list[Future]:
     """Plays an episode as evaluations do and imagines from some of its moments.
 
-    All starts share the same draws. Images are decoded by the current decoder.
+    All starts share the same samples. Images are decoded by the current decoder.
 
     Args:
         starts: decisions to imagine from; three spread over the episode where there are none.
@@ -125,10 +125,10 @@ def _follow_policy(agent: Agent, draws: dict, belief: rssm.Belief) -> Policy:
 def save_futures(folder: Path, agent: ModelBasedAgent, futures: list[Future]) -> None:
     """Writes `actions.csv`, `policy.csv`, `futures.json` and, of images, `images.npz`.
 
-    A line of `actions.csv` is a step after a start, of the real episode (draw `real`) or of one
-    draw under the same actions; of `policy.csv`, under the policy, with V_λ of its state (none for
-    the last, which bootstraps). `futures.json` holds for each start Σ_t V_λ of every draw and the
-    draw that each bound chooses, and by which rule they choose.
+    A line of `actions.csv` is a step after a start, of the real episode (`real`) or of one sample
+    under the same actions; of `policy.csv`, under the policy, with V_λ of its state (none for
+    the last, which bootstraps). `futures.json` holds for each start Σ_t V_λ of every sample and the
+    sample that each bound chooses, and by which rule they choose.
     """
     folder.mkdir(parents=True, exist_ok=True)
     constraints = range(futures[0].costs.shape[-1])

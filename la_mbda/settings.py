@@ -65,7 +65,7 @@ class SwagConfig:
     """The SWAG posterior over world models (Appendix C; Maddox et al. 2019)."""
 
     posterior_samples: Count = 5
-    """Posterior draws N in each actor-critic update."""
+    """Posterior samples N in each actor-critic update."""
     swag_burn_in: Annotated[int, AtLeast(0)] = 500
     """Model updates before the first snapshot."""
     swag_period: Count = 200
@@ -73,7 +73,7 @@ class SwagConfig:
     swag_decay: Fraction = 0.8
     """Decay δ of the exponentially weighted moments."""
     swag_models: Annotated[int, AtLeast(2)] = 20
-    """Deviations K kept for the low-rank part; draws begin with the K-th snapshot."""
+    """Deviations K kept for the low-rank part; samples begin with the K-th snapshot."""
     swag_scale: NotNegative = 1.0
     """Scale of the posterior's covariance."""
 
@@ -85,7 +85,7 @@ class BehaviourConfig:
     horizon: Annotated[int, AtLeast(2)] = 15
     """Imagined decisions H from each start."""
     bound_by: BoundRule = "values"
-    """Each upper bound takes the draw of largest Σ V_λ (values, Algorithm 1) or of largest mean of
+    """Each upper bound takes the sample of largest Σ V_λ (values, Algorithm 1) or largest mean of
     the critic's v over time (critic, the authors' code). greedy_lambda has no bounds."""
     discount: Fraction = 0.99
     """Discount γ of rewards, per decision."""

@@ -35,7 +35,7 @@ class Swag(tf.Module):
     """The posterior p(θ | D) of some weights.
 
     The first snapshot is taken at `swag_burn_in` steps and then one each `swag_period`. Until
-    `swag_models` snapshots exist, a draw is the current weights themselves.
+    `swag_models` snapshots exist, a sample is the current weights themselves.
     """
 
     def __init__(self, weights, config: SwagConfig):
@@ -62,7 +62,7 @@ class Swag(tf.Module):
 
     @property
     def active(self) -> tf.Tensor:
-        """Whether draws differ from the current weights."""
+        """Whether samples differ from the current weights."""
         return self.snapshots >= self._config.swag_models
 
     def learning_rate(self, config: WorldModelConfig) -> CyclicLearningRate:
@@ -77,7 +77,7 @@ class Swag(tf.Module):
         tf.cond(due, self._take_snapshot, lambda: None)
 
     def sample(self, draws: int, noise: Noise):
-        """Independent draws of the weights: their structure, each with a leading `[draws]` axis."""
+        """Independent samples of the weights: their structure, with a leading `[draws]` axis."""
         flat = tf.cond(
             self.active,
             lambda: self._draw(draws, noise),
@@ -96,7 +96,7 @@ class Swag(tf.Module):
     def _take_snapshot(self) -> None:
         """Exponentially weighted Welford update, exact from the first snapshot on.
 
-        The authors' recursion starts its moments at zero and does not correct that in its draws.
+        The authors' recursion starts its moments at zero and does not correct that in its samples.
         """
         decay, weights = self._config.swag_decay, self._flat_weights()
         weight_sum = self.weight_sum.assign(decay * self.weight_sum + 1.0)

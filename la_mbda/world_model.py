@@ -75,7 +75,7 @@ class WorldModel(tf.Module):
         return self.cast(self.weights)
 
     def cast(self, weights: dict) -> dict:
-        """Any weights, those of draws too, in the type of products."""
+        """Any weights, those of samples too, in the type of products."""
         return networks.cast(weights, self._precision)
 
     def learn_with(self, posterior: Posterior) -> None:
@@ -101,7 +101,7 @@ class WorldModel(tf.Module):
         return (networks.decode_image if self._image else networks.mlp)(decoder, features)
 
     def reward(self, weights: dict, features: tf.Tensor) -> tf.Tensor:
-        """Predicted rewards `[…]`; weights as from `imagination_weights` or a draw of them."""
+        """Predicted rewards `[…]`; weights as from `imagination_weights` or a sample of them."""
         return networks.mlp(weights["reward"], features)[..., 0]
 
     def unsafe_probability(self, weights: dict, features: tf.Tensor) -> tf.Tensor:
