@@ -222,7 +222,7 @@ def test_stopped_and_gone_on_with_it_is_the_same_bit_for_bit(tmp_path):
     trainer._stop = StopAt(14)  # Between an iteration's updates, after one that it acted in.
     with pytest.raises(KeyboardInterrupt):
         trainer.run()
-    assert int(trainer._agent.decisions) > 0
+    assert int(trainer.agent.decisions) > 0
     assert train(config, tmp_path / "stopped") == expected
     whole = run_path(tmp_path / "whole", config)
     for stream in STREAMS:

@@ -95,7 +95,7 @@ def test_goal_is_resampled_and_rewarded():
     env = make()
     env.reset(seed=0)
     names = env.layout_names()
-    layout = dict(env._layout) | {"goal": (*env._layout["robot"][:2], 0.0)}
+    layout = env.layout | {"goal": (*env.layout["robot"][:2], 0.0)}
     env.reset(options={"layout": layout})
     for _ in range(20):
         _, reward, *_, info = env.step(np.zeros(2))

@@ -16,11 +16,11 @@ def test_pictures_are_the_same_with_all_geoms(task, quality, monkeypatch):
         for _ in range(3):
             env.step(rng.uniform(-1, 1, env.action_space.shape))
         opacity = env.model.geom_rgba[:, 3].copy()
-        picture = env._observe()
+        picture = env.robot_view()
         np.testing.assert_array_equal(env.model.geom_rgba[:, 3], opacity)
         hidden += rendering._unseen(env.model, env.data, env.model.camera("vision").id, 1.0).sum()
         monkeypatch.setattr(rendering, "_unseen", lambda model, *_: np.zeros(model.ngeom, bool))
-        np.testing.assert_array_equal(env._observe(), picture)
+        np.testing.assert_array_equal(env.robot_view(), picture)
         monkeypatch.undo()
     assert hidden > 8 * 5
     env.close()

@@ -31,7 +31,7 @@ def redraw(env, recorded, i):
     env.data.time = recorded["time"][i]
     env.data.mocap_pos[:] = recorded["mocap_pos"][i]
     env._world.forward()
-    return env._observe()
+    return env.robot_view()
 
 
 @pytest.mark.parametrize(("quality", "tolerance"), [("smooth", 1.0), ("fast", 4.0)])
@@ -65,7 +65,7 @@ def test_the_box_can_be_seen_through():
         }
         for place in ((1.6, 0.0, 0.0), (-1.0, -0.3, 0.0)):
             env.reset(options={"layout": layout | {"pillar0": place}})
-            seen.append(env._observe().astype(int))
+            seen.append(env.robot_view().astype(int))
         env.close()
     solid, transparent = np.abs(seen[0] - seen[1]), np.abs(seen[2] - seen[3])
     middle = (slice(24, 36), slice(28, 36))

@@ -94,7 +94,7 @@ def test_new_goals_keep_away_from_where_things_are_by_now(task):
     env._world.forward()
     goals = []
     for _ in range(150):
-        env._rules.next_goal(env._layout, env.np_random)
+        env._rules.next_goal(env.layout, env.np_random)
         goal = env.data.body("goal").xpos[:2].copy()
         goals.append(goal)
         assert np.abs(goal).max() <= task.extent - task.goal_keepout
@@ -110,7 +110,7 @@ def test_goal_buttons_are_drawn_from_all_four():
     env.reset(seed=0)
     drawn = []
     for _ in range(400):
-        env._rules.next_goal(env._layout, env.np_random)
+        env._rules.next_goal(env.layout, env.np_random)
         drawn.append(env._rules.goal_button)
         green = [n for n in env._rules._buttons if env.model.geom(n).rgba[0] == 0.0]
         assert green == drawn[-1:]
@@ -129,7 +129,7 @@ def test_a_layout_that_does_not_fit_says_which_object(monkeypatch):
 def test_an_episode_ends_where_no_goal_can_be_placed(monkeypatch):
     env = gymnasium.make("Safexp-PointGoal1-v0", disable_env_checker=True).unwrapped
     env.reset(seed=0)
-    poses = dict(env._layout) | {"goal": (*env._layout["robot"][:2], 0.0)}
+    poses = env.layout | {"goal": (*env.layout["robot"][:2], 0.0)}
     env.reset(options={"layout": poses})
     monkeypatch.setattr(layout, "GOAL_DRAWS", 0)
     *_, terminated, truncated, info = env.step(np.zeros(2))

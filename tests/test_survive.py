@@ -66,8 +66,8 @@ def test_sigterm_saves_and_says_how_to_go_on(tmp_path, script):
 def test_a_loss_that_is_not_finite_ends_the_run(tmp_path, broken, monkeypatch):
     config = tiny_config(**LOOP)
     trainer = Trainer(config, RunFolder(run_path(tmp_path, config), config))
-    update = trainer._agent.update
-    monkeypatch.setattr(trainer._agent, "update", lambda: update() | {"kl": broken})
+    update = trainer.agent.update
+    monkeypatch.setattr(trainer.agent, "update", lambda: update() | {"kl": broken})
     with pytest.raises(ValueError, match=r"kl is (nan|inf) at update \d+ \(updating\).*checkpoint"):
         trainer.run()
     agent = load_agent(run_path(tmp_path, config))
@@ -77,7 +77,7 @@ def test_a_loss_that_is_not_finite_ends_the_run(tmp_path, broken, monkeypatch):
 def test_broken_weights_do_not_act(tmp_path):
     config = tiny_config(**LOOP)
     trainer = Trainer(config, RunFolder(run_path(tmp_path, config), config))
-    agent = trainer._agent
+    agent = trainer.agent
     agent.actor.weights[0]["bias"].assign_add(np.full(32, np.nan, np.float32))
     with pytest.raises(ValueError, match="the policy's action is"):
         agent.act(np.zeros((1, 1), np.float32), agent.initial_state(1), explore=True)

@@ -79,7 +79,7 @@ def test_a_logger_of_ones_own_receives_what_tensorboard_does(tmp_path, algorithm
 def test_a_run_that_fails_closes_its_logger(tmp_path, monkeypatch):
     config = CONFIGS["ppo_lagrangian"]
     trainer = BaselineTrainer(config, RunFolder(tmp_path, config), mine.Kept)
-    monkeypatch.setattr(trainer._agent, "update", lambda *_: {"kl": float("nan")})
+    monkeypatch.setattr(trainer.agent, "update", lambda *_: {"kl": float("nan")})
     with pytest.raises(ValueError, match="kl is nan"):
         trainer.run()
     assert mine.Kept.made.pop().closed == [None]

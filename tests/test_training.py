@@ -143,7 +143,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(finished, tmp_path, it
     iterate = trainer._iterate
 
     def interrupted():
-        if trainer._progress.env_steps >= 100 + 20 * iterations:
+        if trainer.progress.env_steps >= 100 + 20 * iterations:
             iterate()  # Leaves lines and an episode behind that no checkpoint knows of.
             raise KeyboardInterrupt
         iterate()
@@ -171,8 +171,8 @@ def test_a_checkpoint_of_another_version_is_refused_and_left_alone(tmp_path):
     path = run_path(tmp_path, config)
     trainer = Trainer(config, RunFolder(path, config))
     trainer._folder.append("episodes", {"env_steps": 20})
-    state = dataclasses.asdict(trainer._progress) | {"luck": 1}
-    checkpoint.save(path / "checkpoint", trainer._agent, state, 20)
+    state = dataclasses.asdict(trainer.progress) | {"luck": 1}
+    checkpoint.save(path / "checkpoint", trainer.agent, state, 20)
     before = {p: p.read_bytes() for p in path.rglob("*") if p.is_file() and p.name != "lock"}
     with pytest.raises(ValueError, match=r"of another version of la_mbda .*'luck'"):
         train(config, tmp_path)

@@ -50,6 +50,16 @@ class OuterLoop(abc.ABC, Generic[AnyAgent, AnyProgress]):
         loggers = [make_logger(config, folder.path)] if make_logger else []
         self._recorder = Recorder(config, folder, self._progress, loggers)
 
+    @property
+    def agent(self) -> AnyAgent:
+        """The agent that is trained."""
+        return self._agent
+
+    @property
+    def progress(self) -> AnyProgress:
+        """Where the run stands."""
+        return self._progress
+
     def run(self) -> dict:
         """Train to the budget, evaluate there, confirm and write the score, and return it.
 

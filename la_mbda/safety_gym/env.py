@@ -109,6 +109,14 @@ class SafetyGymEnv(gymnasium.Env):
         """MuJoCo's data."""
         return self._world.data
 
+    @property
+    def layout(self) -> Layout:
+        """Where the episode's things lay at its start: (x, y, yaw) in metres and radians, by name.
+
+        The start of another episode takes it as the option `layout`.
+        """
+        return dict(self._layout)
+
     def layout_names(self) -> list[str]:
         """The names that an explicit layout must give."""
         return self._world.task.layout_names()
