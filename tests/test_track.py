@@ -11,9 +11,8 @@ import mine
 import pytest
 import tensorflow as tf
 from test_early_errors import refusal
-from test_survive import StopAt
-from test_training import LOOP, lines
-from toy import tiny_config
+from toy import LOOP, tiny_config
+from toy_runs import StopAt, lines
 
 from experiments.sg6 import make_plan
 from la_mbda.api import train
