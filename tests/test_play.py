@@ -2,6 +2,8 @@
 
 import copy
 import os
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -91,6 +93,60 @@ def test_a_copy_has_no_window_yet():
     same.close()
 
 
+def test_a_closed_copy_leaves_the_original_its_window():
+    env = SafetyGymEnv("PointGoal1", render_mode="human")
+    env.reset(seed=0)
+    same = copy.deepcopy(env)
+    same.step(np.zeros(2))
+    same.close()
+    env.step(np.zeros(2))
+    np.testing.assert_array_equal(shown(), env._beside())
+    env.close()
+
+
+WATCHED = """
+import os, signal
+import numpy as np
+from la_mbda.safety_gym import SafetyGymEnv
+
+env = SafetyGymEnv("PointGoal1", render_mode="human", observation="vision")
+env.reset(seed=0)
+for _ in range(3):
+    env.step(np.ones(2))
+print("watched", flush=True)
+os.kill(os.getpid(), signal.SIGTERM)
+env.step(np.ones(2))
+"""
+
+
+def watch(**display):
+    """Runs an environment with a window in a process of its own, which then has a SIGTERM."""
+    rest = {name: value for name, value in os.environ.items() if name not in DISPLAYS}
+    command = [sys.executable, "-c", WATCHED]
+    return subprocess.run(
+        command, env=rest | display, cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_signal_ends_the_process_as_without_a_window():
+    done = watch(SDL_VIDEODRIVER="dummy")
+    assert (done.stdout, done.returncode) == ("watched\n", -signal.SIGTERM), done.stderr
+
+
+@pytest.mark.skipif(shutil.which("Xvfb") is None, reason="Xvfb is not installed: apt-get install")
+def test_an_x_server_shows_it_too():
+    """There SDL may draw by GL itself, which the display for tests never does."""
+    command = ["Xvfb", "-displayfd", "1", "-screen", "0", "640x480x24"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
+        try:
+            done = watch(DISPLAY=f":{server.stdout.readline().strip()}")
+        finally:
+            server.terminate()
+    assert done.stdout == "watched\n", done.stderr
+
+
 def test_without_a_display_one_line_says_what_to_do(monkeypatch):
     for name in DISPLAYS:
         monkeypatch.delenv(name, raising=False)
@@ -98,8 +154,13 @@ def test_without_a_display_one_line_says_what_to_do(monkeypatch):
         SafetyGymEnv("PointGoal1", render_mode="human")
 
 
-def test_a_display_that_does_not_answer(monkeypatch):
-    monkeypatch.setenv("SDL_VIDEODRIVER", "x11")
+@pytest.mark.parametrize("driver", ["x11", None])
+def test_a_display_that_does_not_answer(monkeypatch, driver):
+    """SDL itself would then draw into nothing."""
+    for name in DISPLAYS:
+        monkeypatch.delenv(name, raising=False)
+    if driver:
+        monkeypatch.setenv("SDL_VIDEODRIVER", driver)
     monkeypatch.setenv("DISPLAY", ":987")
     with pytest.raises(RuntimeError, match=r"^no display to open a window on \(.*use a machine"):
         Window("title", (10, 10), 50)

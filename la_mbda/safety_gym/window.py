@@ -8,6 +8,12 @@ import numpy as np
 
 _LINE_HEIGHT = 22
 _MARGIN = 8
+_SETTINGS = {
+    "PYGAME_HIDE_SUPPORT_PROMPT": "1",  # It would greet on the terminal.
+    # SDL would show images by a GL context of its own, beside which MuJoCo's cannot be current.
+    "SDL_FRAMEBUFFER_ACCELERATION": "0",
+    "SDL_NO_SIGNAL_HANDLERS": "1",  # A SIGTERM would close the window and no longer the process.
+}
 
 
 def check_display() -> None:
@@ -30,7 +36,8 @@ def _no_display(reason: str) -> str:
 
 
 def _import_pygame():
-    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # It would greet on the terminal.
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
     try:
         import pygame
     except ModuleNotFoundError as error:
@@ -43,7 +50,8 @@ def _import_pygame():
 class Window:
     """A window, and the keys pressed in it, by their names (`left`, `r`, `escape`).
 
-    Once it was closed, by its own button too, nothing is shown any more.
+    Once it was closed, by its own button too, nothing is shown any more. pygame has one window in a
+    process: where another `Window` took it or closed it, the next image takes it back.
 
     Args:
         size: width and height, pixels.
@@ -56,13 +64,9 @@ class Window:
     def __init__(self, title: str, size: tuple[int, int], fps: float):
         check_display()
         self._pygame = pygame = _import_pygame()
-        try:
-            pygame.display.init()
-            self._screen = pygame.display.set_mode(size)
-        except pygame.error as error:
-            raise RuntimeError(_no_display(str(error))) from error
+        self._title, self._size = title, size
+        self._open()
         pygame.font.init()
-        pygame.display.set_caption(title)
         self._font = pygame.font.Font(None, _LINE_HEIGHT)
         self._clock = pygame.time.Clock()
         self.fps = fps
@@ -71,6 +75,24 @@ class Window:
         """Keys that are down."""
         self.typed: list[str] = []
         """Keys that went down since the last image."""
+
+    def _open(self):
+        """The surface to draw on, in a window that is opened where there is none of this size."""
+        pygame = self._pygame
+        screen = pygame.display.get_surface()
+        if screen is not None and screen.get_size() == self._size:
+            return screen
+        try:
+            pygame.display.init()
+            # Where no display answers, SDL draws into nothing, of which nobody would know.
+            if pygame.display.get_driver() == "offscreen" and "SDL_VIDEODRIVER" not in os.environ:
+                pygame.display.quit()
+                raise pygame.error("none answers")
+            screen = pygame.display.set_mode(self._size)
+        except pygame.error as error:
+            raise RuntimeError(_no_display(str(error))) from error
+        pygame.display.set_caption(self._title)
+        return screen
 
     def show(self, image: np.ndarray, lines: Sequence[str] = ()) -> None:
         """Show an image, wait until the next one is due, and read the keys.
@@ -81,16 +103,16 @@ class Window:
         """
         if self.closed:
             return
-        pygame = self._pygame
-        self._screen.fill((255, 255, 255))
+        pygame, screen = self._pygame, self._open()
+        screen.fill((255, 255, 255))
         pygame.surfarray.blit_array(
-            self._screen.subsurface((0, 0, image.shape[1], image.shape[0])), image.swapaxes(0, 1)
+            screen.subsurface((0, 0, image.shape[1], image.shape[0])), image.swapaxes(0, 1)
         )
-        width, height = self._screen.get_size()
+        width, height = self._size
         texts = [self._font.render(line, True, (0, 0, 0)) for line in lines]
         left = width - _MARGIN - max((text.get_width() for text in texts), default=0)
         for i, text in enumerate(reversed(texts)):
-            self._screen.blit(text, (left, height - _MARGIN - (i + 1) * _LINE_HEIGHT))
+            screen.blit(text, (left, height - _MARGIN - (i + 1) * _LINE_HEIGHT))
         pygame.display.flip()
         self._clock.tick(self.fps)
         self._read_events()
@@ -109,7 +131,7 @@ class Window:
                 return
 
     def close(self) -> None:
-        """Close it; pygame has one window, so that no other may be open."""
+        """Close it."""
         if not self.closed:
             self.closed = True
             self._pygame.display.quit()
