@@ -16,14 +16,16 @@ import tyro
 from la_mbda import command_line, config
 from la_mbda.environments import check_pictures
 from la_mbda.errors import ExpectedError
-from la_mbda.safety_gym import TASKS, SafetyGymEnv
+from la_mbda.safety_gym import IMAGE_SIZE, TASKS, SafetyGymEnv
+from la_mbda.safety_gym.env import EPISODE_STEPS, RENDER_SIZE
+from la_mbda.safety_gym.robots import ROBOTS
 from la_mbda.safety_gym.window import Window
-from la_mbda.settings import LagrangianConfig, TrainingConfig
+from la_mbda.safety_gym.world import SUBSTEPS
+from la_mbda.settings import LagrangianConfig
 
 # An image is shown every 0.04 s at least, for which a step of Point is too short.
 FRAME_SECONDS = 0.04
 VIEW_SCALE = 3
-EPISODE_STEPS = TrainingConfig.episode_steps
 (BUDGET,) = LagrangianConfig.cost_budget
 KEYS = "arrow keys drive, R: new episode, Esc: end"
 
@@ -93,7 +95,7 @@ def check_task(task: str) -> None:
 
 def make(task: str) -> SafetyGymEnv:
     """The simulator, an action of which lasts as long as an image is shown."""
-    seconds = 1.0 / SafetyGymEnv(task).metadata["render_fps"]
+    seconds = ROBOTS[TASKS[task].robot].timestep * SUBSTEPS
     repeat = max(1, round(FRAME_SECONDS / seconds))
     return SafetyGymEnv(task, render_mode="rgb_array", quality="smooth", action_repeat=repeat)
 
@@ -104,10 +106,9 @@ def open_window(env: SafetyGymEnv, task: str) -> Window:
     Raises:
         ValueError: there is no display, or no pygame.
     """
-    env.reset(seed=0)
-    height, width, _ = image_of(env).shape
+    size = (RENDER_SIZE + VIEW_SCALE * IMAGE_SIZE, RENDER_SIZE)
     try:
-        return Window(f"{task}: {KEYS}", (width, height), env.metadata["render_fps"])
+        return Window(f"{task}: {KEYS}", size, env.metadata["render_fps"])
     except (RuntimeError, gymnasium.error.DependencyNotInstalled) as error:
         raise ExpectedError(str(error)) from error
 
@@ -147,7 +148,7 @@ def image_of(env: SafetyGymEnv) -> np.ndarray:
     """The robot from beside it, and what it sees, larger, uint8 `[384, 576, 3]`."""
     beside, seen = env.render(), env.robot_view().repeat(VIEW_SCALE, 0).repeat(VIEW_SCALE, 1)
     assert beside is not None
-    below = np.full((len(beside) - len(seen), *seen.shape[1:]), 255, np.uint8)
+    below = np.full((RENDER_SIZE - len(seen), *seen.shape[1:]), 255, np.uint8)
     return np.hstack([beside, np.vstack([seen, below])])
 
 

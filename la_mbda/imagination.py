@@ -23,7 +23,7 @@ class Trajectories(NamedTuple):
     """`[sample, start, time]` probabilities."""
 
     def choose(self, draws: tf.Tensor) -> "Trajectories":
-        """For each start the trajectory of one sample; samples are indices `[start]`."""
+        """For each start the trajectory of one sample; `draws` are their indices `[start]`."""
         rows = tf.stack([draws, tf.range(tf.shape(draws)[0], dtype=draws.dtype)], -1)
         return Trajectories(*(tf.gather_nd(part, rows) for part in self))
 

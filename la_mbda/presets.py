@@ -152,10 +152,7 @@ def make_config(
         ValueError: unknown preset, task, algorithm or field, or a value out of range.
     """
     groups: dict[str, dict[str, typing.Any]] = {name: {} for name in GROUPS}
-    fields = _preset_fields(preset, task, algorithm)
-    if task.startswith(EXTERNAL_TASK_PREFIX):
-        fields |= _fitted_to_episodes(task, fields)
-    for field, value in (fields | overrides).items():
+    for field, value in (_preset_fields(preset, task, algorithm) | overrides).items():
         if field not in GROUP_OF:
             raise ExpectedError(
                 f"unknown config field {field!r}{validation.suggest(field, GROUP_OF)}"
@@ -177,8 +174,6 @@ def _preset_fields(preset: str, task: str, algorithm: str) -> dict[str, typing.A
     if preset == "paper_long" and not baseline:
         raise ExpectedError(f"preset paper_long is for {', '.join(BASELINES)}: choose paper")
     fields = dict(_BASELINE_FIELDS[preset] if baseline else _FIELDS[preset])
-    if task.startswith(EXTERNAL_TASK_PREFIX):
-        fields.pop("terminal_head", None)  # SG6's episodes end by time; others' may not.
     if preset == "paper" or (preset == "cpu" and not baseline):
         fields["env_steps"] = PAPER_BUDGET.get(task, 1_000_000)
     if preset == "cpu" and not baseline:
@@ -190,6 +185,9 @@ def _preset_fields(preset: str, task: str, algorithm: str) -> dict[str, typing.A
         fields |= {"observation": "lidar", "action_repeat": 1}
     if baseline and preset in ("paper", "paper_long"):
         fields |= _published_window(task, preset)
+    if task.startswith(EXTERNAL_TASK_PREFIX):
+        fields.pop("terminal_head", None)  # SG6's episodes end by time; others' may not.
+        fields |= _fitted_to_episodes(task, fields)
     return fields
 
 

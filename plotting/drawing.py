@@ -171,7 +171,7 @@ def lacking_scores(what: str, results: Results) -> list[str]:
     ]
 
 
-def _lacking_cells(finished: pd.DataFrame, preset: str | None) -> list[tuple[str, str]]:
+def _lacking_cells(finished: pd.DataFrame, preset: str) -> list[tuple[str, str]]:
     """Algorithms and SG6 tasks of Table 3 that have no finished run of ours at a preset."""
     algorithms = TABLE3_ALGORITHMS
     if preset == "paper_long":

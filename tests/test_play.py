@@ -221,6 +221,7 @@ def test_an_episode_is_driven_by_keys(monkeypatch, capsys):
 def test_the_window_shows_both_views_and_the_numbers():
     env = play.make("PointGoal1")
     window = play.open_window(env, "PointGoal1")
+    env.reset(seed=0)
     window.show(play.image_of(env), play.Episode(4, 1.25, 3.0, 1).lines("PointGoal1"))
     view = env.robot_view()
     np.testing.assert_array_equal(shown()[:384, :384], env.render())

@@ -10,7 +10,7 @@ from pathlib import Path
 import mine
 import pytest
 import tensorflow as tf
-from test_early_errors import refusal
+from refusals import refusal
 from toy import LOOP, tiny_config
 from toy_runs import StopAt, lines
 
