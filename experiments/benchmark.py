@@ -35,7 +35,7 @@ Arguments = (
 
 
 def main(argv: Sequence[str]) -> int:
-    """Parses, measures and prints."""
+    """Parse, measure and print."""
     arguments = tyro.cli(Arguments, args=list(argv), description=__doc__)
     figures = COMMANDS[type(arguments)](arguments)
     if arguments.json:

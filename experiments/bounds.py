@@ -36,7 +36,7 @@ class BoundsArguments:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Parses, plays, imagines, prints.
+    """Parse, play, imagine, print.
 
     Raises:
         ValueError: the run has no bounds, or no posterior to choose from.

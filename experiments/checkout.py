@@ -8,7 +8,7 @@ PACKAGES = ("la_mbda", "numpy", "mujoco", "gymnasium", "tyro", "tqdm")
 
 
 def check() -> None:
-    """Makes sure that this Python has the packages, or says in one line which one does."""
+    """Make sure that this Python has the packages, or say in one line which one does."""
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         python = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"

@@ -13,7 +13,7 @@ from la_mbda.commands import evaluate
 
 
 def main(argv: Sequence[str]) -> int:
-    """Evaluates, and draws what was imagined."""
+    """Evaluate, and draw what was imagined."""
     return evaluate.main(argv, _draw)
 
 

@@ -50,14 +50,14 @@ class Episode:
     goals: int = 0
 
     def add(self, reward: float, info: dict) -> None:
-        """Counts a decision."""
+        """Count a decision."""
         self.steps += info["env_steps"]
         self.value += reward
         self.cost += info["cost"]
         self.goals += info["goal_met"]
 
     def lines(self, task: str) -> list[str]:
-        """What the window says of it."""
+        """Return what the window says of it."""
         return [
             task,
             f"step {self.steps} of {EPISODE_STEPS}",
@@ -68,7 +68,7 @@ class Episode:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Opens the window and plays until it is closed."""
+    """Open the window and play until it is closed."""
     arguments = tyro.cli(PlayArguments, args=list(argv))
     check_task(arguments.task)
     check_pictures()
@@ -94,14 +94,14 @@ def check_task(task: str) -> None:
 
 
 def make(task: str) -> SafetyGymEnv:
-    """The simulator, an action of which lasts as long as an image is shown."""
+    """Return the simulator, an action of which lasts as long as an image is shown."""
     seconds = ROBOTS[TASKS[task].robot].timestep * SUBSTEPS
     repeat = max(1, round(FRAME_SECONDS / seconds))
     return SafetyGymEnv(task, render_mode="rgb_array", quality="smooth", action_repeat=repeat)
 
 
 def open_window(env: SafetyGymEnv, task: str) -> Window:
-    """A window for an environment's images.
+    """Open a window for an environment's images.
 
     Raises:
         ValueError: there is no display, or no pygame.
@@ -114,7 +114,7 @@ def open_window(env: SafetyGymEnv, task: str) -> Window:
 
 
 def play(env: SafetyGymEnv, window: Window, task: str, seed: int) -> list[Episode]:
-    """Plays episodes until the window is closed, and prints what each came to.
+    """Play episodes until the window is closed, and print what each came to.
 
     Returns:
         The episodes, the last of which may not be whole.
@@ -145,7 +145,7 @@ def play(env: SafetyGymEnv, window: Window, task: str, seed: int) -> list[Episod
 
 
 def image_of(env: SafetyGymEnv) -> np.ndarray:
-    """The robot from beside it, and what it sees, larger, uint8 `[384, 576, 3]`."""
+    """Return the robot from beside it, and what it sees, larger, uint8 `[384, 576, 3]`."""
     beside, seen = env.render(), env.robot_view().repeat(VIEW_SCALE, 0).repeat(VIEW_SCALE, 1)
     assert beside is not None
     below = np.full((RENDER_SIZE - len(seen), *seen.shape[1:]), 255, np.uint8)
@@ -153,7 +153,7 @@ def image_of(env: SafetyGymEnv) -> np.ndarray:
 
 
 def directions(held: Set[str]) -> tuple[float, float]:
-    """Forwards and to the left, each from -1 to 1, as the arrow keys say that are down."""
+    """Return forwards and to the left, each from -1 to 1, as the arrow keys say that are down."""
     return (
         float("up" in held) - float("down" in held),
         float("left" in held) - float("right" in held),
@@ -161,12 +161,12 @@ def directions(held: Set[str]) -> tuple[float, float]:
 
 
 def steer_point(held: Set[str]) -> np.ndarray:
-    """Its force forwards, and its turning speed."""
+    """Return its force forwards, and its turning speed."""
     return np.array(directions(held))
 
 
 def steer_car(held: Set[str]) -> np.ndarray:
-    """The torques of its wheels; the first is on its right, as it looks."""
+    """Return the torques of its wheels; the first is on its right, as it looks."""
     forwards, left = directions(held)
     return np.clip([forwards + left, forwards - left], -1.0, 1.0)
 

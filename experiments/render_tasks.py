@@ -40,7 +40,7 @@ class Pictures:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Draws, and records which episode was drawn."""
+    """Draw, and record which episode was drawn."""
     arguments = tyro.cli(Pictures, args=list(argv))
     if arguments.seeds < 1:
         raise ExpectedError(f"seeds is {arguments.seeds}: choose 1 or more")
@@ -61,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def draw_task(arguments: Pictures, task: str, seed: int | None) -> int:
-    """Saves both images of a task; returns the seed of the episode."""
+    """Save both images of a task; return the seed of the episode."""
     env = gymnasium.make(
         f"Safexp-{task}-v0", observation="vision", render_mode="rgb_array", quality="smooth"
     )
@@ -76,7 +76,7 @@ def draw_task(arguments: Pictures, task: str, seed: int | None) -> int:
 
 
 def merit(seen: np.ndarray, beside: np.ndarray) -> tuple[bool, int, int]:
-    """Whether a box is in both views, how many hues the robot sees, and how many such pixels."""
+    """Return whether a box is in both views, how many hues the robot sees, and such pixels."""
     box = all(np.mean(np.abs(hues(view) - YELLOW) < 0.05) > BOX_SHARE for view in (seen, beside))
     found = hues(seen)
     found = found[found >= 0]
@@ -85,7 +85,7 @@ def merit(seen: np.ndarray, beside: np.ndarray) -> tuple[bool, int, int]:
 
 
 def hues(image: np.ndarray) -> np.ndarray:
-    """The hue in [0, 1) of each pixel of `[height, width, 3]`, flat; -1 where it is grey."""
+    """Return the hue in [0, 1) of each pixel of `[height, width, 3]`, flat; -1 where it is grey."""
     hue, saturation, _ = matplotlib.colors.rgb_to_hsv(image / 255).reshape(-1, 3).T
     return np.where(saturation > 0.25, hue, -1.0)
 

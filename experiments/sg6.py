@@ -60,7 +60,7 @@ class SweepArguments(command_line.Settings):
 
 
 def main(argv: Sequence[str]) -> int:
-    """Plans, trains, collects, draws; the exit status is not 0 if a run failed."""
+    """Plan, train, collect, draw; the exit status is not 0 if a run failed."""
     plan, arguments = make_plan(argv)
     if arguments.backend == "ray":
         on_ray.connect()
@@ -89,7 +89,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def make_plan(argv: Sequence[str]) -> tuple[list[Run], SweepArguments]:
-    """All runs, the settings of each checked against what its folder already holds.
+    """Make all runs, the settings of each checked against what its folder already holds.
 
     Raises:
         ValueError: a bad option, or a folder with a run of other settings.
@@ -128,7 +128,7 @@ def default_seeds(preset: str) -> str:
 
 
 def choose_run(plan: list[Run], index: int) -> Run:
-    """One run of the plan.
+    """Make one run of the plan.
 
     Raises:
         ValueError: the plan has no such run.
@@ -141,12 +141,12 @@ def choose_run(plan: list[Run], index: int) -> Run:
 
 
 def counted(plan: Sequence[Run]) -> str:
-    """How many runs there are, in words."""
+    """Return how many runs there are, in words."""
     return f"{len(plan)} run{'' if len(plan) == 1 else 's'}"
 
 
 def split(text: str) -> list[str]:
-    """The items of a comma-separated list.
+    """Return the items of a comma-separated list.
 
     Raises:
         ValueError: an item is empty or given twice.
@@ -158,7 +158,7 @@ def split(text: str) -> list[str]:
 
 
 def default_preset() -> str:
-    """`paper` where TensorFlow sees a GPU, else `quick`."""
+    """Return `paper` where TensorFlow sees a GPU, else `quick`."""
     with without_native_messages():
         import tensorflow as tf  # Takes seconds, and is needed for nothing else here.
 
@@ -166,7 +166,7 @@ def default_preset() -> str:
 
 
 def make_estimate(plan: list[Run], backend: str) -> Estimate:
-    """How long runs take on the cores of this machine, which is measured for two seconds.
+    """Return how long runs take on the cores of this machine, which is measured for two seconds.
 
     Nodes of a cluster are taken to be as fast as the machine of `durations.CPU_RATES`.
     """
@@ -176,7 +176,7 @@ def make_estimate(plan: list[Run], backend: str) -> Estimate:
 
 
 def print_plan(plan: list[Run], results: Path, estimate: Estimate) -> None:
-    """What will be done, and about how long it will take."""
+    """Print what will be done, and about how long it will take."""
     print(f"Plan: {counted(plan)}, results in {results}")
     total = 0.0
     for run in plan:
@@ -199,7 +199,7 @@ def print_plan(plan: list[Run], results: Path, estimate: Estimate) -> None:
 
 
 def run_all(plan: list[Run], arguments: SweepArguments, estimate: Estimate) -> dict[Run, Outcome]:
-    """Trains the runs that are not finished and says how each ended."""
+    """Train the runs that are not finished and say how each ended."""
     todo = [run for run in plan if not run.finished]
     if not todo:
         return {}
@@ -212,7 +212,7 @@ def run_all(plan: list[Run], arguments: SweepArguments, estimate: Estimate) -> d
 
 
 def make_run(config: Config, results: Path, track: str) -> Run:
-    """A run and the command that trains it."""
+    """Return a run and the command that trains it."""
     command = [str(REPOSITORY / "experiments" / "train.py")]
     command += ["--preset", config.preset, "--task", config.task, "--algorithm", config.algorithm]
     command += ["--seed", str(config.seed), "--results", str(results)]
@@ -225,7 +225,7 @@ def make_run(config: Config, results: Path, track: str) -> Run:
 def print_end(
     plan: list[Run], unfinished: dict[Run, Outcome], results: Path, seconds: float
 ) -> None:
-    """The last screen: what is where, and what failed."""
+    """Print the last screen: what is where, and what failed."""
     folder = results / plan[0].config.preset
     works = ": every stage works (not a result)"
     said = works if plan[0].config.preset == "quick" and not unfinished else ""
@@ -243,7 +243,7 @@ def print_end(
 
 
 def print_next(plan: list[Run], estimate: Estimate) -> None:
-    """The same runs at the next larger scale, and how long they take."""
+    """Print the same runs at the next larger scale, and how long they take."""
     larger = {"quick": "cpu", "cpu": "paper"}.get(plan[0].config.preset)
     if larger is None:
         return

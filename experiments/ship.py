@@ -44,7 +44,7 @@ class Ship:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Parses, copies, says what."""
+    """Parse, copy, say what."""
     arguments = tyro.cli(Ship, args=list(argv))
     scores = [p for preset in PRESETS for p in arguments.results.glob(f"{preset}/*/*/*/score.json")]
     if not scores:
@@ -69,7 +69,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def ship_weights(run: Path, target: Path) -> None:
-    """Saves the weights of a finished run beside its copy.
+    """Save the weights of a finished run beside its copy.
 
     Raises:
         ValueError: the run has no usable checkpoint.
@@ -80,7 +80,7 @@ def ship_weights(run: Path, target: Path) -> None:
 
 
 def copy_whole(path: Path, target: Path) -> None:
-    """Copies a file so that a copy that is broken off leaves none of its name."""
+    """Copy a file so that a copy that is broken off leaves none of its name."""
     target.parent.mkdir(exist_ok=True)
     partial = target.with_name(f"{target.name}.partial")
     shutil.copyfile(path, partial)
@@ -89,7 +89,7 @@ def copy_whole(path: Path, target: Path) -> None:
 
 
 def copy(run: Path, target: Path) -> None:
-    """One run. Its score goes last, as it marks the copy as whole."""
+    """Copy one run. Its score goes last, as it marks the copy as whole."""
     target.mkdir(parents=True, exist_ok=True)
     for stream in STREAMS:
         source = run / f"{stream}.jsonl"
@@ -102,7 +102,7 @@ def copy(run: Path, target: Path) -> None:
 
 
 def shortened(value):
-    """The same JSON value with floats of fewer digits."""
+    """Return the same JSON value with floats of fewer digits."""
     if isinstance(value, dict):
         return {name: shortened(item) for name, item in value.items()}
     if isinstance(value, list):

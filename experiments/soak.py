@@ -34,7 +34,7 @@ class Soak:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs the episodes in turn over tasks and prints what happened."""
+    """Run the episodes in turn over tasks and print what happened."""
     arguments = tyro.cli(Soak, args=list(argv))
     if arguments.episodes < 1:
         raise ExpectedError(f"episodes is {arguments.episodes}: choose 1 or more")
@@ -56,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def run_episode(env: gymnasium.Env, rng: np.random.Generator) -> Counter:
-    """One episode of random actions; what happened in it, by name."""
+    """Play an episode of random actions; return what happened in it, by name."""
     counts = Counter({"episodes": 1})
     observation, _ = env.reset(seed=int(rng.integers(2**31)))
     done = False

@@ -55,7 +55,7 @@ class Survive:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs both and compares; the exit status is 1 where they differ."""
+    """Run both and compare; the exit status is 1 where they differ."""
     arguments = tyro.cli(Survive, args=list(argv))
     if arguments.kills < 1:
         raise ExpectedError(f"kills is {arguments.kills}: choose 1 or more")
@@ -75,14 +75,14 @@ def main(argv: Sequence[str]) -> int:
 
 
 def start(results: Path, algorithm: str) -> subprocess.Popen:
-    """Starts the run, or goes on with it."""
+    """Start or resume the run."""
     command = [sys.executable, str(TRAIN), *OPTIONS, "--algorithm", algorithm]
     command += ["--results", str(results)]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
 def finish(process: subprocess.Popen) -> None:
-    """Waits for the end.
+    """Wait for the end.
 
     Raises:
         ValueError: the run failed.
@@ -95,7 +95,7 @@ def finish(process: subprocess.Popen) -> None:
 
 
 def kill(process: subprocess.Popen, run: Path, moment: str, rng: random.Random) -> str:
-    """Ends a run at some moment of its own; says how far it was.
+    """End a run at some moment of its own; say how far it was.
 
     Raises:
         ValueError: the run ended before.
@@ -115,7 +115,7 @@ def kill(process: subprocess.Popen, run: Path, moment: str, rng: random.Random) 
 
 
 def arrived(run: Path, moment: str, begin: list[int]) -> bool:
-    """Whether the run, since it was started, has come to the moment."""
+    """Return whether the run, since it was started, has come to the moment."""
     episodes, evaluations, updates, confirmed = (
         size(run / f"{stream}.jsonl") - before
         for stream, before in zip(STREAMS, begin, strict=True)
@@ -133,19 +133,19 @@ def arrived(run: Path, moment: str, begin: list[int]) -> bool:
 
 
 def size(path: Path) -> int:
-    """Bytes of a file, 0 where there is none."""
+    """Return bytes of a file, 0 where there is none."""
     return path.stat().st_size if path.exists() else 0
 
 
 def last_line(path: Path) -> dict:
-    """The last whole JSON line."""
+    """Return the last whole JSON line."""
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
     whole = [line for line in lines if line.endswith("\n")]
     return json.loads(whole[-1]) if whole else {}
 
 
 def compare(one: Path, other: Path) -> list[str]:
-    """What differs between two finished runs."""
+    """Return what differs between two finished runs."""
     names = [f"{stream}.jsonl" for stream in STREAMS] + ["score.json", "config.json"]
     found = [
         f"{name} differs"

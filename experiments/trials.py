@@ -37,7 +37,7 @@ ENOUGH = 0.98
 
 
 def held(decision: int) -> dict:
-    """Actions held for some simulator steps; discounts keep their time scale in simulator steps."""
+    """Hold actions for some simulator steps; discounts keep their time scale in these steps."""
     return {
         "action_repeat": decision,
         "discount": 1.0 - 0.005 * decision,
@@ -94,7 +94,7 @@ class Table:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs a trial or shows what trials gave.
+    """Run a trial or show what trials gave.
 
     Raises:
         ValueError: unknown trial, task or algorithm, or no CPU time.
@@ -118,13 +118,13 @@ def main(argv: Sequence[str]) -> int:
 
 
 def trial_config(run: Run) -> Config:
-    """The settings of a trial; a budget it does not reach, and no evaluations until there."""
+    """Return a trial's settings; a budget it does not reach, and no evaluations until there."""
     longest = {"env_steps": 2_000_000, "evaluate_every": 2_000_000, "checkpoint_every": 20_000}
     return make_config("cpu", run.task, run.algorithm, run.seed, **longest | TRIALS[run.trial])
 
 
 def train_for(config: Config, results: Path, record: Path, limit: float) -> None:
-    """Trains until the run's processes have used this many CPU seconds, those of old ones too.
+    """Train until the run's processes have used this many CPU seconds, those of old ones too.
 
     Raises:
         KeyboardInterrupt: it was stopped before.
@@ -150,7 +150,7 @@ def train_for(config: Config, results: Path, record: Path, limit: float) -> None
 
 
 def judge(trial: str, path: Path) -> dict:
-    """Adds to a run's record what it reached, where that is not there yet, and returns it."""
+    """Add to a run's record what it reached, where that is not there yet, and return it."""
     record = read_json(path / JUDGEMENT)
     if "episodes" in record:
         return record
@@ -191,7 +191,7 @@ def judge(trial: str, path: Path) -> dict:
 
 
 def show(results: Path) -> None:
-    """Prints a line for each judged run, by trial, task and seed."""
+    """Print a line for each judged run, by trial, task and seed."""
     records = [read_json(path) for path in results.glob(f"*/cpu/*/*/seed_*/{JUDGEMENT}")]
     for record in sorted((r for r in records if "episodes" in r), key=_place):
         print(line(record))
@@ -207,7 +207,7 @@ def _place(record: dict) -> tuple:
 
 
 def line(record: dict) -> str:
-    """A judged run in one line."""
+    """Format a judged run in one line."""
     foresight = "; ".join(
         f"{name} imagined {part['imagined']:.3f}, real {part['real']:.3f}, "
         f"r {'–' if part['correlation'] is None else format(part['correlation'], '.2f')}"

@@ -44,7 +44,7 @@ class Actor(tf.Module):
         return tf.tanh(mean + std * noise)
 
     def mode(self, features: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-        """The most likely of some samples.
+        """Return the most likely of some samples.
 
         The density of a wide squashed Normal peaks at the bounds, so it has no useful closed form.
 
@@ -63,7 +63,7 @@ class Actor(tf.Module):
         return tf.tanh(tf.gather_nd(unsquashed, rows))
 
     def update(self, tape: tf.GradientTape, loss: tf.Tensor) -> tf.Tensor:
-        """One optimiser step down a loss; returns the gradient's global norm."""
+        """Make one optimiser step down a loss; return the gradient's global norm."""
         variables = tf.nest.flatten(self.weights)
         gradients = tape.gradient(loss, variables)
         self.optimizer.apply(gradients, variables)
@@ -77,7 +77,7 @@ class Actor(tf.Module):
 
 
 def log_probability(mean: tf.Tensor, std: tf.Tensor, unsquashed: tf.Tensor) -> tf.Tensor:
-    """Log-density `[…]` of the action tanh(unsquashed), summed over the action's dimensions."""
+    """Return the log-density `[…]` of the action tanh(unsquashed), summed over its dimensions."""
     log_probs = tfd.Normal(mean, std).log_prob(unsquashed)
     return tf.reduce_sum(log_probs - tfb.Tanh().forward_log_det_jacobian(unsquashed), -1)
 
@@ -106,25 +106,25 @@ class Critic(tf.Module):
         self.optimizer.build(tf.nest.flatten(self.weights))
 
     def value(self, features: tf.Tensor) -> tf.Tensor:
-        """Values `[…]` of the live critic."""
+        """Return values `[…]` of the live critic."""
         return self._evaluate(self.weights, features)
 
     def shadow_value(self, features: tf.Tensor) -> tf.Tensor:
-        """Values `[…]` of the shadow."""
+        """Return values `[…]` of the shadow."""
         return self._evaluate(self.shadow, features)
 
     def _evaluate(self, weights: list[dict], features: tf.Tensor) -> tf.Tensor:
         return networks.mlp(networks.cast(weights, self._precision), features)[..., 0]
 
     def update(self, tape: tf.GradientTape, loss: tf.Tensor) -> tf.Tensor:
-        """One optimiser step down a loss; returns the gradient's global norm."""
+        """Make one optimiser step down a loss; return the gradient's global norm."""
         variables = tf.nest.flatten(self.weights)
         gradients = tape.gradient(loss, variables)
         self.optimizer.apply(gradients, variables)
         return tf.linalg.global_norm(gradients)
 
     def copy_to_shadow(self) -> None:
-        """Makes the shadow equal to the live critic."""
+        """Make the shadow equal to the live critic."""
         pairs = zip(tf.nest.flatten(self.shadow), tf.nest.flatten(self.weights), strict=True)
         for shadow, live in pairs:
             shadow.assign(live)

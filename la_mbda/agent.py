@@ -91,14 +91,14 @@ class Agent(ModelBasedAgent):
         return learnt
 
     def _decide(self, belief: rssm.Belief, noise: Noise, explore: bool) -> tf.Tensor:
-        """Samples the policy (training) or takes its mode (evaluation)."""
+        """Sample the policy (training) or take its mode (evaluation)."""
         if not explore:
             return self.actor.mode(belief.features, self._mode_noise)
         draws = noise.normal(belief.features.shape[0], self.actions)
         return self.actor.sample(belief.features, draws)
 
     def _learn(self, batch: Sequences) -> dict:
-        """The inner loop of Algorithm 2, from a batch of sequences on."""
+        """Run the inner loop of Algorithm 2, from a batch of sequences on."""
         beliefs, metrics = self.model.update(batch, self.update_noise)
         draws = self.draw_models(self.update_noise)
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
@@ -129,12 +129,12 @@ class Agent(ModelBasedAgent):
         return self.imagine(draws, starts, self.update_noise)
 
     def imagine(self, draws: dict, starts: rssm.Belief, noise: Noise) -> Trajectories:
-        """Follows the policy from beliefs `[start, …]` under each sample, to the horizon."""
+        """Follow the policy from beliefs `[start, …]` under each sample, to the horizon."""
         horizon = self.config.behaviour.horizon
         return imagine(self.model, draws, self.actor.sample, starts, horizon, self.actions, noise)
 
     def values_of_draws(self, imagined: Trajectories, rule: str) -> dict[str, tf.Tensor]:
-        """What upper bounds compare the samples by, `[sample, start, …]` of `task`, `cost_0`, …
+        """Return what upper bounds compare samples by, `[sample, start, …]` of `task`, `cost_0`, …
 
         Args: rule: as `bound_by`.
         """
@@ -146,7 +146,7 @@ class Agent(ModelBasedAgent):
         }
 
     def _excess(self, safety: list[Bound]) -> tf.Tensor | None:
-        """Expected costs minus budgets `[constraints]` by the pessimistic bounds, if there are any.
+        """Return expected costs minus budgets `[constraints]` by the pessimistic bounds, if any.
 
         Eq. 11, with a mean over starts and time where it sums. As the authors do, the discounted
         cost-to-go is held against an episode's whole budget: with γ_c = 0.995 it sees about 200
@@ -192,7 +192,7 @@ class Agent(ModelBasedAgent):
         return self._bound(imagined, self._safety_objective(constraint))
 
     def _bound(self, imagined: Trajectories, objective: Objective) -> Bound:
-        """Chooses a trajectory per start and estimates its values and the critic's loss on it."""
+        """Choose a trajectory per start and estimate its values and the critic's loss on it."""
         critic = objective.critic
         if self.config.algorithm == "greedy_lambda":
             chosen = imagined.average()
@@ -233,7 +233,7 @@ class Agent(ModelBasedAgent):
 
 
 def _going_on(beliefs: rssm.Belief, batch: Sequences) -> rssm.Belief:
-    """The beliefs after which an episode went on: nothing follows a terminal state.
+    """Return the beliefs after which an episode went on: nothing follows a terminal state.
 
     In place of those of terminal states the first others come twice, so that there are as many
     starts each time. Where no episode is short, one step in thousands is terminal at most, and all

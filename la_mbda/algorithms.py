@@ -49,7 +49,7 @@ ALGORITHMS = {
 
 
 def find(name: str) -> Algorithm:
-    """A registered algorithm, or one's own, named by its agent as `my_package.mine:MyAgent`.
+    """Find a registered algorithm, or one's own, named by its agent as `my_package.mine:MyAgent`.
 
     One's own is trained as LAMBDA is: its agent derives from `Agent` or `ModelBasedAgent`.
 
@@ -64,6 +64,6 @@ def find(name: str) -> Algorithm:
 
 
 def make_agent(config: "Config", env: gymnasium.Env) -> "ModelBasedAgent | BaselineAgent":
-    """A new agent of the config's algorithm for the spaces of an environment."""
+    """Make a new agent of the config's algorithm for the spaces of an environment."""
     kind = references.load("algorithm", find(config.algorithm).agent)
     return kind(config, observation_shape(env), action_count(env))

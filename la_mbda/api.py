@@ -82,7 +82,7 @@ def _has_saved(path: Path, kind: str) -> bool:
 
 
 def check_agent(path: Path) -> Config:
-    """Makes sure that a run folder has something to load an agent from.
+    """Make sure that a run folder has something to load an agent from.
 
     Returns:
         The run's settings.
@@ -102,7 +102,7 @@ def check_agent(path: Path) -> Config:
 
 
 def load_agent(path: Path) -> "ModelBasedAgent | BaselineAgent":
-    """The agent of a run folder, as of its last checkpoint, or with the weights that it ships.
+    """Load the agent of a run folder, as of its last checkpoint, or the weights that it ships.
 
     Shipped weights come without a posterior and optimisers: such an agent acts and imagines, but
     does not go on learning where its run ended.
@@ -123,7 +123,7 @@ def load_agent(path: Path) -> "ModelBasedAgent | BaselineAgent":
 
 
 def save_weights(run: Path, target: Path) -> None:
-    """Saves what a run's agent has learnt, so that `load_agent` can load it from another folder.
+    """Save what a run's agent has learnt, so that `load_agent` can load it from another folder.
 
     Raises:
         ValueError: the run has no usable checkpoint.

@@ -34,12 +34,12 @@ class Comparison(NamedTuple):
         return float(self.values.mean())
 
     def of_chosen(self, rule: BoundRule) -> float:
-        """The mean V_λ of the samples that a rule takes."""
+        """Return the mean V_λ of the samples that a rule takes."""
         return float(np.take_along_axis(self.values, self.chosen[rule][None], 0).mean())
 
 
 def compare_rules(agent: Agent, env: gymnasium.Env, seeds: Iterable[int]) -> dict[str, Comparison]:
-    """Follows the policy from every belief of some evaluation episodes, under each sample.
+    """Follow the policy from every belief of some evaluation episodes, under each sample.
 
     Both rules choose among the same imagined trajectories; each episode has samples of its own.
 

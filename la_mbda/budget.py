@@ -13,17 +13,17 @@ the policy keeps it (one-sided, Student's t)."""
 
 
 def standard_error(values: Sequence[float]) -> float:
-    """The standard error of the mean of two values or more."""
+    """Return the standard error of the mean of two values or more."""
     return stdev(values) / len(values) ** 0.5
 
 
 def keeps_budget(cost: float, error: float, budget: float) -> bool:
-    """Whether a mean cost with its standard error is surely within a budget."""
+    """Return whether a mean cost with its standard error is surely within a budget."""
     return cost + CONFIDENCE * error <= budget
 
 
 def confirmation(returns: Sequence[float], cost_returns: Sequence[float | list[float]]) -> dict:
-    """What `score.json` says of confirmed episodes: how many, means and standard errors.
+    """Return what `score.json` says of confirmed episodes: how many, means and standard errors.
 
     Args:
         cost_returns: of each episode, a number or, with several constraints, a list of them.

@@ -59,7 +59,7 @@ def search(
     actions: int,
     noise: Noise,
 ) -> tuple[Plan, tf.Tensor]:
-    """The cross-entropy method for a batch of environments, each from mean 0 and deviation 1.
+    """Plan by the cross-entropy method for a batch of environments, from mean 0, deviation 1.
 
     An environment whose mean deviation has come down to `planner_stop_std` stays as it is while the
     others go on.
@@ -100,7 +100,7 @@ def search(
 
 
 def choose_elites(candidates: tf.Tensor, scores: Scores, count: int) -> Elites:
-    """Of the feasible candidates the best by return; where there is none, those of least excess."""
+    """Choose the best feasible candidates by return; where there is none, those of least excess."""
     feasible = scores.excess < 0.0
     any_feasible = tf.reduce_any(feasible, 1, keepdims=True)
     eligible = tf.where(any_feasible, feasible, True)
@@ -124,7 +124,7 @@ def fit(elites: Elites) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _better(plan: Plan, elites: Elites, active: tf.Tensor) -> Plan:
-    """The better of the plan and the best elite, a feasible one before any that is not."""
+    """Choose the better of the plan and the best elite, a feasible one before any that is not."""
     more = (elites.feasible == plan.feasible) & (elites.merit > plan.merit)
     better = active & (more | (elites.feasible & ~plan.feasible))
     return Plan(
@@ -135,7 +135,7 @@ def _better(plan: Plan, elites: Elites, active: tf.Tensor) -> Plan:
 
 
 def judge(rewards: tf.Tensor, costs: tf.Tensor, config: Config) -> Scores:
-    """Scores from what each posterior sample predicts: optimism is not asked for, caution is.
+    """Score by what each posterior sample predicts: optimism is not asked for, caution is.
 
     The return is the samples' mean of Σ_t γ^t r_t. A cost is the largest over the samples of
     Σ_t γ_c^t c_t / H, for t = 1 … H and c_t per simulator step, and is held against d per simulator
@@ -179,7 +179,7 @@ class CemMpcAgent(ModelBasedAgent):
         return [*super().changed_by_acting, self.decisions, self.feasible_decisions]
 
     def _decide(self, belief: rssm.Belief, noise: Noise, explore: bool) -> tf.Tensor:
-        """The first action of the best sequence found; training and evaluation plan alike."""
+        """Take the first action of the best sequence found; training and evaluation plan alike."""
         plan, _ = self.plan(belief, noise)
         if explore:
             self.decisions.assign_add(plan.feasible.shape[0])
@@ -187,7 +187,7 @@ class CemMpcAgent(ModelBasedAgent):
         return plan.actions[:, 0]
 
     def plan(self, belief: rssm.Belief, noise: Noise) -> tuple[Plan, tf.Tensor]:
-        """Plans from beliefs `[environment, …]`; also returns the iterations made."""
+        """Plan from beliefs `[environment, …]`; also return the iterations made."""
         draws = self.draw_models(noise)
         environments = belief.stochastic.shape[0]
 
@@ -197,7 +197,7 @@ class CemMpcAgent(ModelBasedAgent):
         return search(score, self.config.planner, environments, self.actions, noise)
 
     def _score(self, draws, belief: rssm.Belief, candidates: tf.Tensor, noise: Noise) -> Scores:
-        """Imagines every candidate from its environment's belief under every sample."""
+        """Imagine every candidate from its environment's belief under every sample."""
         environments, count, horizon, _ = candidates.shape
         starts = rssm.Belief(*(tf.repeat(part, count, axis=0) for part in belief))
         flat = tf.reshape(candidates, [environments * count, horizon, -1])
@@ -207,7 +207,7 @@ class CemMpcAgent(ModelBasedAgent):
         return judge(tf.reshape(rewards, shape), tf.reshape(costs, [*shape, -1]), self.config)
 
     def _learn(self, batch: Sequences) -> dict:
-        """The world model alone; the share of feasible plans is of all training decisions so far.
+        """Update the world model alone; the share of feasible plans is of all decisions so far.
 
         Where it is small, the planner mostly flees from costs: see `calibrate_cost`.
         """

@@ -30,7 +30,7 @@ class CurrentAPI(gymnasium.Wrapper):
     """
 
     def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple:
-        """Begins an episode."""
+        """Begin an episode."""
         try:
             result = self.env.reset(seed=seed, options=options)
         except TypeError as error:
@@ -42,7 +42,7 @@ class CurrentAPI(gymnasium.Wrapper):
         return result
 
     def step(self, action: np.ndarray) -> tuple:
-        """One step."""
+        """Make one step."""
         result = self.env.step(action)
         if not isinstance(result, tuple) or len(result) != 5:
             if isinstance(result, tuple) and len(result) == 4:
@@ -76,7 +76,7 @@ class CheckedEnvironment(gymnasium.Wrapper):
         self._steps = 0
 
     def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple:
-        """Begins an episode."""
+        """Begin an episode."""
         self._seed, self._steps = seed, 0
         try:
             observation, info = self.env.reset(seed=seed, options=options)
@@ -86,7 +86,7 @@ class CheckedEnvironment(gymnasium.Wrapper):
         return observation, info
 
     def step(self, action: np.ndarray) -> tuple:
-        """One step."""
+        """Make one step."""
         try:
             observation, reward, terminated, truncated, info = self.env.step(action)
             self._check_observation(observation)
@@ -101,7 +101,7 @@ class CheckedEnvironment(gymnasium.Wrapper):
         return observation, reward, terminated, truncated, info
 
     def render(self):
-        """An image."""
+        """Draw an image."""
         try:
             return self.env.render()
         except Exception as error:
@@ -123,13 +123,13 @@ class CheckedEnvironment(gymnasium.Wrapper):
 
 
 def failed(name: str, error: Exception, where: str) -> EnvironmentFailedError:
-    """The error to raise from one that an environment's own code raised."""
+    """Return the error to raise from one that an environment's own code raised."""
     message = " ".join(str(error).split())
     return EnvironmentFailedError(f"{name} failed in {where}: {type(error).__name__}: {message}")
 
 
 def _check_finite(what: str, value) -> None:
-    """Raises a BadEnvironmentError if a value has not only numbers that float32 can hold."""
+    """Raise a BadEnvironmentError if a value has not only numbers that float32 can hold."""
     if isinstance(value, float | int):
         if abs(value) <= _LARGEST:  # And so it is no NaN.
             return
@@ -151,7 +151,7 @@ def _check_finite(what: str, value) -> None:
 
 
 def _as_numbers(value) -> np.ndarray | None:
-    """The value as integers, or as float32, in which it is learnt from; None if it is neither."""
+    """Convert to integers, or to float32, which is learnt from; None if it is neither."""
     try:
         array = np.asarray(value)
         if array.dtype.kind in "bui" or array.dtype == np.float32:

@@ -53,7 +53,7 @@ class Settings:
     compute: ComputeConfig
 
     def config(self, preset: str, task: str, algorithm: str, seed: int) -> Config:
-        """The configuration of one run.
+        """Make the configuration of one run.
 
         Raises:
             ValueError: a value is out of range.
@@ -81,7 +81,7 @@ def parse(
     algorithm: str = "lambda",
     **defaults,
 ) -> Arguments:
-    """Reads a command line whose unset settings come from the preset that it names.
+    """Read a command line whose unset settings come from the preset that it names.
 
     Args:
         preset: taken where the command line names none.
@@ -118,7 +118,7 @@ def parse(
 
 
 def _brief(options: Arguments) -> Arguments:
-    """The same options with the same values, of whose settings help shows the `FIRST` alone."""
+    """Return the same options with the same values, of which help shows the `FIRST` alone."""
     values: dict[str, Any] = {}
     hidden: dict[str, Any] = {}
     for f in dataclasses.fields(options):
@@ -146,7 +146,7 @@ def _unknown_option(option: str, base: Config) -> str:
 
 
 def overrides_as_arguments(config: Config) -> list[str]:
-    """The options that turn the config's preset into the config."""
+    """Return the options that turn the config's preset into the config."""
     arguments = []
     for name, value in overrides(config).items():
         option = name.replace("_", "-")
@@ -159,7 +159,7 @@ def overrides_as_arguments(config: Config) -> list[str]:
 
 
 def run(main: Callable[[Sequence[str]], int]) -> None:
-    """Runs a command and ends the process; an expected error is one line and exit status 1.
+    """Run a command and end the process; an expected error is one line and exit status 1.
 
     Any other keeps its traceback.
     """

@@ -79,12 +79,12 @@ GROUP_OF = {f.name: name for name, group in GROUPS.items() for f in dataclasses.
 
 
 def to_dict(config: Config) -> dict:
-    """The configuration as nested dicts of plain JSON values."""
+    """Return the configuration as nested dicts of plain JSON values."""
     return dataclasses.asdict(config)
 
 
 def from_dict(values: dict) -> Config:
-    """The inverse of `to_dict`.
+    """Return the inverse of `to_dict`.
 
     A file written before a setting was introduced lacks it: it takes the default, which has to be
     what runs did until then. What a run is (task, algorithm, preset, seed) is always there.
@@ -96,7 +96,7 @@ def from_dict(values: dict) -> Config:
 
 
 def differences(old: Config, new: Config) -> dict[str, tuple]:
-    """The fields in which two configurations differ, with the old and the new value of each."""
+    """Return the fields in which two configurations differ, with old and new values."""
     before, after = _flat(old), _flat(new)
     return {name: (value, after[name]) for name, value in before.items() if value != after[name]}
 
@@ -131,7 +131,7 @@ def _build(cls, values, where: str):
 
 
 def _typed(name: str, value, kind):
-    """The value as the field's type; JSON has no tuples and writes some floats as integers."""
+    """Convert to the field's type; JSON has no tuples and writes some floats as integers."""
     if typing.get_origin(kind) is typing.Annotated:
         kind = typing.get_args(kind)[0]
     if typing.get_origin(kind) is typing.Literal:
@@ -150,7 +150,7 @@ def _typed(name: str, value, kind):
 
 
 def validate(config: Config) -> None:
-    """Checks every value's range, and what must fit together.
+    """Check every value's range, and what must fit together.
 
     Raises:
         ValueError: one line that names the value and the fix.

@@ -19,7 +19,7 @@ from la_mbda.spaces import observation_shape
 
 
 def check_rendering(config: Config) -> None:
-    """Draws a small image, if the config's task is one that shows images.
+    """Draw a small image, if the config's task is one that shows images.
 
     Raises:
         ValueError: there is no GL library; the message names the packages to install.
@@ -30,7 +30,7 @@ def check_rendering(config: Config) -> None:
 
 
 def check_pictures() -> None:
-    """Draws a small image.
+    """Draw a small image.
 
     Raises:
         ValueError: there is no GL library; the message names the packages to install.
@@ -42,7 +42,7 @@ def check_pictures() -> None:
 
 
 def check_vectors(config: Config, env: gymnasium.Env) -> None:
-    """Makes sure that an environment shows vectors, which the baselines learn from.
+    """Make sure that an environment shows vectors, which the baselines learn from.
 
     Raises:
         ValueError: it shows images.
@@ -56,7 +56,7 @@ def check_vectors(config: Config, env: gymnasium.Env) -> None:
 
 
 def make_environment(config: Config, render_mode: str | None = None) -> gymnasium.Env:
-    """The config's task, one step of which is one decision of the agent.
+    """Make the config's task, one step of which is one decision of the agent.
 
     Whatever it gives is checked, see `checked.py`.
 
@@ -105,7 +105,7 @@ def _make_external(name: str, render_mode: str | None) -> gymnasium.Env:
 
 
 def _make_current(name: str, render_mode: str | None) -> gymnasium.Env:
-    """The environment as gymnasium makes it; what keeps its old API is refused once it is used."""
+    """Make the environment by gymnasium; what keeps its old API is refused once it is used."""
     # Many constructors know no render_mode, and none needs one where nothing is drawn.
     drawing: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}
     try:
@@ -132,7 +132,7 @@ def _make_current(name: str, render_mode: str | None) -> gymnasium.Env:
 
 
 def _check_actions(name: str, actions: gymnasium.spaces.Box) -> None:
-    """Makes sure that actions from -1 to 1 can be scaled to a one-dimensional Box.
+    """Make sure that actions from -1 to 1 can be scaled to a one-dimensional Box.
 
     Raises:
         ValueError: they cannot.
@@ -153,7 +153,7 @@ def _check_actions(name: str, actions: gymnasium.spaces.Box) -> None:
 
 
 def cost_of(info: dict, constraints: int) -> np.ndarray:
-    """The cost `[constraints]` of a decision.
+    """Return the cost `[constraints]` of a decision.
 
     Raises:
         ValueError: the environment's costs are not as many as the config's budgets.

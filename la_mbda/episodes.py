@@ -17,7 +17,7 @@ from la_mbda.spaces import action_count
 
 
 def layout_seed(task: str, seed: int, stream: str, *index: int) -> int:
-    """The seed of an episode's layout.
+    """Return the seed of an episode's layout.
 
     Args:
         stream: what the episode is for; the layouts of one purpose are never another's.
@@ -50,12 +50,12 @@ class Evaluation(NamedTuple):
 
 
 def plain(costs: np.ndarray) -> float | list[float]:
-    """A number for one constraint, a list for several."""
+    """Return a number for one constraint, a list for several."""
     return float(costs[0]) if len(costs) == 1 else [float(cost) for cost in costs]
 
 
 def play_random(env: gymnasium.Env, seed: int, constraints: int) -> Played:
-    """An episode of uniform-random actions."""
+    """Play an episode of uniform-random actions."""
     rng = np.random.default_rng(seed)
     actions = action_count(env)
 
@@ -66,14 +66,14 @@ def play_random(env: gymnasium.Env, seed: int, constraints: int) -> Played:
 
 
 def play_exploring(env: gymnasium.Env, agent: ModelBasedAgent, seed: int) -> Played:
-    """An episode of the agent's sampled actions."""
+    """Play an episode of the agent's sampled actions."""
     return _play_agent(env, agent, seed, explore=True)[0]
 
 
 def play_evaluating(
     env: gymnasium.Env, agent: ModelBasedAgent, seed: int
 ) -> tuple[Episode, list[PolicyState]]:
-    """An episode of the agent's mode actions, and its state after each decision."""
+    """Play an episode of the agent's mode actions; return its state after each decision too."""
     played, states = _play_agent(env, agent, seed, explore=False)
     return played.episode, states
 
@@ -112,7 +112,7 @@ def evaluate(
     on_step=None,
     sampled: bool = False,
 ) -> Evaluation:
-    """Episodes of the agent, one per environment, stepped as one batch.
+    """Play episodes of the agent, one per environment, stepped as one batch.
 
     The agent does not learn from them and each starts from the zero belief (the authors' code let
     the belief of one episode run on into the next).

@@ -26,7 +26,7 @@ ENVIRONMENT_ERRORS = (BadEnvironmentError, EnvironmentFailedError)
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Removes the file or folder that is being written where that fails, so that none is half done.
+    """Remove the file or folder that is being written where that fails, so that none is half done.
 
     Raises:
         ExpectedError: it cannot be written, as on a full disk.
@@ -44,7 +44,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def unwritable(path: Path, error: Exception) -> ExpectedError:
-    """What to say where Python (an OSError) or TensorFlow (an OpError) cannot write a path."""
+    """Say that Python (an OSError) or TensorFlow (an OpError) cannot write a path."""
     said = getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)
     reason = said.splitlines()[0].rpartition("; ")[2]
     return ExpectedError(

@@ -37,7 +37,7 @@ class Foresight(NamedTuple):
 def foresee(
     agent: ModelBasedAgent, env: gymnasium.Env, seeds: Iterable[int], steps: int
 ) -> dict[str, Foresight]:
-    """Plays evaluation episodes and imagines each of their windows of some decisions.
+    """Play evaluation episodes and imagine each of their windows of some decisions.
 
     Windows follow each other without a gap; what an episode has left at its end is not judged.
 

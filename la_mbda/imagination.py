@@ -44,7 +44,7 @@ def imagine(
     actions: int,
     noise: Noise,
 ) -> Trajectories:
-    """Follows the policy from each start through the world of each posterior sample (Algorithm 3).
+    """Follow the policy from each start through the world of each posterior sample (Algorithm 3).
 
     Gradients flow through the dynamics into the actions, but not through the features that the
     policy is conditioned on.
@@ -73,7 +73,7 @@ def imagine(
 
 
 def follow(draws: dict, starts: rssm.Belief, actions: tf.Tensor, noise: Noise) -> tf.Tensor:
-    """Features `[sample, start, time, features]` after given actions `[start, time, actions]`.
+    """Imagine features `[sample, start, time, features]` after actions `[start, time, actions]`.
 
     The starts `[start, …]` and the actions are the same for all samples.
     """
@@ -88,13 +88,13 @@ def follow(draws: dict, starts: rssm.Belief, actions: tf.Tensor, noise: Noise) -
 
 
 def _under_each_draw(draws: dict, starts: rssm.Belief) -> rssm.Belief:
-    """The starts `[start, …]` once for each sample, `[sample, start, …]`."""
+    """Repeat the starts `[start, …]` for each sample, `[sample, start, …]`."""
     samples = tf.nest.flatten(draws)[0].shape[0]
     return rssm.Belief(*(tf.tile(part[None], [samples, 1, 1]) for part in starts))
 
 
 def upper_bound(values: tf.Tensor) -> tf.Tensor:
-    """The sample with the largest sum over time for each start (Algorithm 1).
+    """Return the sample with the largest sum over time for each start (Algorithm 1).
 
     Optimistic for rewards and pessimistic for costs.
 

@@ -51,7 +51,7 @@ class ModelBasedAgent(tf.Module):
         )
 
     def _make_posterior(self) -> Posterior:
-        """The posterior over the weights that imagining uses."""
+        """Return the posterior over the weights that imagining uses."""
         return Swag(self.model.imagination_weights, self.config.swag)
 
     def _seed(self, name: str) -> int:
@@ -73,14 +73,14 @@ class ModelBasedAgent(tf.Module):
     # Acting
 
     def initial_state(self, environments: int) -> PolicyState:
-        """The state at the start of episodes."""
+        """Return the state at the start of episodes."""
         belief = rssm.initial_belief(self.config.model, environments)
         return PolicyState(belief, tf.zeros([environments, self.actions]))
 
     def act(
         self, observations: np.ndarray, state: PolicyState, explore: bool
     ) -> tuple[np.ndarray, PolicyState]:
-        """Infers the belief and decides.
+        """Infer the belief and decide.
 
         Args:
             observations: `[environments, …]`.
@@ -119,22 +119,22 @@ class ModelBasedAgent(tf.Module):
     # Observing
 
     def observe(self, episode: Episode) -> None:
-        """Remembers a finished episode and takes it into the running statistics."""
+        """Store a finished episode and take it into the running statistics."""
         self.replay.add(episode)
         self.model.take_statistics(episode)
 
     # Updating
 
     def pretrain(self) -> dict[str, float]:
-        """One update of the world model alone; returns its metrics."""
+        """Update the world model alone; return its metrics."""
         return _numbers(self._learn_model(self._sample()))
 
     def update(self) -> dict[str, float]:
-        """One update of everything; returns metrics."""
+        """Update everything; return metrics."""
         return _numbers(self._learn(self._sample()))
 
     def draw_models(self, noise: Noise) -> dict:
-        """θ_j ~ p(θ | D), j = 1 … N, on a leading axis."""
+        """Return θ_j ~ p(θ | D), j = 1 … N, on a leading axis."""
         return self.model.cast(self.posterior.sample(self.config.swag.posterior_samples, noise))
 
     def _sample(self) -> Sequences:
@@ -146,11 +146,11 @@ class ModelBasedAgent(tf.Module):
         return metrics
 
     def _learn(self, batch: Sequences) -> dict:
-        """Updates everything from a batch of sequences; returns metrics."""
+        """Update everything from a batch of sequences; return metrics."""
         raise NotImplementedError
 
     def _batch_metrics(self, batch: Sequences) -> dict:
-        """What the batch really met, per decision, and whether draws differ yet."""
+        """Return what the batch really met, per decision, and whether samples differ yet."""
         metrics = {
             "real_reward": tf.reduce_mean(batch.reward),
             "posterior_active": tf.cast(self.posterior.active, tf.float32),

@@ -25,29 +25,29 @@ class Initializer:
         self._rng = rng
 
     def glorot(self, shape: tuple[int, ...], reshape: tuple[int, ...] | None = None):
-        """A Glorot-uniform variable, optionally stored in another shape."""
+        """Make a Glorot-uniform variable, optionally stored in another shape."""
         value = keras.initializers.GlorotUniform(self._seed())(shape)
         return tf.Variable(tf.reshape(value, reshape or shape))
 
     def orthogonal(self, shape: tuple[int, int]):
-        """A variable with orthogonal rows."""
+        """Make a variable with orthogonal rows."""
         return tf.Variable(keras.initializers.Orthogonal(seed=self._seed())(shape))
 
     def zeros(self, shape: tuple[int, ...]):
-        """A variable of zeros."""
+        """Make a variable of zeros."""
         return tf.Variable(tf.zeros(shape))
 
     def dense(self, inputs: int, outputs: int) -> dict:
-        """Weights of a dense layer."""
+        """Return weights of a dense layer."""
         return {"kernel": self.glorot((inputs, outputs)), "bias": self.zeros((outputs,))}
 
     def mlp(self, inputs: int, units: int, layers: int, outputs: int) -> list[dict]:
-        """Weights of an MLP: `layers` hidden layers and an output layer."""
+        """Return weights of an MLP: `layers` hidden layers and an output layer."""
         sizes = [inputs, *[units] * layers, outputs]
         return [self.dense(*pair) for pair in pairwise(sizes)]
 
     def gru(self, inputs: int, units: int) -> dict:
-        """Weights of a GRU cell; its two bias rows belong to the input and the state."""
+        """Return weights of a GRU cell; its two bias rows belong to the input and the state."""
         return {
             "kernel": self.glorot((inputs, 3 * units)),
             "recurrent_kernel": self.orthogonal((units, 3 * units)),
@@ -55,7 +55,7 @@ class Initializer:
         }
 
     def image_encoder(self, channels: int, image_channels: int) -> list[dict]:
-        """Weights of four convolutions with 1, 2, 4 and 8 times `channels`."""
+        """Return weights of four convolutions with 1, 2, 4 and 8 times `channels`."""
         sizes = [image_channels, *(channels * 2**i for i in range(4))]
         return [
             self._convolution((ENCODER_KERNEL, ENCODER_KERNEL, inputs, outputs), outputs)
@@ -63,7 +63,7 @@ class Initializer:
         ]
 
     def image_decoder(self, inputs: int, channels: int, image_channels: int) -> dict:
-        """Weights of a dense layer and four transposed convolutions.
+        """Return weights of a dense layer and four transposed convolutions.
 
         The first transposed convolution sees a single pixel: it is exactly a dense layer (and much
         faster as one), with the initial scale of the convolution that it stands for.
@@ -98,7 +98,7 @@ def cast(weights, precision: str):
 
 
 def dense(layer: dict, x: tf.Tensor) -> tf.Tensor:
-    """`x @ kernel + bias` over the last axis.
+    """Return `x @ kernel + bias` over the last axis.
 
     Args:
         layer: kernel `[inputs, outputs]` and any x, or kernel `[sample, inputs, outputs]` and x
@@ -138,7 +138,7 @@ def mlp(
 
 
 def gru(weights: dict, x: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
-    """One step of a GRU in Keras's `reset_after` form; x and state are `[…, features]`."""
+    """Make one step of a GRU in Keras's `reset_after` form; x and state are `[…, features]`."""
     bias_input, bias_state = tf.unstack(weights["bias"], axis=-2)
     inputs = tf.split(dense({"kernel": weights["kernel"], "bias": bias_input}, x), 3, -1)
     recurrent = dense({"kernel": weights["recurrent_kernel"], "bias": bias_state}, state)
@@ -174,7 +174,7 @@ def decode_image(weights: dict, features: tf.Tensor) -> tf.Tensor:
 
 
 def transposed_convolution(layer: dict, x: tf.Tensor) -> tf.Tensor:
-    """A transposed convolution with stride 2 and VALID padding, and its bias.
+    """Return a transposed convolution with stride 2 and VALID padding, and its bias.
 
     With a kernel of even size, the four pixels of each 2x2 block are channels of one plain
     convolution, which are then put in their places (Shi et al. 2016): on CPUs that takes a third to

@@ -16,7 +16,7 @@ from la_mbda.replay import Episode, read_parts
 
 
 def recorded_decisions(config: Config) -> int:
-    """How many decisions the config's dataset holds; 0 where there is none."""
+    """Return how many decisions the config's dataset holds; 0 where there is none."""
     dataset = config.training.offline_dataset
     if dataset is None:
         return 0
@@ -25,7 +25,7 @@ def recorded_decisions(config: Config) -> int:
 
 
 def check_dataset(config: Config, env: gymnasium.Env) -> str:
-    """A line on the config's dataset, all of which is read.
+    """Check the config's dataset, all of which is read; return a line on it.
 
     Raises:
         ValueError: as `read_episodes`.
@@ -39,7 +39,7 @@ def check_dataset(config: Config, env: gymnasium.Env) -> str:
 
 
 def read_episodes(config: Config, env: gymnasium.Env) -> Iterator[Episode]:
-    """The episodes of the config's dataset, in the order of their names.
+    """Read the episodes of the config's dataset, in the order of their names.
 
     Args:
         env: the config's task.

@@ -57,7 +57,7 @@ class Future(NamedTuple):
 def imagine_futures(
     agent: ModelBasedAgent, env: gymnasium.Env, seed: int, starts: tuple[int, ...], steps: int
 ) -> list[Future]:
-    """Plays an episode as evaluations do and imagines from some of its moments.
+    """Play an episode as evaluations do and imagine from some of its moments.
 
     All starts share the same samples. Images are decoded by the current decoder.
 
@@ -123,7 +123,7 @@ def _follow_policy(agent: Agent, draws: dict, belief: rssm.Belief) -> Policy:
 
 
 def save_futures(folder: Path, agent: ModelBasedAgent, futures: list[Future]) -> None:
-    """Writes `actions.csv`, `policy.csv`, `futures.json` and, of images, `images.npz`.
+    """Write `actions.csv`, `policy.csv`, `futures.json` and, of images, `images.npz`.
 
     A line of `actions.csv` is a step after a start, of the real episode (`real`) or of one sample
     under the same actions; of `policy.csv`, under the policy, with V_λ of its state (none for

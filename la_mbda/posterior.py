@@ -22,10 +22,10 @@ class Posterior(Protocol):
     def learning_rate(
         self, config: WorldModelConfig
     ) -> float | keras.optimizers.schedules.LearningRateSchedule:
-        """What the world model's optimiser is to use."""
+        """Return what the world model's optimiser is to use."""
 
     def on_step(self) -> None:
-        """Called after each step of that optimiser, inside the compiled update."""
+        """Follow a step of that optimiser, inside the compiled update."""
 
     def sample(self, draws: int, noise: Noise) -> dict:
         """Independent samples of the weights: their structure, with a leading `[draws]` axis."""

@@ -141,7 +141,7 @@ _BASELINE_FIELDS: dict[str, dict[str, typing.Any]] = {
 def make_config(
     preset: str, task: str, algorithm: str = "lambda", seed: int = 0, name: str = "", **overrides
 ) -> Config:
-    """The configuration of one run.
+    """Make the configuration of one run.
 
     An own task's episodes are by default as long as the environment's own limit lets them be, and
     what the preset says of sequences and epochs is made to fit them.
@@ -193,7 +193,7 @@ def _preset_fields(preset: str, task: str, algorithm: str) -> dict[str, typing.A
 
 
 def _fitted_to_episodes(task: str, preset: dict[str, typing.Any]) -> dict[str, int]:
-    """The length of an own task's episodes, in whole actions, and what of a preset has to fit it.
+    """Return the length of an own task's episodes, in whole actions, and what has to fit it.
 
     Args:
         preset: its fields; those it does not have are the paper's.
@@ -213,7 +213,7 @@ def _fitted_to_episodes(task: str, preset: dict[str, typing.Any]) -> dict[str, i
 
 
 def _own_limit(task: str) -> int | None:
-    """Steps after which an environment truncates its episodes, where it is known to say so."""
+    """Return after how many steps an environment truncates its episodes, where it says so."""
     try:
         return gymnasium.spec(task.removeprefix(EXTERNAL_TASK_PREFIX)).max_episode_steps
     except Exception:  # Its module may fail in any way; whoever makes the environment says how.
@@ -221,7 +221,7 @@ def _own_limit(task: str) -> int | None:
 
 
 def _published_window(task: str, preset: str) -> dict[str, int]:
-    """A baseline's epochs at the paper's scale, the last of which are those of the published score.
+    """Return a baseline's epochs at the paper's scale, the last of them those of its score.
 
     The short one is of the first two epochs that end at or after LAMBDA's budget: at no other two
     is the published ρ_c a mean over three runs of two rates of whole costs per env step.
@@ -235,6 +235,6 @@ def _published_window(task: str, preset: str) -> dict[str, int]:
 
 
 def overrides(config: Config) -> dict:
-    """The fields in which a configuration departs from its own preset, with their values."""
+    """Return the fields in which a configuration departs from its own preset, with their values."""
     preset = make_config(config.preset, config.task, config.algorithm, config.seed, config.name)
     return {name: new for name, (_, new) in differences(preset, config).items()}

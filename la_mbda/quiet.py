@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def without_native_messages() -> Iterator[None]:
-    """Drops what C++ libraries write to stderr while they load, such as "no CUDA drivers"."""
+    """Drop what C++ libraries write to stderr while they load, such as "no CUDA drivers"."""
     kept, silent = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(silent, 2)
     try:

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 
 def derive_seed(seed: int, *names: str | int) -> int:
-    """A 32-bit seed for the stream of these names, independent of every other stream's."""
+    """Return a 32-bit seed for the stream of these names, independent of every other stream's."""
     key = [zlib.crc32(str(name).encode()) for name in names]
     return int(np.random.SeedSequence(seed, spawn_key=key).generate_state(1)[0])
 

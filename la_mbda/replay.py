@@ -34,7 +34,7 @@ class Episode(NamedTuple):
         return len(self.reward)
 
     def save(self, path: Path) -> None:
-        """Writes an NPZ file, whole or not at all."""
+        """Write an NPZ file, whole or not at all."""
         partial = path.with_suffix(".partial")
         with writing(partial):
             with partial.open("wb") as file:
@@ -45,7 +45,7 @@ class Episode(NamedTuple):
 
     @classmethod
     def load(cls, path: Path) -> "Episode":
-        """Reads an episode, with the types that the file has.
+        """Read an episode, with the types that the file has.
 
         Raises:
             ValueError: the file is damaged or is no episode.
@@ -71,7 +71,7 @@ class Sequences(NamedTuple):
 
 
 def read_parts(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
-    """Reads some parts of an episode's file, by name.
+    """Read some parts of an episode's file, by name.
 
     Raises:
         ValueError: the file is damaged or is no episode.
@@ -98,11 +98,11 @@ class EpisodeBuilder:
         self.add(observation, np.zeros(actions, np.float32), 0.0, np.zeros(constraints), False)
 
     def add(self, observation, action, reward: float, cost: np.ndarray, terminal: bool) -> None:
-        """Adds what came of an action."""
+        """Add what came of an action."""
         self._steps.append(tuple(map(np.array, (observation, action, reward, cost, terminal))))
 
     def finish(self) -> Episode:
-        """The episode so far."""
+        """Return the episode so far."""
         observation, *rest = map(np.stack, zip(*self._steps, strict=True))
         return Episode(observation, *(part.astype(np.float32) for part in rest))
 
@@ -130,7 +130,7 @@ class Replay:
         return len(self._episodes)
 
     def add(self, episode: Episode) -> None:
-        """Remembers an episode."""
+        """Store an episode."""
         self._episodes.append(episode)
         self._decisions += episode.steps - 1
         while self._decisions > self._capacity and len(self._episodes) > 1:
@@ -138,7 +138,7 @@ class Replay:
         self._starts = None
 
     def sample(self, batch_size: int) -> Sequences:
-        """A batch of sequences `[batch, time, …]`.
+        """Sample a batch of sequences `[batch, time, …]`.
 
         Raises:
             ValueError: nothing is remembered.
@@ -159,7 +159,7 @@ class Replay:
         return Sequences(*map(np.stack, zip(*sequences, strict=True)))
 
     def _continue(self, sequence: list[np.ndarray]) -> list[np.ndarray]:
-        """The sequence up to its full length, with where its parts begin.
+        """Return the sequence up to its full length, with where its parts begin.
 
         Any episode may be next, as likely as another. As a place to begin at is as likely in a
         long episode as it is long, every step of all is then equally likely at every time.
@@ -174,9 +174,9 @@ class Replay:
         return [*map(np.concatenate, zip(*parts, strict=True)), first]
 
     def random_state(self) -> dict:
-        """The sampler's state, as plain JSON values."""
+        """Return the sampler's state, as plain JSON values."""
         return dict(self._rng.bit_generator.state)
 
     def set_random_state(self, state: dict) -> None:
-        """Restores what `random_state` gave."""
+        """Restore what `random_state` gave."""
         self._rng.bit_generator.state = state

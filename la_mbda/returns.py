@@ -10,7 +10,9 @@ def lambda_values(
     discount: float,
     lambda_: float,
 ) -> tf.Tensor:
-    """V_λ(t) = r_t + γ (1 − d_t) ((1 − λ) v(s_{t+1}) + λ V_λ(t+1)), bootstrapped with the last v.
+    """Return λ-returns, bootstrapped with the last v.
+
+    V_λ(t) = r_t + γ (1 − d_t) ((1 − λ) v(s_{t+1}) + λ V_λ(t+1))
 
     All arguments and the result are `[…, time]`; terminals may be probabilities. The authors'
     recursion forgets (1 − d_t) on its λ term, so that values leak past terminal states; ours

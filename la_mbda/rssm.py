@@ -34,11 +34,11 @@ class DiagonalNormal(NamedTuple):
     std: tf.Tensor
 
     def sample(self, noise: tf.Tensor) -> tf.Tensor:
-        """The reparameterised sample for this standard normal noise."""
+        """Return the reparameterised sample for this standard normal noise."""
         return self.mean + self.std * noise
 
     def distribution(self, stop_gradient: bool = False) -> tfd.Distribution:
-        """As a distribution over vectors z."""
+        """Return the distribution over vectors z."""
         mean, std = map(tf.stop_gradient, self) if stop_gradient else self
         return tfd.MultivariateNormalDiag(mean, std)
 
@@ -54,7 +54,7 @@ class Inference(NamedTuple):
 def initial_weights(
     initializer: networks.Initializer, config: WorldModelConfig, embedding: int, actions: int
 ) -> dict:
-    """Weights of the prior step (recurrent cell and prior) and of the posterior."""
+    """Return weights of the prior step (recurrent cell and prior) and of the posterior."""
     z, h, units = config.stochastic_size, config.deterministic_size, config.rssm_units
     return {
         "prior": {
@@ -71,27 +71,27 @@ def initial_weights(
 
 
 def initial_belief(config: WorldModelConfig, batch: int) -> Belief:
-    """The zero belief before the first step of a sequence."""
+    """Return the zero belief before the first step of a sequence."""
     return Belief(
         tf.zeros([batch, config.stochastic_size]), tf.zeros([batch, config.deterministic_size])
     )
 
 
 def prior_step(prior: dict, belief: Belief, action: tf.Tensor) -> tf.Tensor:
-    """The next deterministic part h `[…, deterministic]` after an action `[…, actions]`."""
+    """Return the next deterministic part h `[…, deterministic]` after an action `[…, actions]`."""
     inputs = tf.concat([action, belief.stochastic], -1)
     x = tf.nn.elu(networks.dense(prior["input"], inputs))
     return networks.gru(prior["gru"], x, belief.deterministic)
 
 
 def prior_distribution(prior: dict, deterministic: tf.Tensor) -> DiagonalNormal:
-    """The prior of z given h."""
+    """Return the prior of z given h."""
     hidden = tf.nn.elu(networks.dense(prior["hidden"], deterministic))
     return _statistics(prior, hidden)
 
 
 def imagine_step(prior: dict, belief: Belief, action: tf.Tensor, noise: tf.Tensor) -> Belief:
-    """The next belief under the prior alone, sampled with this noise `[…, stochastic]`."""
+    """Return the next belief under the prior alone, sampled with this noise `[…, stochastic]`."""
     deterministic = prior_step(prior, belief, action)
     return Belief(prior_distribution(prior, deterministic).sample(noise), deterministic)
 
@@ -99,7 +99,7 @@ def imagine_step(prior: dict, belief: Belief, action: tf.Tensor, noise: tf.Tenso
 def observe_step(
     weights: dict, belief: Belief, action: tf.Tensor, projected: tf.Tensor, noise: tf.Tensor
 ) -> tuple[Belief, DiagonalNormal]:
-    """The next belief after an action and an observation, and the posterior it is drawn from.
+    """Infer the next belief from an action and an observation; return its posterior too.
 
     Args:
         projected: the observation as `project` gives it, `[batch, units]`.
@@ -114,7 +114,7 @@ def observe_step(
 
 
 def project(weights: dict, embeddings: tf.Tensor) -> tf.Tensor:
-    """What the embeddings `[…, embedding]` add to the posterior's hidden layer.
+    """Return what the embeddings `[…, embedding]` add to the posterior's hidden layer.
 
     It does not depend on the belief, so a sequence takes one product instead of one per step.
     """
@@ -136,7 +136,7 @@ def observe(
     noise: tf.Tensor,
     first: tf.Tensor | None = None,
 ) -> Inference:
-    """Infers the beliefs of sequences.
+    """Infer the beliefs of sequences.
 
     Args:
         start: beliefs `[batch, …]` before the first step.

@@ -16,7 +16,7 @@ class Normalizer(tf.Module):
         self.squares = tf.Variable(tf.zeros([size]), trainable=False, name="squares")
 
     def update(self, observations: np.ndarray) -> None:
-        """Takes in observations `[batch, size]`."""
+        """Take in observations `[batch, size]`."""
         observations = observations.astype(np.float64)
         count, mean = float(self.count.numpy()), self.mean.numpy().astype(np.float64)
         difference = observations.mean(0) - mean
@@ -49,13 +49,13 @@ class CostScale(tf.Module):
         self.sum = tf.Variable(tf.zeros([constraints]), trainable=False, name="sum")
 
     def update(self, costs: np.ndarray) -> None:
-        """Takes in costs `[batch, constraints]` of decisions."""
+        """Take in costs `[batch, constraints]` of decisions."""
         counts = (costs >= 0) & (costs == np.round(costs)) & (costs <= self._action_repeat)
         self.binary.assign(self.binary.numpy() & counts.all(0))
         self.count.assign_add((costs > 0).sum(0).astype(np.float32))
         self.sum.assign_add(np.where(costs > 0, costs, 0).sum(0).astype(np.float32))
 
     def __call__(self) -> tf.Tensor:
-        """The scale `[constraints]`."""
+        """Return the scale `[constraints]`."""
         mean = tf.math.divide_no_nan(self.sum, self.count)
         return tf.where(self.binary, self._action_repeat, mean)

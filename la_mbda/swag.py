@@ -66,7 +66,7 @@ class Swag(tf.Module):
         return self.snapshots >= self._config.swag_models
 
     def learning_rate(self, config: WorldModelConfig) -> CyclicLearningRate:
-        """A cycle of two periods, in which the weights move from one snapshot to the next."""
+        """Make a cycle of two periods, in which the weights move from one snapshot to the next."""
         period = self._config.swag_period
         return CyclicLearningRate(config.model_learning_rate, config.cyclic_factor, period)
 

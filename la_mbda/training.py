@@ -43,7 +43,7 @@ class Progress(RunProgress):
     replay_random_state: dict = dataclasses.field(default_factory=dict)
 
     def work(self, config: Config) -> dict[str, float]:
-        """Units of each stage done so far, as `durations.work_until` counts them."""
+        """Return units of each stage done so far, as `durations.work_until` counts them."""
         pretraining = min(self.updates, config.training.pretraining_updates)
         updates = {"pre-training": pretraining, "updating": self.updates - pretraining}
         return super().work(config) | updates
@@ -105,7 +105,7 @@ class Trainer(OuterLoop[ModelBasedAgent, Progress]):
         self._env.close()
 
     def _update(self, update: Callable[[], dict[str, float]], count: int, stage: str) -> None:
-        """Runs what is left of some updates and logs the mean of the metrics of all."""
+        """Run what is left of some updates and log the mean of the metrics of all."""
         progress = self._progress
         while progress.updates_done < count:
             with self._recorder.stage(stage, f"{stage} {progress.updates_done}/{count}"):
@@ -123,7 +123,7 @@ class Trainer(OuterLoop[ModelBasedAgent, Progress]):
             self._save()
 
     def _play(self, play: Callable[[int], Played]) -> None:
-        """Plays an episode, remembers it and logs it."""
+        """Play an episode, store it and log it."""
         progress = self._progress
         with self._keeping(), self._recorder.stage("acting"):
             task, seed = self._config.task, self._config.seed
@@ -151,7 +151,7 @@ class Trainer(OuterLoop[ModelBasedAgent, Progress]):
         self._progress.episodes += 1
 
     def _warn_of_terminations(self, episode: Episode) -> None:
-        """Says once that an episode ended by itself, where the agent does not learn that."""
+        """Say once that an episode ended by itself, where the agent does not learn that."""
         planner = self._config.algorithm == "cem_mpc"
         if self._warned or not episode.terminal.any():
             return

@@ -50,13 +50,13 @@ class Between:
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown name: the nearest known one, or all of them."""
+    """Return the end of a message about an unknown name: the nearest known one, or all of them."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f": did you mean {close[0]!r}?" if close else f": choose one of {', '.join(known)}"
 
 
 def choose(name: str, value: str, choices: Iterable[str]) -> None:
-    """Raises a ValueError if the value is not one of the choices."""
+    """Raise a ValueError if the value is not one of the choices."""
     if value not in choices:
         raise ExpectedError(f"unknown {name} {value!r}{suggest(str(value), choices)}")
 
@@ -98,7 +98,7 @@ def check_together(values: dict) -> None:
 
 
 def check_model_based(values: dict) -> None:
-    """Raises a ValueError if values do not fit each other, for an agent with a world model."""
+    """Raise a ValueError if values do not fit each other, for an agent with a world model."""
     _check_episode(values)
     decisions = values["episode_steps"] // values["action_repeat"]
     if values["sequence_length"] > decisions + 1:
@@ -124,7 +124,7 @@ def check_model_based(values: dict) -> None:
 
 
 def check_baseline(values: dict) -> None:
-    """Raises a ValueError if values do not fit each other, for a model-free baseline."""
+    """Raise a ValueError if values do not fit each other, for a model-free baseline."""
     _check_episode(values)
     if values["epoch_steps"] % values["episode_steps"]:
         raise ExpectedError(

@@ -22,7 +22,7 @@ BLOCK = 16  # Many players show only videos whose sides are multiples of this, i
 
 
 def check_path(path: Path) -> None:
-    """Makes sure that a video can be written to a path.
+    """Make sure that a video can be written to a path.
 
     Raises:
         ValueError: its suffix is of no video, or a JSON of its name is there and not of a video.
@@ -60,7 +60,7 @@ class VideoRecorder:
         self._cost_returns: list[list[float]] = []
 
     def on_step(self, returns: np.ndarray, cost_returns: np.ndarray) -> None:
-        """Adds a frame: returns `[episodes]` and cost returns `[episodes, constraints]` so far."""
+        """Add a frame: returns `[episodes]` and cost returns `[episodes, constraints]` so far."""
         self._returns.append(float(returns[0]))
         self._cost_returns.append(cost_returns[0].tolist())
         costs = ", ".join(f"{cost:g}" for cost in cost_returns[0])
@@ -70,7 +70,7 @@ class VideoRecorder:
         self._frames.append(_captioned(image, f"return {returns[0]:.2f}   cost {costs}"))
 
     def write(self, path: Path, config: Config) -> None:
-        """Writes the video, its JSON and its stills."""
+        """Write the video, its JSON and its stills."""
         import imageio.v3 as imageio
 
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +100,7 @@ class VideoRecorder:
 
 
 def _beside(image: np.ndarray, view: np.ndarray) -> np.ndarray:
-    """An image and, enlarged to half its height at most, a smaller one at its right."""
+    """Put a smaller image, enlarged to half the height at most, at an image's right."""
     scale = max(1, image.shape[0] // 2 // view.shape[0])
     enlarged = view.repeat(scale, 0).repeat(scale, 1)
     below = np.full_like(image, 255, shape=(image.shape[0] - len(enlarged), *enlarged.shape[1:]))
@@ -108,7 +108,7 @@ def _beside(image: np.ndarray, view: np.ndarray) -> np.ndarray:
 
 
 def _captioned(frame: np.ndarray, text: str) -> np.ndarray:
-    """An image `[height, width, 3]` with a line of text below it, in a size that codecs take."""
+    """Put a line of text below an image `[height, width, 3]`, in a size that codecs take."""
     from PIL import Image, ImageDraw
 
     height, width, _ = frame.shape

@@ -79,7 +79,7 @@ class WorldModel(tf.Module):
         return networks.cast(weights, self._precision)
 
     def learn_with(self, posterior: Posterior) -> None:
-        """Makes the optimiser, whose steps the posterior follows, before the first update."""
+        """Make the optimiser, whose steps the posterior follows, before the first update."""
         self._after_step = posterior.on_step
         self.optimizer = keras.optimizers.Adam(
             posterior.learning_rate(self._config),
@@ -89,7 +89,7 @@ class WorldModel(tf.Module):
         self.optimizer.build(tf.nest.flatten(self.weights))
 
     def encode(self, observations: tf.Tensor) -> tf.Tensor:
-        """Embeddings `[batch, embedding]` of observations `[batch, …]`."""
+        """Return embeddings `[batch, embedding]` of observations `[batch, …]`."""
         x = self._preprocess(observations)
         if self._image:
             return networks.encode_image(self.cast_weights["encoder"], x)
@@ -125,7 +125,7 @@ class WorldModel(tf.Module):
         return tf.sigmoid(networks.mlp(weights["terminal"], features)[..., 0])
 
     def infer(self, batch: Sequences, noise: Noise) -> tuple[rssm.Inference, tf.Tensor]:
-        """Beliefs of a batch of sequences, from the zero belief, and the preprocessed targets."""
+        """Infer beliefs of a batch of sequences, from the zero belief; return the targets too."""
         batch_size, length = batch.reward.shape
         flat = tf.reshape(batch.observation, [-1, *batch.observation.shape[2:]])
         embeddings = tf.reshape(self.encode(flat), [batch_size, length, -1])
@@ -157,7 +157,7 @@ class WorldModel(tf.Module):
         return loss, inference.beliefs, {"model_loss": loss, "kl": kl, **losses}
 
     def update(self, batch: Sequences, noise: Noise) -> tuple[rssm.Belief, dict]:
-        """One optimiser step, which the posterior is told of.
+        """Make one optimiser step, which the posterior is told of.
 
         Returns:
             The beliefs `[batch, time, …]` of the forward pass, gradients stopped, and metrics.
@@ -173,7 +173,7 @@ class WorldModel(tf.Module):
         return rssm.Belief(*map(tf.stop_gradient, beliefs)), metrics
 
     def take_statistics(self, episode: Episode) -> None:
-        """Updates the running statistics with a new episode."""
+        """Update the running statistics with a new episode."""
         self.cost_scale.update(episode.cost)
         if self.normalizer is not None:
             self.normalizer.update(episode.observation)

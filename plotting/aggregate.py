@@ -35,7 +35,7 @@ class Band(NamedTuple):
 
 
 def arranged(frame: pd.DataFrame, **orders: Sequence[str]) -> pd.DataFrame:
-    """The rows whose value in each named column is in its order, sorted so; the first one leads."""
+    """Return the rows whose value in each named column is in its order, sorted by these orders."""
     for column, order in reversed(orders.items()):
         places = {value: place for place, value in enumerate(order)}
         frame = frame[frame[column].isin(list(order))]
@@ -44,12 +44,12 @@ def arranged(frame: pd.DataFrame, **orders: Sequence[str]) -> pd.DataFrame:
 
 
 def task_order(found: Collection[str]) -> list[str]:
-    """The repository's tasks, then one's own among some, by name."""
+    """Return the repository's tasks, then one's own among some, by name."""
     return [*config.TASKS, *sorted(set(found).difference(config.TASKS))]
 
 
 def median_with_spread(values: Sequence[float]) -> dict[str, float]:
-    """The median over seeds, with the 5 % and 95 % percentiles.
+    """Return the median over seeds, with the 5 % and 95 % percentiles.
 
     Raises:
         ValueError: there are no values.
@@ -61,13 +61,13 @@ def median_with_spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def mean_with_error(values: Sequence[float]) -> dict[str, float]:
-    """The mean over seeds and its standard error, to each side as well."""
+    """Return the mean over seeds and its standard error, to each side as well."""
     mean, error = float(np.mean(values)), standard_error(values)
     return {"value": mean, "low": mean - error, "high": mean + error, "se": error}
 
 
 def over_seeds(scores: pd.DataFrame, constraint: int = 1) -> pd.DataFrame:
-    """One row of `SPREAD` for the seeds of each `CELL`, with the number of `seeds`.
+    """Return one row of `SPREAD` for the seeds of each `CELL`, with the number of `seeds`.
 
     Medians with the 5 % and 95 % percentiles of LAMBDA and its variants, means with their standard
     error of the baselines, as the published scores are; of one seed, what is told of it.
@@ -117,7 +117,7 @@ def band(curves: Sequence[tuple[np.ndarray, np.ndarray]]) -> Band | None:
 
 
 def lines_of(curves: pd.DataFrame) -> pd.DataFrame:
-    """What of curves is drawn: each seed with at most `MOST_POINTS`, and the median over seeds.
+    """Return what is drawn: each seed with at most `MOST_POINTS`, and the median over seeds.
 
     Args:
         curves: as `Results.curves`.
@@ -157,14 +157,14 @@ def _thinned(curve: pd.DataFrame) -> pd.DataFrame:
 
 
 def cost_regret(env_steps: np.ndarray, costs: np.ndarray) -> np.ndarray:
-    """ρ_c `[n]`: all costs met so far per environment step, from the costs `[n]` of episodes."""
+    """Return ρ_c `[n]`, all costs so far per environment step, from the costs `[n]` of episodes."""
     return np.cumsum(costs) / env_steps
 
 
 def epoch_means(
     env_steps: np.ndarray, values: np.ndarray, epoch_steps: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The mean over the episodes that ended in each epoch and the one before it (each alike).
+    """Average the episodes that ended in each epoch and the one before it (each alike).
 
     So is a baseline's score read at its budget (the protocol of Ray et al. 2019).
 
@@ -191,7 +191,7 @@ def epoch_means(
 def normalise(
     scores: pd.DataFrame, divisor: pd.Series, cost_budget: float | pd.Series = PAPER_COST_BUDGET
 ) -> pd.DataFrame:
-    """J̄, J̄_c and ρ̄_c (Appendix H) in place of scores, with what is known of their spread.
+    """Return J̄, J̄_c and ρ̄_c (Appendix H) in place of scores, with what is known of their spread.
 
     A quotient that has no meaning is NaN: J̄ where Ĵ_PPO ≤ 0, ρ̄_c where ρ_c,PPO ≤ 0. An excess
     cost of 0, which the maximum makes, has no standard error.
@@ -215,7 +215,7 @@ def normalise(
 
 
 def statistic(name: str, values: np.ndarray, axis: int = -1) -> np.ndarray:
-    """One of `STATISTICS` over an axis; IQM leaves out the n // 4 least and n // 4 largest."""
+    """Compute one of `STATISTICS` over an axis; IQM leaves out n // 4 of the least and largest."""
     if name == "IQM":
         from scipy import stats  # Takes long to load, and few calls need it.
 
@@ -226,7 +226,7 @@ def statistic(name: str, values: np.ndarray, axis: int = -1) -> np.ndarray:
 def stratified_bootstrap(
     strata: Sequence[np.ndarray], name: str, seed: int = 0
 ) -> tuple[float, float] | None:
-    """The percentile interval of a statistic, seeds drawn anew within each task.
+    """Return the percentile interval of a statistic, seeds drawn anew within each task.
 
     Args:
         strata: scores `[seeds]` of each task.
@@ -252,7 +252,7 @@ def stratified_bootstrap(
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
-    """The interval of a share (Wilson 1927).
+    """Return the interval of a share (Wilson 1927).
 
     Raises:
         ValueError: there are no trials.

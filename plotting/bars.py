@@ -114,7 +114,7 @@ def _normalised(results: Results) -> Iterator[tuple[str, str, pd.DataFrame]]:
 
 
 def scaled(averages: pd.Series, higher_is_better: bool) -> pd.Series:
-    """Values moved and stretched so that the best is 1 and the worst 0 (Figure 1).
+    """Return values moved and stretched so that the best is 1 and the worst 0 (Figure 1).
 
     All are 1 where all are equal. What is NaN stays NaN and does not count.
     """
@@ -142,7 +142,7 @@ def _draw_summary(numbers: pd.DataFrame, title: str, colours: dict[str, str]) ->
 
 
 def _draw_tasks(numbers: pd.DataFrame, title: str, colours: dict[str, str]) -> Figure:
-    """A row per metric, a panel per task with a scale of its own."""
+    """Draw a row per metric, a panel per task with a scale of its own."""
     tasks = arranged(numbers, task=config.SG6_TASKS)["task"].unique()
     order = in_order(numbers["algorithm"], LAST)
     figure = Figure(figsize=(7.4, 4.6), layout="constrained")
@@ -167,7 +167,7 @@ def _draw_tasks(numbers: pd.DataFrame, title: str, colours: dict[str, str]) -> F
 
 
 def _draw_bar(ax: Axes, place: int, bar: tuple, colour: str) -> None:
-    """A bar with its spread, of one seed its standard error; a cross at 0 for no meaning.
+    """Draw a bar with its spread, of one seed its standard error; a cross at 0 for no meaning.
 
     A 0 stands where the bar has no height.
     """
@@ -231,7 +231,7 @@ def published_reaches(results: Results) -> pd.DataFrame:
 def reaches_of(
     runs: pd.DataFrame, scores: pd.DataFrame, results: Results
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Of finished runs of one preset, on the tasks on which LAMBDA and a baseline ran.
+    """Read off finished runs of one preset, on the tasks on which LAMBDA and a baseline ran.
 
     Returns:
         The bars as of `published_reaches`, and the tasks left out as LAMBDA has not learnt them.
@@ -276,7 +276,7 @@ def _all_keep(kept: Sequence[bool | None]) -> bool | None:
 
 
 def _draw_reaches(numbers: pd.DataFrame, title: str, colours: dict[str, str]) -> Figure:
-    """A panel per task."""
+    """Draw a panel per task."""
     tasks = numbers["task"].unique()
     rows = math.ceil(len(tasks) / 2)
     figure = Figure(figsize=(7.2, 0.9 + 1.25 * rows), layout="constrained")

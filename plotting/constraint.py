@@ -33,7 +33,7 @@ PER_DECISION = ("imagined_cost", "real_cost")
 
 
 def constraints(results: Results) -> Outcome:
-    """A figure of each preset: a row per task and constraint, a column per quantity."""
+    """Draw a figure of each preset: a row per task and constraint, a column per quantity."""
     outcome = Outcome()
     found = [curve for run in results.runs.itertuples() for curve in logged(run)]
     for preset, curves in pd.concat(found).groupby("preset", sort=False) if found else ():
@@ -51,7 +51,7 @@ def constraints(results: Results) -> Outcome:
 
 
 def logged(run: tuple) -> Iterator[pd.DataFrame]:
-    """What a run's updates logged of each constraint, as rows of `Results.curves`.
+    """Read what a run's updates logged of each constraint, as rows of `Results.curves`.
 
     Lines that lack it, as of pre-training, or are damaged are left out.
 
@@ -81,7 +81,7 @@ def _lines(path: Path) -> Iterator[dict]:
 
 
 def _budgets(runs: pd.DataFrame) -> pd.DataFrame:
-    """The level that V^c and costs are held against, of each task and constraint."""
+    """Return the level that V^c and costs are held against, of each task and constraint."""
     levels = {
         (run.preset, run.task, i + 1, budget, metric)
         for run in runs.itertuples()

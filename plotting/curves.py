@@ -42,7 +42,7 @@ def learning_curves(
     whole: bool = False,
     welcome: Sequence[str] = (),
 ) -> Outcome:
-    """A figure of learning curves, once per preset that allows it.
+    """Draw a figure of learning curves, once per preset that allows it.
 
     Args:
         needs: algorithms that each task needs; a task without the last of them is not shown.
@@ -80,7 +80,7 @@ def learning_curves(
 
 
 def curve_lines(results: Results, runs: pd.DataFrame, tasks: Sequence[str] = ()) -> pd.DataFrame:
-    """All that is drawn of runs of one preset, panel by panel.
+    """Return all that is drawn of runs of one preset, panel by panel.
 
     Args:
         tasks: shown without runs too, where there are published scores of them.
@@ -129,7 +129,7 @@ def _budget_levels(runs: pd.DataFrame, metric: str, constraint: int) -> list[dic
 def _published_levels(
     runs: pd.DataFrame, published: pd.DataFrame, task: str, metric: str
 ) -> list[dict]:
-    """The paper's scores on the task of runs at its scale.
+    """Return the paper's scores on the task of runs at its scale.
 
     CEM-MPC's where a run is of it; none where a run is at another scale.
     """
@@ -163,7 +163,7 @@ def _notes(lines: pd.DataFrame) -> Iterator[str]:
 def draw_grid(
     lines: pd.DataFrame, title: str, colours: dict[str, str], columns: dict[str, str]
 ) -> Figure:
-    """Draws lines and levels: a row per task and constraint.
+    """Draw lines and levels: a row per task and constraint.
 
     Args:
         lines: as of `curve_lines`.
@@ -225,12 +225,12 @@ def _draw_seeds(ax: Axes, group: pd.DataFrame, name: str, look: dict, entries: d
 
 
 def group_name(source: str, algorithm: str) -> str:
-    """What a legend calls seeds that belong together."""
+    """Return what a legend calls seeds that belong together."""
     return label(algorithm) + (" (shipped)" if source == "shipped" else "")
 
 
 def _row_label(task: str, constraint: int) -> str:
-    """The task, in lines short enough for a row's height."""
+    """Return the task, in lines short enough for a row's height."""
     for part in ("Observable", config.EXTERNAL_TASK_PREFIX):
         task = task.replace(part, f"{part}\n", 1)
     return task if constraint == 1 else f"{task}\ncost {constraint}"
@@ -252,7 +252,7 @@ def _dress(ax: Axes, metric: str, end: float) -> None:
 
 
 def settled_top(lines: Sequence[np.ndarray], end: float) -> float | None:
-    """The highest value of cost regrets, each `[n, 2]` of environment steps and values.
+    """Return the highest value of cost regrets, each `[n, 2]` of environment steps and values.
 
     That of the first few episodes is chance, and may be far above: it does not count.
 

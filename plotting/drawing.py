@@ -61,7 +61,7 @@ class Outcome:
     """What could not be drawn, each with the command that makes its data."""
 
     def add(self, other: "Outcome") -> None:
-        """Takes over what another outcome holds; what both say is said once."""
+        """Take over what another outcome holds; what both say is said once."""
         self.made += other.made
         self.notes = list(dict.fromkeys(self.notes + other.notes))
         self.missing = list(dict.fromkeys(self.missing + other.missing))
@@ -77,7 +77,7 @@ class Entry(NamedTuple):
 
 
 def draw_changed(drawings: Sequence[Drawing], folder: Path) -> list[Path]:
-    """Draws what is not there yet as it would be drawn now, as PNG, PDF and CSV.
+    """Draw what is not there yet as it would be drawn now, as PNG, PDF and CSV.
 
     A figure's key is of its data, the code in this folder and in the file that draws it, and the
     versions that draw. Keys, with digests of the files, are kept beside the figures, so that a file
@@ -149,7 +149,7 @@ def _digest(*parts: object) -> str:
 def lacking(
     what: str, results: Path, preset: str | None, cells: Sequence[tuple[str, str]], state: str = ""
 ) -> str:
-    """That a figure or table lacks runs, and the command that makes them.
+    """Say that a figure or table needs runs, and the command that makes them.
 
     Args:
         what: the name of the figure or table.
@@ -162,7 +162,7 @@ def lacking(
 
 
 def lacking_scores(what: str, results: Results) -> list[str]:
-    """What a figure or table of Table 3's algorithms lacks at each preset of ours; commands."""
+    """List the runs that Table 3's algorithms still need at each preset of ours, with commands."""
     presets = {p: _lacking_cells(results.finished, p) for p in results.telling_presets()}
     return [
         lacking(what, results.folder, preset, cells, "finished ")
@@ -183,7 +183,7 @@ def _lacking_cells(finished: pd.DataFrame, preset: str) -> list[tuple[str, str]]
 
 
 def train_command(results: Path) -> str:
-    """The command that trains into a folder of results."""
+    """Return the command that trains into a folder of results."""
     return f"bash experiments/run_sg6.sh --results {shlex.quote(str(results))}"
 
 

@@ -110,7 +110,7 @@ OF_SG6 -= {"table_2", "figure_6", "figure_constraint"}
 
 
 def main(argv: Sequence[str]) -> int:
-    """Draws, prints, and returns the exit status."""
+    """Draw, print, and return the exit status."""
     parser = argparse.ArgumentParser(prog="figures.py", description=__doc__.split("\n")[0])
     parser.add_argument("results", type=Path, help="folder that --results named when training")
     parser.add_argument("--missing", action="store_true", help="list the commands that make data")
@@ -131,13 +131,13 @@ def main(argv: Sequence[str]) -> int:
 
 
 def fail(message: str) -> int:
-    """Says what is wrong, and returns the exit status."""
+    """Say what is wrong, and return the exit status."""
     print(f"figures.py: error: {message}", file=sys.stderr)
     return 1
 
 
 def _chosen(names: str) -> set[str]:
-    """The names that `--only` gives, separated by commas; none of them means all.
+    """Return the names that `--only` gives, separated by commas; none of them means all.
 
     Raises:
         ValueError: one of them is unknown.
@@ -202,7 +202,7 @@ def _entries(results: Results, only: Collection[str]) -> list[Entry]:
 
 
 def _lacking(outcomes: Mapping[Entry, Outcome]) -> str:
-    """What lacks runs, in one line."""
+    """Return what lacks runs, in one line."""
     lacking = {entry.name: outcome for entry, outcome in outcomes.items() if outcome.missing}
     parts = {
         "not drawn for lack of runs": [name for name, found in lacking.items() if not found.made],
@@ -215,7 +215,7 @@ def _lacking(outcomes: Mapping[Entry, Outcome]) -> str:
 
 
 def print_end(results: Results, said: Outcome, figures: Sequence[Path], tables: int) -> None:
-    """What was read, what was written, and what to run where nothing is."""
+    """Print what was read, what was written, and what to run where nothing is."""
     print()
     for note in said.notes:
         print(f"note: {note}")

@@ -34,7 +34,7 @@ class Video(NamedTuple):
 
 
 def panels(results: Results) -> dict[str, dict]:
-    """All curves by preset, task and metric.
+    """Return all curves by preset, task and metric.
 
     Returns:
         Preset → `title`, and `tasks`: task → metric → a panel. A panel has its `unit`, `top` (up
@@ -61,7 +61,7 @@ def panels(results: Results) -> dict[str, dict]:
 
 
 def opening(found: dict[str, dict]) -> dict[str, str]:
-    """The `preset` and `task` of what to show first: of LAMBDA, and of our own runs if it can."""
+    """Choose the `preset` and `task` to show first: of LAMBDA, and of our own runs if possible."""
 
     def rank(place: tuple[str, str]) -> tuple[bool, bool]:
         metrics = found[place[0]]["tasks"][place[1]].values()
@@ -98,7 +98,7 @@ def _panel(panel: pd.DataFrame, metric: str, colours: dict[str, str]) -> dict:
 
 
 def _line(group: pd.DataFrame, source: str, algorithm: str) -> dict:
-    """The seeds of one algorithm; `x` and `y` are None where they have no steps in common."""
+    """Return the seeds of one algorithm; `x` and `y` are None without steps in common."""
     main, seeds = group[group["main"]], group[group["line"] != "median"]
     several = len(main) > 0 and not main["low"].isna().all()
     steps = main["env_steps"].to_numpy()
@@ -137,7 +137,7 @@ def _plain(values: np.ndarray | pd.Series) -> list[float]:
 
 
 def find_videos(runs: pd.DataFrame) -> tuple[list[Video], list[str]]:
-    """The first video of each preset, algorithm and task; and what is wrong with counters."""
+    """Find the first video of each preset, algorithm and task, and what is wrong with counters."""
     videos, problems = [], []
     there = runs[runs["path"].map(lambda path: (path / VIDEO).is_file()).astype(bool)]
     for run in there.drop_duplicates(["preset", "algorithm", "task"]).itertuples():
@@ -152,7 +152,7 @@ def find_videos(runs: pd.DataFrame) -> tuple[list[Video], list[str]]:
 
 
 def without_video(runs: pd.DataFrame, videos: list[Video]) -> list[tuple]:
-    """One run of each preset, algorithm and task without a video, of which one could be made."""
+    """Find a run of each preset, algorithm and task without a video, of which one can be made."""
     cell = ["preset", "algorithm", "task"]
     there = {tuple(getattr(video.run, name) for name in cell) for video in videos}
     able = runs["path"].map(lambda path: (path / "checkpoint").is_dir()).astype(bool)
@@ -164,19 +164,19 @@ def without_video(runs: pd.DataFrame, videos: list[Video]) -> list[tuple]:
 
 
 def video_command(run: tuple) -> str:
-    """What makes a run's video."""
+    """Return what makes a run's video."""
     path, video = shlex.quote(str(run.path)), shlex.quote(str(run.path / VIDEO))
     return f"To make it: python experiments/evaluate.py {path} --video {video}"
 
 
 def run_title(run: tuple) -> str:
-    """What a run is called in a line."""
+    """Return what a run is called in a line."""
     owner = "shipped, " if run.source == "shipped" else ""
     return f"{label(run.algorithm)} on {run.task}, {owner}{run.preset} preset, seed {run.seed}"
 
 
 def _read_counters(path: Path) -> dict:
-    """The JSON beside a video.
+    """Read the JSON beside a video.
 
     Raises:
         ValueError: it is missing, or not as `evaluate.py` writes it.

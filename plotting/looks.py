@@ -23,7 +23,7 @@ BUDGET_COLOUR = "#D00000"
 
 
 def label(algorithm: str) -> str:
-    """What people call it, with what sets a variant apart, or the module of one's own behind it."""
+    """Return what people call it, with a variant's name, or the module of one's own behind it."""
     base, _, name = algorithm.partition("@")
     module, _, own = base.partition(":")
     besides = [part for part in (module if own else "", name) if part]
@@ -32,12 +32,12 @@ def label(algorithm: str) -> str:
 
 
 def is_baseline(algorithm: str) -> bool:
-    """Whether it is a model-free baseline, or a variant of one."""
+    """Return whether it is a model-free baseline, or a variant of one."""
     return algorithm.partition("@")[0] in config.BASELINES
 
 
 def in_order(found: Collection[str], last: Collection[str] = ()) -> list[str]:
-    """Each algorithm once: the repository's in its order, one's own by name, then the last ones.
+    """Return each algorithm once: the repository's in its order, one's own by name, then the last.
 
     Args:
         found: their names.
@@ -49,10 +49,10 @@ def in_order(found: Collection[str], last: Collection[str] = ()) -> list[str]:
 
 
 def own_of(found: Collection[str]) -> list[str]:
-    """One's own algorithms, and variants, among some."""
+    """Return one's own algorithms, and variants, among some."""
     return sorted(set(found).difference(config.ALGORITHMS))
 
 
 def colours_of(found: Collection[str]) -> dict[str, str]:
-    """A colour for each of the repository's algorithms, and for one's own among some."""
+    """Return a colour for each of the repository's algorithms, and for one's own among some."""
     return COLOURS | dict(zip(own_of(found), cycle(OWN_COLOURS)))

@@ -34,7 +34,7 @@ OBJECTS = {
 def pictures(
     results: Results, number: int, tasks: Sequence[str], objects: Sequence[str]
 ) -> Outcome:
-    """A figure with a column per task, a row per view, and what the colours of objects mean."""
+    """Draw a column per task, a row per view, and what the colours of objects mean."""
     try:
         numbers, paths = _find(tasks, results.pictures)
     except ValueError as error:
@@ -44,7 +44,7 @@ def pictures(
 
 
 def _find(tasks: Sequence[str], folder: Path) -> tuple[pd.DataFrame, list[Path]]:
-    """What a figure's images are of, and their paths.
+    """Return what a figure's images are of, and their paths.
 
     Raises:
         ValueError: an image or the record of the images is missing or unreadable.
@@ -96,7 +96,7 @@ def _legend(figure: Figure, objects: Sequence[str]) -> None:
 
 
 def _read_picture(path: Path) -> np.ndarray:
-    """An image `[height, width, 3]`.
+    """Read an image `[height, width, 3]`.
 
     Raises:
         ValueError: it is missing or no whole PNG.

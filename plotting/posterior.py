@@ -78,7 +78,7 @@ def posteriors(results: Results) -> Outcome:
 
 
 def _missing(results: Results) -> str:
-    """The command that brings the figure nearer; shipped runs have no posterior to draw."""
+    """Return the command that brings the figure nearer; shipped runs have no posterior to draw."""
     own = results.runs[results.runs["source"] == "ours"]
     own = arranged(own, algorithm=WITH_POLICY)
     if len(own):
@@ -93,7 +93,7 @@ def _how_to(run: Path) -> str:
 
 
 def read_futures(folder: Path) -> Futures:
-    """Reads what `evaluate.py --imagine` saved.
+    """Read what `evaluate.py --imagine` saved.
 
     Raises:
         ValueError: a file is missing, damaged or in another form.
@@ -114,7 +114,7 @@ def read_futures(folder: Path) -> Futures:
 
 
 def _expected(rows: pd.DataFrame, draws: int) -> dict[str, np.ndarray]:
-    """What is expected from one start.
+    """Return what is expected from one start.
 
     Raises:
         ValueError: a draw lacks steps, or a number is missing or not finite.
@@ -155,7 +155,7 @@ def _lines(run: pd.Series, futures: Futures) -> pd.DataFrame:
 
 
 def _draw(lines: pd.DataFrame, title: str, bound: str) -> Figure:
-    """A column per start; for the task and each cost the sums so far, then V_λ."""
+    """Draw a column per start; for the task and each cost the sums so far, then V_λ."""
     names, starts = lines["quantity"].unique(), lines["start"].unique()
     figure = Figure(figsize=(7.2, 1.2 + 1.15 * len(names)), layout="constrained")
     figure.suptitle(title, fontsize=9)
@@ -195,12 +195,12 @@ def _draw_panel(ax: Axes, panel: pd.DataFrame, bound: str) -> None:
 
 
 def _objective(name: str) -> str:
-    """What a quantity belongs to: `task` or `cost_<i>`."""
+    """Return what a quantity belongs to: `task` or `cost_<i>`."""
     return "task" if name == "return" else name.removeprefix("value_")
 
 
 def _order(name: str) -> tuple:
-    """The task before the costs, sums before values."""
+    """Order the task before the costs, sums before values."""
     return _objective(name) != "task", _objective(name), name.startswith("value_")
 
 
@@ -229,7 +229,7 @@ def _title(runs: pd.DataFrame, futures: Futures) -> str:
 
 
 def draw_futures(folder: Path) -> list[Path]:
-    """Draws `future_<start>.png` for each start that a folder holds; returns their paths."""
+    """Draw `future_<start>.png` for each start that a folder holds; return their paths."""
     summary = read_object(folder / "futures.json")
     rows = pd.read_csv(folder / "actions.csv")
     images, pictures = folder / "images.npz", {}
@@ -267,7 +267,7 @@ def _draw_future(summary: dict, start: int, rows: pd.DataFrame, pictures: dict) 
 
 
 def _draw_strips(figure, real: np.ndarray, imagined: np.ndarray) -> None:
-    """A row for the real images `[time, …]` and one for each draw's `[sample, time, …]`."""
+    """Draw a row for the real images `[time, …]` and one for each draw's `[sample, time, …]`."""
     steps = len(real)
     columns = np.unique(np.linspace(0, steps - 1, min(COLUMNS, steps)).round().astype(int))
     axes = figure.subplots(len(imagined) + 1, len(columns), squeeze=False)

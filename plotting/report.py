@@ -35,7 +35,7 @@ MOST_VIDEO_BYTES = 4_000_000
 def write_report(
     results: Results, tables: Sequence[Table], drawn: Outcome, figures: Mapping[Path, Entry]
 ) -> Path:
-    """Writes the page RESULTS/report/index.html; returns its path.
+    """Write the page RESULTS/report/index.html; return its path.
 
     Args:
         tables: to be shown, in their order.
@@ -125,13 +125,13 @@ def _published_last(tables: Sequence[Table]) -> list[Table]:
 
 
 def _lambda_first(cells: pd.DataFrame) -> pd.DataFrame:
-    """A table's cells with LAMBDA's column right of the names, where a narrow screen shows it."""
+    """Put LAMBDA's column right of the names, where a narrow screen shows it."""
     rows, *rest = cells.columns
     return cells[[rows, *sorted(rest, key=lambda name: name != label("lambda"))]]
 
 
 def _groups(runs: pd.DataFrame, page: Path) -> Iterator[dict]:
-    """Runs of one preset, trained here or shipped: their scale, and seeds by task and algorithm."""
+    """Describe runs of one preset and source: their scale, and seeds by task and algorithm."""
     for _, own in runs.groupby(["preset", "source"], sort=False):
         algorithms = in_order(own["algorithm"])
         rows = []
@@ -156,7 +156,7 @@ def _seed(run: tuple, page: Path) -> dict:
 
 
 def _links(run: tuple, page: Path) -> dict[str, str]:
-    """What of a run's settings and versions there is to read."""
+    """Return what of a run's settings and versions there is to read."""
     paths = [run.path / name for name in ("config.json", "run.json", "score.json")]
     return {path.name: _link(path, page) for path in paths if path.exists()}
 
@@ -173,14 +173,14 @@ def _video(video: interactive.Video, page: Path) -> dict:
 
 
 def _end(counters: dict) -> str:
-    """What the episode of a video came to."""
+    """Return what the episode of a video came to."""
     pairs = zip(counters["cost_return"][-1], counters["cost_budget"], strict=True)
     costs = (f"cost {cost:g} of a budget of {budget:g}" for cost, budget in pairs)
     return ", ".join((f"return {counters['return'][-1]:z.2f}", *costs))
 
 
 def _figure(path: Path, entry: Entry, page: Path) -> dict:
-    """A figure as it was drawn: `<name of the entry>.png` or `<name>_<of what>.png`."""
+    """Return a figure as it was drawn: `<name of the entry>.png` or `<name>_<of what>.png`."""
     name = entry.name.replace("_", " ").capitalize()
     data = path.read_bytes()
     return {
@@ -197,7 +197,7 @@ def _figure(path: Path, entry: Entry, page: Path) -> dict:
 
 
 def _of_what(name: str) -> str:
-    """The scale in a figure's name as people read it."""
+    """Return the scale in a figure's name as people read it."""
     owner = next((owner for owner in ("ours", "shipped") if name.startswith(f"{owner}_")), "")
     preset = name.removeprefix(f"{owner}_")
     if preset not in config.PRESETS:
@@ -221,7 +221,7 @@ def _hash(script: str) -> str:
 
 
 def _made_by(run: tuple) -> dict[str, str]:
-    """What a run is and how it was made, as text by column; a dash for what no file says."""
+    """Return what a run is and how it was made, as text by column; a dash for what no file says."""
     try:
         made = read_object(run.path / "run.json")
     except ValueError:

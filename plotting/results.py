@@ -101,16 +101,16 @@ class Results:
             yield runs, self.scores[self.scores["run"].isin(runs.index)]
 
     def telling_groups(self) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-        """The groups whose scores tell something: not those of `quick`, which learns nothing."""
+        """Return the groups whose scores tell something: not of `quick`, which learns nothing."""
         return (group for group in self.groups() if group[0]["preset"].iloc[0] != "quick")
 
     def telling_presets(self) -> list[str]:
-        """Those of our runs, finished or not, whose scores will tell something; else `cpu`."""
+        """Return those of our runs, finished or not, that will tell something; else `cpu`."""
         own = self.runs.loc[self.runs["source"] == "ours", "preset"].unique()
         return [preset for preset in own if preset != "quick"] or ["cpu"]
 
     def published(self, preset: str) -> pd.DataFrame:
-        """The paper's scores that runs of a preset can be compared with; empty for most presets."""
+        """Return the paper's scores to compare runs of a preset with; empty for most presets."""
         scores = self.scores
         return scores[(scores["source"] == "published") & (scores["preset"] == preset)]
 
@@ -118,7 +118,7 @@ class Results:
 def read_results(
     folder: Path | str, shipped: Path = SHIPPED, published: Path = PUBLISHED
 ) -> Results:
-    """Reads the runs below a folder, the shipped ones beside them, and the published scores.
+    """Read the runs below a folder, the shipped ones beside them, and the published scores.
 
     Beside runs that are all on tasks of one's own, no shipped ones are read.
 
@@ -145,12 +145,12 @@ def read_results(
 
 
 def own_tasks_only(tasks: Collection[str]) -> bool:
-    """Whether there are tasks, and none is of the repository's."""
+    """Return whether there are tasks, and none is of the repository's."""
     return len(tasks) > 0 and not set(tasks).intersection(config.TASKS)
 
 
 def _frame(rows: list[dict], types: dict) -> pd.DataFrame:
-    """A frame with the same types whatever it holds: whole numbers stay whole beside gaps."""
+    """Make a frame of the same types whatever it holds: whole numbers stay whole beside gaps."""
     return pd.DataFrame(rows, columns=list(types), dtype=object).astype(types)
 
 
@@ -169,7 +169,7 @@ def _curve_frame(found: list[Run], runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _published_rows(path: Path) -> list[dict]:
-    """The paper's scores.
+    """Return the paper's scores.
 
     Raises:
         ValueError: the file is missing or not in the format that its README describes.

@@ -51,7 +51,7 @@ class Run(NamedTuple):
 
 
 def read_runs(place: Path, source: str, warnings: list[str]) -> list[Run]:
-    """All usable runs below a folder; what is wrong with others goes to the warnings."""
+    """Read all usable runs below a folder; what is wrong with others goes to the warnings."""
     found = (_read_run(path, source, warnings) for path in _run_folders(place, warnings))
     return [run for run in found if run is not None]
 
@@ -73,7 +73,7 @@ def _run_folders(place: Path, warnings: list[str]) -> list[Path]:
 
 
 def _read_run(path: Path, source: str, warnings: list[str]) -> Run | None:
-    """Reads one run folder; what is wrong with it goes to the warnings."""
+    """Read one run folder; what is wrong with it goes to the warnings."""
     preset, variant, task, seed = path.parts[-4:]
     base, _, name = variant.partition("@")
     try:
@@ -128,7 +128,7 @@ def _kept(score: Score, budgets: tuple[float, ...]) -> bool | None:
 
 
 def _score_rows(score: Score, run: dict) -> Iterator[dict]:
-    """What is told of a finished run: by confirmed episodes where it has them, else by protocol."""
+    """Tell of a finished run: by confirmed episodes where it has them, else by protocol."""
     found = score.confirmed if run["confirmed"] else None
     who = {name: run[name] for name in (*WHO, "comparable", "env_steps")}
     protocol = who | {"episodes": "protocol"}
@@ -151,7 +151,7 @@ def _score_rows(score: Score, run: dict) -> Iterator[dict]:
 def _curves(
     evaluations: Series | None, episodes: Series | None, epoch: float | None
 ) -> Iterator[tuple[str, int, np.ndarray, np.ndarray]]:
-    """A run's curves; those of a baseline, which learns in epochs of so many steps, by epoch."""
+    """Return a run's curves; those of a baseline, which learns in epochs, by epoch."""
     returns = evaluations if epoch is None else episodes
     if returns is not None:
         steps = returns.env_steps
@@ -165,7 +165,7 @@ def _curves(
 
 
 def _check_place(preset: str, seed: str) -> None:
-    """Makes sure that a run folder's place means something.
+    """Make sure that a run folder's place means something.
 
     Raises:
         ValueError: an unknown or misspelt name.
@@ -178,7 +178,7 @@ def _check_place(preset: str, seed: str) -> None:
 
 
 def _algorithm_name(folder: str, settings: dict) -> str:
-    """The algorithm's own name, which for one's own, `module:Class`, only the settings know.
+    """Return the algorithm's own name, which for `module:Class` only the settings know.
 
     Raises:
         ValueError: there is no such algorithm.
@@ -193,7 +193,7 @@ def _algorithm_name(folder: str, settings: dict) -> str:
 
 
 def _task_name(folder: str, settings: dict) -> str:
-    """The task's own name, which for `gymnasium:` ids only the settings know.
+    """Return the task's own name, which for `gymnasium:` ids only the settings know.
 
     Raises:
         ValueError: there is no such task.
@@ -230,7 +230,7 @@ def _read_final(path: Path, place: dict, warnings: list[str]) -> Score | None:
 
 
 def _read_settings(path: Path, warnings: list[str]) -> dict:
-    """A run's `config.json`; empty, with a warning, where it is unusable."""
+    """Read a run's `config.json`; empty, with a warning, where it is unusable."""
     try:
         settings = read_object(path)
         try:
@@ -244,7 +244,7 @@ def _read_settings(path: Path, warnings: list[str]) -> dict:
 
 
 def _check_settings(settings: dict) -> None:
-    """Makes sure of the settings that figures and tables build on, where they are there.
+    """Make sure of the settings that figures and tables build on, where they are there.
 
     Raises:
         ValueError: one is no number that it can be, or there are no settings.
@@ -275,7 +275,7 @@ def _epoch_steps(settings: dict, preset: str, algorithm: str, task: str) -> floa
 
 
 def _standard(preset: str, algorithm: str, task: str) -> config.Config:
-    """The preset as it is today; an own task's, which may not be installed, as one of SG6."""
+    """Make the preset as it is today; an own task, which may not be installed, as one of SG6."""
     own = task.startswith(config.EXTERNAL_TASK_PREFIX)
     return make_config(preset, config.SG6_TASKS[0] if own else task, algorithm)
 
@@ -283,7 +283,7 @@ def _standard(preset: str, algorithm: str, task: str) -> config.Config:
 def _changed(
     settings: dict, preset: str, algorithm: str, task: str, early: bool = False
 ) -> tuple[str, ...]:
-    """Settings that differ from the preset's as it is today; fields that it lacks do not count.
+    """Return settings that differ from the preset's as it is today; fields it has not do not count.
 
     Args:
         early: the run's score says itself that it ended before the preset's budget.

@@ -76,13 +76,13 @@ class Table:
     """The same cells as LaTeX, the best numbers in bold; None where none is better."""
 
     def markdown(self) -> str:
-        """The table with aligned columns, to be read as it is or rendered."""
+        """Format with aligned columns, to be read as it is or rendered."""
         body = self.cells.to_markdown(index=False, tablefmt="github", disable_numparse=True)
         notes = "".join(f"\n- {note}" for note in self.notes)
         return f"### {self.title}\n\n{body}\n" + (f"{notes}\n" if notes else "")
 
     def latex(self) -> str:
-        """A float of LaTeX with booktabs' rules, caption and label; notes as comments.
+        """Format as a float of LaTeX with booktabs' rules, caption and label; notes as comments.
 
         The first note, which says what the cells are, is in the caption.
         """
@@ -101,14 +101,14 @@ class Table:
         return "".join(f"% {line}\n" for line in head) + text
 
     def write(self, folder: Path) -> None:
-        """Writes the table into a folder as Markdown, LaTeX and CSV."""
+        """Write the table into a folder as Markdown, LaTeX and CSV."""
         csv = self.records.to_csv(index=False, lineterminator="\n")
         for suffix, text in (("md", self.markdown()), ("tex", self.latex()), ("csv", csv)):
             (folder / f"{self.name}.{suffix}").write_text(text, encoding="utf-8")
 
 
 def pivot(numbers: pd.DataFrame, algorithms: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A row per `task`, a column per algorithm, with the texts of its metrics in each cell.
+    """Return a row per `task`, a column per algorithm, with the texts of its metrics in each cell.
 
     Args:
         numbers: rows of `task`, `algorithm`, `metric`, `value`, `se`, in the order of the tasks.
@@ -133,7 +133,7 @@ def pivot(numbers: pd.DataFrame, algorithms: Sequence[str]) -> tuple[pd.DataFram
 
 
 def show(value: float | None, error: float | None = None) -> str:
-    """A score as the paper prints it, with its standard error where that is known; else n/a."""
+    """Format a score as the paper does, with its standard error where that is known; else n/a."""
     if pd.isna(value):
         return "n/a"
     text = "0.0" if value == 0 else f"{value:z.3f}" if abs(value) < 1e5 else f"{value:.3g}"
@@ -168,12 +168,12 @@ def preset_of(runs: pd.DataFrame) -> str:
 
 
 def is_reduced(runs: pd.DataFrame) -> bool:
-    """Whether there are runs on the paper's tasks that are not at its scale."""
+    """Return whether there are runs on the paper's tasks that are not at its scale."""
     return bool((~runs["comparable"] & runs["task"].isin(config.TASKS)).any())
 
 
 def slug_of(runs: pd.DataFrame) -> str:
-    """What file names say of the source and the preset."""
+    """Return what file names say of the source and the preset."""
     return f"{runs['source'].iloc[0]}_{runs['preset'].iloc[0]}"
 
 
@@ -198,7 +198,7 @@ def _seeds_and_steps(steps: pd.Series) -> str:
 
 
 def score_notes(runs: pd.DataFrame) -> list[str]:
-    """What the scores of finished runs are of: how taken over seeds, and over which episodes."""
+    """Say what the scores of finished runs are of: how taken over seeds, over which episodes."""
     baseline = runs["algorithm"].map(is_baseline)
     baselines, others = runs[baseline], runs[~baseline]
     confirmed, rest = others[others["confirmed"]], others[~others["confirmed"]]
@@ -238,19 +238,19 @@ def budget_notes(runs: pd.DataFrame) -> list[str]:
 
 
 def changed_note(runs: pd.DataFrame) -> list[str]:
-    """Names runs that a comparison leaves out, as their settings are not the preset's."""
+    """Name runs that a comparison leaves out, as their settings are not the preset's."""
     names = [f"{label(r.algorithm)} on {r.task} (seed {r.seed})" for r in runs.itertuples()]
     text = "Left out, with other settings than the preset's"
     return [f"{text}: {', '.join(names)}."] if names else []
 
 
 def count_seeds(count: int) -> str:
-    """A number of seeds in words."""
+    """Format a number of seeds in words."""
     return f"{count} seed{'s' if count != 1 else ''}"
 
 
 def _which(runs: pd.DataFrame, whole: pd.DataFrame) -> str:
-    """Runs in a line, as `LAMBDA on PointGoal1 (0, 1), CarGoal1 (0); …`, or that they are all."""
+    """List runs in a line, as `LAMBDA on PointGoal1 (0, 1); …`, or say that they are all."""
     if len(runs) == len(whole) > 1:
         return f"all {len(runs)} of them"
     found = []
@@ -273,7 +273,7 @@ class Divisor(NamedTuple):
 
 
 def published_divisor(results: Results) -> Divisor:
-    """The published PPO after the short run."""
+    """Return the published PPO after the short run."""
     scores = results.published("paper")
     scores = scores[scores["algorithm"] == "ppo"].set_index(["task", "metric"])["value"]
     return Divisor(scores, "the published PPO (short: 1M/2M env steps)")
@@ -310,10 +310,10 @@ def divisor_notes(divisor: Divisor, tasks: Sequence[str]) -> list[str]:
 
 
 def benchmark(frame: pd.DataFrame) -> pd.DataFrame:
-    """What is of the SG6 tasks, over which averages are taken."""
+    """Return what is of the SG6 tasks, over which averages are taken."""
     return frame[frame["task"].isin(config.SG6_TASKS)]
 
 
 def tasks_of(frame: pd.DataFrame) -> list[str]:
-    """The SG6 tasks that runs or scores are of, in their order."""
+    """Return the SG6 tasks that runs or scores are of, in their order."""
     return list(arranged(frame, task=config.SG6_TASKS)["task"].unique())

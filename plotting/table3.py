@@ -79,7 +79,7 @@ def table_3(results: Results) -> Outcome:
 
 
 def table3_published(results: Results) -> Table:
-    """The paper's Table 3, to every printed digit."""
+    """Return the paper's Table 3, to every printed digit."""
     divisor = published_divisor(results)
     scores = over_seeds(results.published("paper"))
     scores = arranged(scores, algorithm=TABLE3_ALGORITHMS)
@@ -189,7 +189,7 @@ def _table3(
 
 
 def _columns(numbers: pd.DataFrame) -> list[str]:
-    """The paper's algorithms last, so that LAMBDA stays where the eye looks for it."""
+    """Put the paper's algorithms last, so that LAMBDA stays where the eye looks for it."""
     return in_order(numbers["algorithm"], TABLE3_ALGORITHMS)
 
 
@@ -213,7 +213,7 @@ def _averages(numbers: pd.DataFrame) -> pd.DataFrame:
 
 
 def _average_notes(algorithm: str, numbers: pd.DataFrame) -> tuple[str, ...]:
-    """What the average of an algorithm does not hold."""
+    """Return what the average of an algorithm does not hold."""
     notes: tuple[str, ...] = ()
     tasks = numbers["task"].unique()
     missing = [task for task in config.SG6_TASKS if task not in tasks]
@@ -230,7 +230,7 @@ def _average_notes(algorithm: str, numbers: pd.DataFrame) -> tuple[str, ...]:
 
 
 def robust_table(runs: pd.DataFrame, scores: pd.DataFrame, divisor: Divisor) -> Table:
-    """Of finished runs of one preset and one source, some on SG6 tasks."""
+    """Summarise finished runs of one preset and one source, some on SG6 tasks."""
     runs, scores = benchmark(runs), benchmark(scores[scores["constraint"] == 1])
     numbers = normalise(scores, divisor.scores, scores["budget"]).dropna(subset="value")
     records, notes = [], []
@@ -269,7 +269,7 @@ def robust_table(runs: pd.DataFrame, scores: pd.DataFrame, divisor: Divisor) -> 
 
 
 def _numbers(strata: list[np.ndarray], name: str) -> dict:
-    """A statistic of the seeds of all tasks, with its interval and how many runs it is of."""
+    """Compute a statistic of all tasks' seeds, with its interval and how many runs it is of."""
     if not strata:
         return {"value": None, "low": None, "high": None, "runs": 0}
     low, high = stratified_bootstrap(strata, name) or (None, None)
@@ -278,7 +278,7 @@ def _numbers(strata: list[np.ndarray], name: str) -> dict:
 
 
 def _share(kept: list[bool]) -> dict:
-    """The share of confirmed runs that keep their budget; of none, it has no value."""
+    """Return the share of confirmed runs that keep their budget; of none, it has no value."""
     if not kept:
         return {"value": None, "low": None, "high": None, "runs": 0}
     low, high = wilson_interval(sum(kept), len(kept))
@@ -286,7 +286,7 @@ def _share(kept: list[bool]) -> dict:
 
 
 def _robust_cells(records: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A row per algorithm, and the same as LaTeX with the best of each column in bold."""
+    """Make a row per algorithm, and the same as LaTeX with the best of each column in bold."""
     shown = records[records["statistic"].isin(("IQM", "share"))]
     names = {metric: f"IQM {label.normalised}" for metric, label in LABELS.items()}
     names["within_budget"] = "within budget"
@@ -305,7 +305,7 @@ def _robust_cells(records: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _robust_text(record: pd.Series) -> str:
-    """A number with its interval; of a share, as a count."""
+    """Format a number with its interval; of a share, as a count."""
     value, low, high = record[["value", "low", "high"]]
     if record["statistic"] == "share":
         if record["runs"] == 0:
@@ -318,7 +318,7 @@ def _robust_text(record: pd.Series) -> str:
 
 
 def _robust_notes(name: str, runs: pd.DataFrame, divisor: Divisor) -> list[str]:
-    """What an algorithm's row does not hold, or holds unevenly."""
+    """Return what an algorithm's row does not hold, or holds unevenly."""
     seeds = arranged(runs, task=config.SG6_TASKS).groupby("task", sort=False).size()
     notes = []
     if len(seeds) < len(config.SG6_TASKS):

@@ -56,7 +56,7 @@ def table_2(results: Results) -> Outcome:
 
 
 def lambda_and_published(results: Results) -> Outcome:
-    """LAMBDA's scores beside the published ones: our largest preset's, else the shipped runs'."""
+    """Put LAMBDA's scores beside the published ones: our largest preset's, else the shipped."""
 
     def rank(group: tuple[pd.DataFrame, pd.DataFrame]) -> tuple[bool, int]:
         runs, _ = group
@@ -110,7 +110,7 @@ def table1() -> Table:
 
 
 def _preset(where: str) -> float:
-    """A value of the paper preset: `<group>.<setting>` of PointGoal1, or of `<task>: …`."""
+    """Return a value of the paper preset: `<group>.<setting>` of PointGoal1, or of `<task>: …`."""
     task, _, setting = where.rpartition(": ")
     preset = make_config("paper", task or "PointGoal1")
     if setting == "update rate":
@@ -125,7 +125,7 @@ def _plain(value: float) -> str:
 
 
 def table2_published(results: Results) -> list[Table]:
-    """The paper's unnormalised scores: short budget with LAMBDA and CEM-MPC, then the long one."""
+    """Return the paper's unnormalised scores: short budget with LAMBDA and CEM-MPC, then long."""
     short, long = (over_seeds(results.published(preset)) for preset in ("paper", "paper_long"))
     title = "Table 2, published: long budget (10M env steps; DoggoGoal1 more)"
     return [
@@ -169,7 +169,7 @@ def _table2(
 
 
 def comparison(runs: pd.DataFrame, scores: pd.DataFrame, published: pd.DataFrame) -> Table | None:
-    """Ranges of our seeds and of the authors', and whether they overlap.
+    """Return ranges of our seeds and of the authors', and whether they overlap.
 
     Args:
         runs: finished, all of one preset and one source.

@@ -32,7 +32,7 @@ UNITS = {"peak memory, GB": 1e9}
 
 
 def compare(commit: str, options: list[str], rounds: int) -> dict[str, dict[str, float]]:
-    """Figures of another commit and of this checkout, and how many times as large the other's are.
+    """Measure another commit and this checkout, and how many times as large the other's are.
 
     Args:
         options: of `benchmark.py update`, for both.
@@ -62,7 +62,7 @@ def compare(commit: str, options: list[str], rounds: int) -> dict[str, dict[str,
 
 @contextmanager
 def worktree(commit: str) -> Iterator[Path]:
-    """A checkout of a commit, removed afterwards."""
+    """Make a checkout of a commit, removed afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "checkout")
         git = ["git", "-C", str(REPOSITORY), "worktree"]
@@ -82,7 +82,7 @@ def worktree(commit: str) -> Iterator[Path]:
 
 
 def measure(checkout: Path, options: list[str]) -> dict:
-    """The figures of a checkout's `benchmark.py update`."""
+    """Measure the figures of a checkout's `benchmark.py update`."""
     with tempfile.TemporaryDirectory() as folder:
         figures = Path(folder, "figures.json")
         script = checkout / "experiments" / "benchmark.py"

@@ -28,7 +28,7 @@ class Baselines:
 
 
 def run(arguments: Baselines) -> dict:
-    """Measures and prints."""
+    """Measure and print."""
     figures = {"size": arguments.size, "task": arguments.task, **machine()}
     for algorithm in arguments.algorithms.split(","):
         figures[algorithm] = measure(arguments, algorithm)
@@ -37,7 +37,7 @@ def run(arguments: Baselines) -> dict:
 
 
 def measure(arguments: Baselines, algorithm: str) -> dict[str, float]:
-    """Seconds and rates of an epoch, evaluations and checkpoints left out."""
+    """Measure seconds and rates of an epoch, evaluations and checkpoints left out."""
     with without_native_messages():
         from la_mbda.baselines.agent import BaselineAgent
         from la_mbda.baselines.constraint import Constraint

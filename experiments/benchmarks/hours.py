@@ -39,7 +39,7 @@ class Hours:
 
 
 def run(arguments: Hours) -> dict:
-    """Measures and prints.
+    """Measure and print.
 
     Raises:
         ValueError: an assumed rate or a number of slots that is not positive.
@@ -58,7 +58,7 @@ def run(arguments: Hours) -> dict:
 
 
 def measure(size: str, arguments: Hours) -> dict[str, dict]:
-    """Rates of each task, and hours of each task's run and of all, here and on a GPU."""
+    """Measure rates of each task, and hours of each task's run and of all, here and on a GPU."""
     from benchmarks import gflop
 
     configs = [make_config(size, task) for task in SG6_TASKS]
@@ -84,7 +84,7 @@ def measure(size: str, arguments: Hours) -> dict[str, dict]:
 
 
 def benchmark_hours(hours: dict, seeds: int, slots: tuple[int, ...]) -> Iterator[tuple[str, dict]]:
-    """The six tasks with the preset's seeds, for each number of runs at the same time.
+    """Return the six tasks with the preset's seeds, for each number of runs at the same time.
 
     Runs begin in the plan's order, each as soon as a slot is free, as the sweep does.
     """
@@ -106,7 +106,7 @@ def median_after_first(function, repeats: int = 3) -> float:
 
 
 def acting_seconds(config: Config, agents: dict[int, "ModelBasedAgent"]) -> tuple[float, float]:
-    """Seconds of a simulator step while training and while evaluating, by short episodes.
+    """Measure seconds of a simulator step while training and while evaluating, by short episodes.
 
     Args:
         agents: by their number of actions, whatever task they are of; one that lacks is added.

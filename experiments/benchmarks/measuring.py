@@ -25,12 +25,12 @@ def seconds_of(function: Callable[[], object]) -> float:
 
 
 def spread(seconds: list[float]) -> dict[str, float]:
-    """Median, least and most."""
+    """Return median, least and most."""
     return {"median": statistics.median(seconds), "min": min(seconds), "max": max(seconds)}
 
 
 def machine() -> dict:
-    """What the figures were measured on."""
+    """Return what the figures were measured on."""
     return {
         "machine": f"{os.cpu_count()} x {processor()}",
         "versions": {name: version(name) for name in ("tensorflow", "keras", "numpy")},
@@ -38,7 +38,7 @@ def machine() -> dict:
 
 
 def matmul_peak() -> float:
-    """GFLOP/s of a large float32 product."""
+    """Measure GFLOP/s of a large float32 product."""
     with without_native_messages():
         import tensorflow as tf
 
@@ -48,7 +48,7 @@ def matmul_peak() -> float:
 
 
 def print_table(title: str, figures: dict[str, dict[str, float]]) -> None:
-    """One line per figure's name, under a title for these names."""
+    """Print one line per figure's name, under a title for these names."""
     names = list(next(iter(figures.values())))
     titles = [name.replace("_steps_per_second", "/s").replace("_seconds", " s") for name in names]
     widths = [max(len(title) + 2, 10) for title in titles]
@@ -59,7 +59,7 @@ def print_table(title: str, figures: dict[str, dict[str, float]]) -> None:
 
 
 def print_figures(figures: dict, indent: str = "") -> None:
-    """One line per figure, nested ones below their name."""
+    """Print one line per figure, nested ones below their name."""
     for name, value in figures.items():
         if isinstance(value, dict):
             print(f"{indent}{name}")

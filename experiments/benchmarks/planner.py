@@ -26,7 +26,7 @@ class Planner:
 
 
 def run(arguments: Planner) -> dict:
-    """Measures and prints decisions per second, for one environment and for ten.
+    """Measure and print decisions per second, for one environment and for ten.
 
     Inferring the belief is part of a decision, but its GFLOP are not counted.
     """

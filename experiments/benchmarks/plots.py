@@ -37,7 +37,7 @@ class Plots:
 
 
 def run(arguments: Plots) -> dict:
-    """Measures and prints.
+    """Measure and print.
 
     Raises:
         ValueError: the command fails.
@@ -60,7 +60,7 @@ def run(arguments: Plots) -> dict:
 
 
 def make_runs(results: Path, arguments: Plots) -> int:
-    """Writes runs with random curves; returns how many."""
+    """Write runs with random curves; return how many."""
     rng = np.random.default_rng(0)
     cells = list(itertools.product(config.ALGORITHMS, config.SG6_TASKS, range(arguments.seeds)))
     for algorithm, task, seed in cells:
@@ -78,21 +78,21 @@ def make_runs(results: Path, arguments: Plots) -> int:
 
 
 def write_lines(path: Path, count: int, values: Callable, rng: np.random.Generator) -> None:
-    """Lines with what a run's would have, evenly spread over its env steps."""
+    """Write lines with what a run's would have, evenly spread over its env steps."""
     steps = np.linspace(0, STEPS, count + 1)[1:].astype(int).tolist()
     lines = (json.dumps({"env_steps": s} | values(rng)) + "\n" for s in steps)
     path.write_text("".join(lines), encoding="utf-8")
 
 
 def episode_of(rng: np.random.Generator) -> dict:
-    """A training episode's figures."""
+    """Return a training episode's figures."""
     cost = rng.gamma(2.0, 15.0)
     values = {"return": rng.normal(10.0, 3.0), "cost_return": cost}
     return values | {"length": 1_000, "cost_regret": cost / 1_000}
 
 
 def evaluation_of(rng: np.random.Generator) -> dict:
-    """An evaluation's means, and the values of its ten episodes."""
+    """Return an evaluation's means, and the values of its ten episodes."""
     returns, costs = rng.normal(10.0, 3.0, 10), rng.gamma(2.0, 15.0, 10)
     means = {"return": returns.mean(), "cost_return": costs.mean()}
     return means | {"returns": returns.tolist(), "cost_returns": costs.tolist()}

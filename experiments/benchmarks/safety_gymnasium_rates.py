@@ -14,7 +14,7 @@ import safety_gymnasium
 
 
 def main(task, steps):
-    """Measures one task as `benchmark.py` does; resets count only in their own figure."""
+    """Measure one task as `benchmark.py` does; resets count only in their own figure."""
     env = safety_gymnasium.make(f"Safety{task}-v0")
     resets = [reset_seconds(env, seed) for seed in range(5)]
     lidar = steps / stepping_seconds(env, steps, lambda step: None)
@@ -45,7 +45,7 @@ def stepping_seconds(env, steps, after):
 
 
 def draw(env):
-    """The robot's 64x64 image."""
+    """Return the robot's 64x64 image."""
     env.unwrapped.task.render(64, 64, mode="rgb_array", camera_name="vision", cost={})
 
 

@@ -34,7 +34,7 @@ class Simulator:
 
 
 def run(arguments: Simulator) -> dict:
-    """Measures the tasks and prints a table, or draws them."""
+    """Measure the tasks and print a table, or draw them."""
     tasks = arguments.tasks.split(",")
     if arguments.pictures:
         draw_pictures(tasks, arguments.pictures)
@@ -49,7 +49,7 @@ def run(arguments: Simulator) -> dict:
 
 
 def make(task: str, observation: str = "lidar", repeats: int = 1) -> gymnasium.Env:
-    """One of the benchmark's environments.
+    """Make one of the benchmark's environments.
 
     Raises:
         ValueError: there is no such task.
@@ -65,7 +65,7 @@ def make(task: str, observation: str = "lidar", repeats: int = 1) -> gymnasium.E
 
 
 def measure_simulator(task: str, steps: int) -> dict[str, float]:
-    """All figures of one task."""
+    """Measure all figures of one task."""
     lidar, vision = make(task), make(task, "vision", VISION_REPEATS)
     begin = time.perf_counter()
     vision.reset(seed=0)
@@ -83,7 +83,7 @@ def measure_simulator(task: str, steps: int) -> dict[str, float]:
 
 
 def compare(ours: dict[str, float], task: str, steps: int, python: Path) -> dict[str, float]:
-    """How many times faster than safety-gymnasium, by figure.
+    """Return how many times faster than safety-gymnasium, by figure.
 
     Raises:
         ValueError: it cannot be measured with that Python.
@@ -111,7 +111,7 @@ def compare(ours: dict[str, float], task: str, steps: int, python: Path) -> dict
 
 
 def stepping_rate(env: gymnasium.Env, steps: int) -> float:
-    """Steps of an environment per second, resets at the end of episodes included."""
+    """Measure steps of an environment per second, resets at the end of episodes included."""
     rng = np.random.default_rng(0)
     env.reset(seed=0)
     begin = time.perf_counter()
@@ -123,7 +123,7 @@ def stepping_rate(env: gymnasium.Env, steps: int) -> float:
 
 
 def vector_rate(task: str, steps: int) -> float:
-    """Steps per second, in sum, of gymnasium's vector environment with a process for each core.
+    """Measure steps per second, in sum, of gymnasium's vector environment, a process per core.
 
     With images: stepping a lidar observation takes no longer than handing it over.
     """
@@ -140,7 +140,7 @@ def vector_rate(task: str, steps: int) -> float:
 
 
 def draw_pictures(tasks: list[str], folder: Path) -> None:
-    """Writes one image per task: what the robot sees, and the scene from afar."""
+    """Write one image per task: what the robot sees, and the scene from afar."""
     import imageio.v3 as imageio
     from PIL import Image
 

@@ -49,7 +49,7 @@ class Update:
 
 
 def run(arguments: Update) -> dict:
-    """Measures and prints.
+    """Measure and print.
 
     Raises:
         ValueError: there is no such commit to compare with, or not one core or turn.
@@ -75,7 +75,7 @@ def run(arguments: Update) -> dict:
 
 
 def measure_update(arguments: Update) -> dict:
-    """An update's time as a whole and by parts, and how much of the machine it uses."""
+    """Measure an update's time as a whole and by parts, and how much of the machine it uses."""
     with without_native_messages():
         from benchmarks import gflop
 
@@ -106,7 +106,7 @@ def measure_update(arguments: Update) -> dict:
 
 
 def measure_scaling(arguments: Update) -> dict[str, dict[str, float]]:
-    """Seconds per update as one of draws, horizon and batch changes, beside a straight line.
+    """Measure seconds per update as samples, horizon or batch change, beside a straight line.
 
     Each line holds the seconds measured and, as `line`, what the two ends of its range give.
     """
@@ -129,7 +129,7 @@ def measure_scaling(arguments: Update) -> dict[str, dict[str, float]]:
 
 
 def busy_agent(config):
-    """An agent with one episode to learn from and an active posterior."""
+    """Make an agent with one episode to learn from and an active posterior."""
     from la_mbda.agent import Agent
 
     agent = Agent(config, (64, 64, 3), actions=2)
@@ -139,7 +139,7 @@ def busy_agent(config):
 
 
 def measure_parts(agent, update: float, repeats: int) -> dict[str, float]:
-    """Seconds of an update's parts, each measured alone; the critics are what remains."""
+    """Measure seconds of an update's parts, each measured alone; the critics are what remains."""
     import tensorflow as tf
 
     from la_mbda import rssm
@@ -186,7 +186,7 @@ def decision_seconds(agent, environments: int, repeats: int = 200) -> float:
 
 
 def random_episode(decisions: int):
-    """An episode of noise, in the shapes of PointGoal1."""
+    """Make an episode of noise, in the shapes of PointGoal1."""
     from la_mbda.replay import Episode
 
     rng, steps = np.random.default_rng(0), decisions + 1

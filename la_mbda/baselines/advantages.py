@@ -27,7 +27,7 @@ class Batch(NamedTuple):
 def make_batch(
     fragments: Sequence[Fragment], values: Sequence[np.ndarray], config: BaselineConfig
 ) -> Batch:
-    """Advantages and targets of an epoch.
+    """Compute advantages and targets of an epoch.
 
     A true terminal state is worth 0; time limits and the ends of slots are bootstrapped.
 
@@ -55,7 +55,7 @@ def make_batch(
 def generalised_advantages(
     signals: np.ndarray, values: np.ndarray, discount: float, config: BaselineConfig
 ) -> np.ndarray:
-    """Σ_k (γλ)^k δ_{t+k} with δ_t = r_t + γ v_{t+1} − v_t.
+    """Return Σ_k (γλ)^k δ_{t+k} with δ_t = r_t + γ v_{t+1} − v_t.
 
     Args:
         signals: rewards `[time, …]`.
@@ -66,7 +66,7 @@ def generalised_advantages(
 
 
 def discounted_sums(signals: np.ndarray, discount: float) -> np.ndarray:
-    """Σ_k discount^k x_{t+k} over the first axis."""
+    """Return Σ_k discount^k x_{t+k} over the first axis."""
     sums = np.array(signals, np.float64)
     for t in range(len(sums) - 2, -1, -1):
         sums[t] += discount * sums[t + 1]

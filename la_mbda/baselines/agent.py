@@ -45,7 +45,7 @@ class BaselineAgent(tf.Module):
         """There is nothing to carry from one decision to the next."""
 
     def act(self, observations: np.ndarray, state: None, explore: bool) -> tuple[np.ndarray, None]:
-        """The policy's means or, to explore, samples of it, clipped to [-1, 1].
+        """Return the policy's means or, to explore, samples of it, clipped to [-1, 1].
 
         Training explores in other processes (`rollouts`), with noise of its own.
 
@@ -61,7 +61,7 @@ class BaselineAgent(tf.Module):
         return np.clip(finite_action(action.numpy()), -1.0, 1.0), state
 
     def update(self, fragments: Sequence[Fragment], constraint: Constraint) -> dict[str, float]:
-        """Learns from an epoch: the policy first, then the values; returns metrics."""
+        """Learn from an epoch: the policy first, then the values; return metrics."""
         ends = np.cumsum([len(fragment.observations) for fragment in fragments])
         values = self.values(np.concatenate([fragment.observations for fragment in fragments]))
         batch = make_batch(fragments, np.split(values, ends[:-1]), self.config.baseline)

@@ -32,9 +32,9 @@ class Penalty(tf.Module):
         self.optimizer.build([self.raw])
 
     def __call__(self) -> tf.Tensor:
-        """The multiplier, a positive scalar."""
+        """Return the multiplier, a positive scalar."""
         return tf.nn.softplus(self.raw)
 
     def update(self, excess: float) -> None:
-        """One step, for the excess of an epoch's `Constraint`."""
+        """Make one step, for the excess of an epoch's `Constraint`."""
         self.optimizer.apply([tf.constant(-excess, tf.float32)], [self.raw])

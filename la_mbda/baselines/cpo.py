@@ -56,7 +56,7 @@ class CPO(tf.Module):
         self._search = tf.function(self._search)
 
     def improve(self, batch: Batch, constraint: Constraint) -> dict[str, float]:
-        """Improves the policy; returns metrics."""
+        """Improve the policy; return metrics."""
         excess = constraint.excess / constraint.length  # Surrogates are means over steps.
         batch = Batch(*map(tf.constant, batch))
         reward, cost, products = self._directions(batch)
@@ -98,7 +98,7 @@ class CPO(tf.Module):
 
 
 def solve_dual(q: float, r: float, s: float, c: float, bound: float, slope: float) -> Dual:
-    """The dual of CPO's step (Achiam et al. 2017, Theorem 2), for a reward to be maximised.
+    """Solve the dual of CPO's step (Achiam et al. 2017, Theorem 2), the reward to be maximised.
 
     Args:
         q: gᵀF⁻¹g.
@@ -125,7 +125,7 @@ def solve_dual(q: float, r: float, s: float, c: float, bound: float, slope: floa
 
 
 def constrained_step(dual: Dual, reward, cost, s: float, bound: float):
-    """The change x of the parameters.
+    """Return the change x of the parameters.
 
     Args:
         reward: F⁻¹g `[parameters]`.

@@ -25,7 +25,7 @@ class GaussianPolicy(tf.Module):
         self.parameters = [*tf.nest.flatten(self.weights), self.log_std]
 
     def __call__(self, observations: tf.Tensor) -> tfd.Normal:
-        """The distribution of actions `[batch, actions]`."""
+        """Return the distribution of actions `[batch, actions]`."""
         return tfd.Normal(self.mean(observations), tf.exp(self.log_std))
 
     def mean(self, observations: tf.Tensor) -> tf.Tensor:
@@ -33,13 +33,13 @@ class GaussianPolicy(tf.Module):
         return networks.mlp(self.weights, observations, tf.tanh)
 
     def numpy(self) -> rollouts.Policy:
-        """The same policy for processes without TensorFlow."""
+        """Return the same policy for processes without TensorFlow."""
         layers = [(layer["kernel"].numpy(), layer["bias"].numpy()) for layer in self.weights]
         return rollouts.Policy(layers, self.log_std.numpy())
 
 
 def fixed(distribution: tfd.Normal) -> tfd.Normal:
-    """The same distribution without gradient: a policy as it was."""
+    """Return the same distribution without gradient: a policy as it was."""
     return tfd.Normal(tf.stop_gradient(distribution.loc), tf.stop_gradient(distribution.scale))
 
 
@@ -49,7 +49,7 @@ def log_likelihood(distribution: tfd.Normal, actions: tf.Tensor) -> tf.Tensor:
 
 
 def mean_kl(new: tfd.Normal, old: tfd.Normal) -> tf.Tensor:
-    """KL(new ‖ old), mean over the batch: the direction that Ray et al. (2019) bound."""
+    """Return KL(new ‖ old), mean over the batch: the direction that Ray et al. (2019) bound."""
     return tf.reduce_mean(tf.reduce_sum(tfd.kl_divergence(new, old), -1))
 
 
@@ -75,7 +75,7 @@ class Values(tf.Module):
         return self._evaluate(tf.constant(observations)).numpy()
 
     def fit(self, observations: np.ndarray, targets: np.ndarray) -> dict[str, float]:
-        """Fits both to targets `[batch, 2]`; returns the mean squared errors before the fit."""
+        """Fit both to targets `[batch, 2]`; return the mean squared errors before the fit."""
         losses = self._fit(tf.constant(observations), tf.constant(targets)).numpy()
         return {"value_loss": float(losses[0]), "cost_value_loss": float(losses[1])}
 

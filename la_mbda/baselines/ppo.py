@@ -26,7 +26,7 @@ class PPO(tf.Module):
         self._ascend = tf.function(self._ascend)
 
     def improve(self, batch: Batch, constraint: Constraint) -> dict[str, float]:
-        """Adapts the penalty, if there is one, then the policy; returns metrics."""
+        """Adapt the penalty, if there is one, then the policy; return metrics."""
         if self._penalty is None:
             penalty = 0.0
         else:
@@ -37,7 +37,7 @@ class PPO(tf.Module):
         return metrics if self._penalty is None else metrics | {"multiplier_0": penalty}
 
     def _ascend(self, batch: Batch, penalty: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Steps until the divergence passes its bound; returns it and the number of steps."""
+        """Step until the divergence passes its bound; return it and the number of steps."""
         config, parameters = self._config, self._policy.parameters
         old = fixed(self._policy(batch.observations))
         old_log_likelihood = log_likelihood(old, batch.actions)

@@ -27,7 +27,7 @@ class Policy(NamedTuple):
     log_std: np.ndarray
 
     def mean(self, observation: np.ndarray) -> np.ndarray:
-        """The mean action `[…, actions]` for observations `[…, size]`."""
+        """Return the mean action `[…, actions]` for observations `[…, size]`."""
         x = observation
         for kernel, bias in self.layers[:-1]:
             x = np.tanh(x @ kernel + bias)
@@ -60,7 +60,7 @@ class Fragment(NamedTuple):
 
 
 def means(slot: Sequence[Fragment]) -> tuple[float, float, float]:
-    """Return, cost return and length of an episode as a slot finds them, without bias to length.
+    """Return a slot's return, cost return and length of an episode, without bias to length.
 
     The episode that fills the slot is left out, cut or not, unless it is the only one: what comes
     last is long more often than not. Which of the others came first is then chance alone, so that
@@ -70,7 +70,7 @@ def means(slot: Sequence[Fragment]) -> tuple[float, float, float]:
 
 
 def play_epoch(config: Config, policy: Policy, seeds: Sequence[int]) -> Iterator[list[Fragment]]:
-    """Plays a slot from each seed; yields each slot's fragments, in the order of the seeds."""
+    """Play a slot from each seed; yield each slot's fragments, in the order of the seeds."""
     count = min(processes(), len(seeds))
     pool = joblib.Parallel(count, return_as="generator")
     play = play_slot if count == 1 else _play_slot_in_worker
@@ -78,12 +78,12 @@ def play_epoch(config: Config, policy: Policy, seeds: Sequence[int]) -> Iterator
 
 
 def processes() -> int:
-    """Processes to play with: the cores, or this run's share of them."""
+    """Return processes to play with: the cores, or this run's share of them."""
     return int(os.environ.get("TF_NUM_INTRAOP_THREADS") or joblib.cpu_count())
 
 
 def play_slot(config: Config, policy: Policy, seed: int) -> list[Fragment]:
-    """Fragments that add up to one episode's full length; a shorter episode is followed by more."""
+    """Play fragments that add up to one episode's length; a shorter episode is followed by more."""
     env, rng = _environment(config), np.random.default_rng(seed)
     left = config.training.episode_steps // config.training.action_repeat
     fragments = []
@@ -104,7 +104,7 @@ def _environment(config: Config) -> gymnasium.Env:
 
 
 def finite_action(action: np.ndarray) -> np.ndarray:
-    """The action.
+    """Return the action.
 
     Raises:
         ValueError: it is not finite.

@@ -39,7 +39,7 @@ class Progress(RunProgress):
     """All costs so far per env step, at the ends of these epochs."""
 
     def work(self, config: Config) -> dict[str, float]:
-        """Units of each stage done so far, as `durations.work_until` counts them."""
+        """Return units of each stage done so far, as `durations.work_until` counts them."""
         return super().work(config) | {"updating": self.env_steps}
 
 
@@ -84,7 +84,7 @@ class BaselineTrainer(OuterLoop[BaselineAgent, Progress]):
         return slots
 
     def _record(self, slots: Sequence[Sequence[Fragment]]) -> Constraint:
-        """Logs the episodes; those that only the slot's end cut are no episodes."""
+        """Log the episodes; those that only the slot's end cut are no episodes."""
         progress = self._progress
         for fragment in itertools.chain(*slots):
             progress.env_steps += fragment.env_steps

@@ -18,7 +18,7 @@ class TRPO(tf.Module):
         self._step = tf.function(self._step)
 
     def improve(self, batch: Batch, constraint: Constraint) -> dict[str, float]:
-        """Adapts the penalty, then the policy; returns metrics."""
+        """Adapt the penalty, then the policy; return metrics."""
         self._penalty.update(constraint.excess)
         kl, taken = self._step(Batch(*map(tf.constant, batch)), self._penalty())
         return {"kl": float(kl), "step_taken": float(taken), "multiplier_0": float(self._penalty())}

@@ -31,7 +31,7 @@ class TrustRegion:
         self._old_log_likelihood = log_likelihood(self._old, batch.actions)
 
     def surrogates(self) -> Surrogates:
-        """Those of the policy as it is now."""
+        """Return the surrogates of the policy as it is now."""
         new = self._policy(self._batch.observations)
         ratio = tf.exp(log_likelihood(new, self._batch.actions) - self._old_log_likelihood)
         return Surrogates(
@@ -49,7 +49,7 @@ class TrustRegion:
         return reward, flatten(tape.gradient(surrogates.cost, parameters))
 
     def fisher_product(self, vector: tf.Tensor) -> tf.Tensor:
-        """(F + damping) v, with F the Hessian of the divergence: the Fisher information."""
+        """Return (F + damping) v, with F the Hessian of the divergence: the Fisher information."""
         parameters = self._policy.parameters
         with tf.GradientTape() as outer:
             with tf.GradientTape() as inner:
@@ -59,13 +59,13 @@ class TrustRegion:
         return product + self._config.damping * vector
 
     def natural(self, gradient: tf.Tensor) -> tf.Tensor:
-        """(F + damping)⁻¹ g by conjugate gradients."""
+        """Return (F + damping)⁻¹ g by conjugate gradients."""
         return conjugate_gradient(
             self.fisher_product, gradient, self._config.conjugate_gradient_steps
         )
 
     def search(self, step: tf.Tensor, accept) -> tf.Tensor:
-        """Takes the longest of ever shorter steps that is accepted; else leaves all as it was.
+        """Take the longest of ever shorter steps that is accepted; else leave all as it was.
 
         Args:
             step: flat `[parameters]`.
@@ -87,7 +87,7 @@ class TrustRegion:
 
 
 def conjugate_gradient(product, target: tf.Tensor, steps: int) -> tf.Tensor:
-    """Solves A x = b for a symmetric positive definite A.
+    """Solve A x = b for a symmetric positive definite A.
 
     Args:
         product: v ↦ A v.
@@ -109,12 +109,12 @@ def conjugate_gradient(product, target: tf.Tensor, steps: int) -> tf.Tensor:
 
 
 def flatten(tensors: list) -> tf.Tensor:
-    """All entries as one vector."""
+    """Return all entries as one vector."""
     return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], 0)
 
 
 def assign(variables: list[tf.Variable], vector: tf.Tensor) -> None:
-    """The inverse of `flatten`."""
+    """Return the inverse of `flatten`."""
     parts = tf.split(vector, [variable.shape.num_elements() for variable in variables])
     for variable, part in zip(variables, parts, strict=True):
         variable.assign(tf.reshape(part, variable.shape))

@@ -9,7 +9,7 @@ COMMANDS = {"train": train.main, "evaluate": evaluate.main}
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs the command that the first argument names, with the others.
+    """Run the command that the first argument names, with the others.
 
     Raises:
         ValueError: there is no such command.
@@ -22,5 +22,5 @@ def main(argv: Sequence[str]) -> int:
 
 
 def run() -> None:
-    """Runs the console command and ends the process."""
+    """Run the console command and end the process."""
     command_line.run(main)

@@ -51,7 +51,7 @@ class EvaluateArguments:
 
 
 def main(argv: Sequence[str], draw: Callable[[Path], Sequence[Path]] | None = None) -> int:
-    """Parses, plays, prints every episode, the means and whether the budget is kept.
+    """Parse, play, print every episode, the means and whether the budget is kept.
 
     Args:
         draw: draws what a folder of imagined futures holds and returns the figures' paths.
@@ -71,7 +71,7 @@ def main(argv: Sequence[str], draw: Callable[[Path], Sequence[Path]] | None = No
 
 
 def check_save(path: Path, video: Path | None) -> None:
-    """Makes sure that the episodes' values can be written to a path, and nothing lies there.
+    """Make sure that the episodes' values can be written to a path, and nothing lies there.
 
     Raises:
         ValueError: it is no new .json file in a folder that is there, or it is the video's own.
@@ -89,7 +89,7 @@ def check_save(path: Path, video: Path | None) -> None:
 
 
 def evaluate_run(arguments: EvaluateArguments) -> None:
-    """Plays the episodes, saves what is asked for and prints their returns.
+    """Play the episodes, save what is asked for and print their returns.
 
     Raises:
         ValueError: a video is asked for of a task that draws no images.
@@ -136,7 +136,7 @@ def evaluate_run(arguments: EvaluateArguments) -> None:
 
 
 def numbers(arguments: EvaluateArguments, config: Config, played: "Evaluation") -> dict:
-    """The episodes' values, and of which run and layouts they are."""
+    """Return the episodes' values, and of which run and layouts they are."""
     of_run = {name: getattr(config, name) for name in ("task", "algorithm", "preset", "seed")}
     actions = {"actions": "sampled" if arguments.sampled else "mode"}
     layouts = {"layouts_seed": arguments.seed, "episodes": arguments.episodes}
@@ -146,7 +146,7 @@ def numbers(arguments: EvaluateArguments, config: Config, played: "Evaluation") 
 def imagine_run(
     arguments: EvaluateArguments, folder: Path, draw: Callable[[Path], Sequence[Path]] | None
 ) -> None:
-    """Imagines along one episode, saves the data and, where it can, draws it.
+    """Imagine along one episode, save the data and, where it can, draw it.
 
     Raises:
         ValueError: a video or scores are asked for too, the run has no model, or the episode is
@@ -180,7 +180,7 @@ def imagine_run(
 
 
 def verdicts(cost_returns: np.ndarray, budgets: tuple[float, ...]) -> list[str]:
-    """Whether each constraint's budget is kept, where there are enough episodes to say."""
+    """Return whether each constraint's budget is kept, where there are enough episodes to say."""
     if len(cost_returns) == 1:
         return []
     lines = []
@@ -194,7 +194,7 @@ def verdicts(cost_returns: np.ndarray, budgets: tuple[float, ...]) -> list[str]:
 
 
 def with_error(values: np.ndarray, digits: int) -> str:
-    """The mean over episodes, with its standard error where there are two or more."""
+    """Return the mean over episodes, with its standard error where there are two or more."""
     mean = f"{values.mean():.{digits}f}"
     if len(values) == 1:
         return mean
@@ -202,5 +202,5 @@ def with_error(values: np.ndarray, digits: int) -> str:
 
 
 def listed(costs: np.ndarray) -> str:
-    """One number per constraint."""
+    """Return one number per constraint."""
     return ", ".join(f"{cost:.2f}" for cost in costs)

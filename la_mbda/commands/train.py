@@ -25,7 +25,7 @@ class TrainArguments(command_line.Settings):
 
 
 def main(argv: Sequence[str]) -> int:
-    """Parses, trains, prints the score."""
+    """Parse, train, print the score."""
     arguments = command_line.parse(TrainArguments, argv, preset="cpu", task="PointGoal1")
     config = arguments.config(arguments.preset, arguments.task, arguments.algorithm, arguments.seed)
     make_logger = loggers.find(arguments.track) if arguments.track else None

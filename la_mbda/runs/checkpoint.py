@@ -31,7 +31,7 @@ _OF_PATTERNS = frozenset("*?[\\")
 
 
 def save(folder: Path, variables: tf.Module, state: dict, step: int) -> None:
-    """Saves all variables below a module and a state of plain JSON values.
+    """Save all variables below a module and a state of plain JSON values.
 
     Args:
         step: what orders the checkpoints, and names this one.
@@ -62,7 +62,7 @@ def save(folder: Path, variables: tf.Module, state: dict, step: int) -> None:
 
 
 def restore(folder: Path, variables: tf.Module) -> dict | None:
-    """Restores the newest undamaged checkpoint into a module and returns its state.
+    """Restore the newest undamaged checkpoint into a module and return its state.
 
     Returns None where there is no checkpoint at all.
 
@@ -90,7 +90,7 @@ def restore(folder: Path, variables: tf.Module) -> dict | None:
 
 
 def _read(path: Path, variables: tf.Module) -> None:
-    """Reads a whole checkpoint, never to go back to an older one: that would undo what is saved."""
+    """Read a whole checkpoint, never to go back to an older one: that would undo what is saved."""
     try:
         with _without_patterns(path) as plain:
             checkpoint = tf.train.Checkpoint(root=variables)
@@ -105,7 +105,7 @@ def _read(path: Path, variables: tf.Module) -> None:
 
 @contextlib.contextmanager
 def _without_patterns(path: Path) -> Iterator[Path]:
-    """The same folder under a name that holds no pattern; TensorFlow looks for a match of names."""
+    """Name the same folder without a pattern; TensorFlow looks for a match of names."""
     if _OF_PATTERNS.isdisjoint(str(path)):
         yield path
         return
@@ -116,7 +116,7 @@ def _without_patterns(path: Path) -> Iterator[Path]:
 
 
 def as_progress(kind: type[Progress], state: dict, folder: Path) -> Progress:
-    """A restored state as the dataclass that it was made of.
+    """Return a restored state as the dataclass that it was made of.
 
     Raises:
         ValueError: it has fields that the dataclass lacks.

@@ -48,7 +48,7 @@ def updates_until(config: Config, env_steps: int) -> float:
 
 
 def work_until(config: Config, env_steps: int) -> dict[str, float]:
-    """Units of each stage that a run has done when it is at some env steps.
+    """Return units of each stage that a run has done when it is at some env steps.
 
     A unit is an update, or a simulator step. Saving, a few seconds in all, is left out.
     """
@@ -70,7 +70,7 @@ def work_until(config: Config, env_steps: int) -> dict[str, float]:
 
 
 def unit_seconds(config: Config, rates: Rates | None = None) -> dict[str, float]:
-    """Seconds of a unit of each stage.
+    """Return seconds of a unit of each stage.
 
     Args:
         rates: of an agent with a world model; those of two CPU cores where there are none.
@@ -95,7 +95,7 @@ def unit_seconds(config: Config, rates: Rates | None = None) -> dict[str, float]
 
 
 def run_seconds(config: Config, start: int, end: int, rates: Rates | None = None) -> float:
-    """What a run takes to start and to go from some env steps to others.
+    """Return what a run takes to start and to go from some env steps to others.
 
     Args:
         rates: as `unit_seconds` takes them; a GPU's are far better than those of two CPU cores.
@@ -106,7 +106,7 @@ def run_seconds(config: Config, start: int, end: int, rates: Rates | None = None
 
 
 def machine_slowness(seconds: float = 2.0) -> float:
-    """How many times as long as in `CPU_RATES` things take here, by a float32 matrix product.
+    """Measure by a float32 matrix product how many times as long as in `CPU_RATES` things take.
 
     Args: seconds: how long to measure.
     """
@@ -120,7 +120,7 @@ def machine_slowness(seconds: float = 2.0) -> float:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person would say them."""
+    """Format seconds as a person would say them."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

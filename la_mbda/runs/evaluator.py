@@ -38,7 +38,7 @@ class Evaluator:
     def evaluate(
         self, agent: "ModelBasedAgent | BaselineAgent", progress: RunProgress, recorder: Recorder
     ) -> None:
-        """The protocol's evaluation: ten episodes of the policy's mode, for curves and score."""
+        """Make the protocol's evaluation: ten episodes of the mode, for curves and score."""
         indices = [(progress.evaluations, i) for i in range(len(self.environments))]
         with recorder.stage("evaluating"):
             advance = functools.partial(recorder.advance, "evaluating")
@@ -50,7 +50,7 @@ class Evaluator:
     def confirm(
         self, agent: "ModelBasedAgent | BaselineAgent", progress: RunProgress, recorder: Recorder
     ) -> None:
-        """The next of the final episodes, one in each environment while any are left.
+        """Play the next of the final episodes, one in each environment while any are left.
 
         A baseline samples its actions in them, as its score is of episodes in which it does (Ray et
         al. 2019); all others take the policy's mode, as in evaluations.
@@ -74,7 +74,7 @@ class Evaluator:
         advance: Callable[[int], None],
         sampled: bool = False,
     ) -> Evaluation:
-        """Plays an episode for each index as one batch.
+        """Play an episode for each index as one batch.
 
         Args:
             advance: told env steps as they are done, as many in all as whole episodes have.
@@ -94,6 +94,6 @@ class Evaluator:
         return played
 
     def close(self) -> None:
-        """Closes the environments."""
+        """Close the environments."""
         for env in self.environments:
             env.close()

@@ -56,7 +56,7 @@ class Score(NamedTuple):
 
     @classmethod
     def read(cls, path: Path, expected: dict[str, object]) -> "Score":
-        """Reads `score.json` of the run in whose folder it lies.
+        """Read `score.json` of the run in whose folder it lies.
 
         Args:
             expected: as for `check_identity`.
@@ -85,7 +85,7 @@ class Score(NamedTuple):
 
 
 def read_object(path: Path) -> dict:
-    """Reads a JSON object.
+    """Read a JSON object.
 
     Raises:
         ValueError: the file is missing, unreadable or holds something else.
@@ -102,7 +102,7 @@ def read_object(path: Path) -> dict:
 
 
 def check_identity(values: dict, expected: dict[str, object]) -> None:
-    """Makes sure that a file is of the run in whose folder it lies.
+    """Make sure that a file is of the run in whose folder it lies.
 
     Args:
         expected: what its preset, algorithm, task and seed must be, after the folder's place.
@@ -118,7 +118,7 @@ def check_identity(values: dict, expected: dict[str, object]) -> None:
 
 
 def check_metrics(values: dict) -> None:
-    """Makes sure of the scores themselves: Ĵ, and of each constraint Ĵ_c and ρ_c.
+    """Make sure of the scores themselves: Ĵ, and of each constraint Ĵ_c and ρ_c.
 
     Raises:
         ValueError: one is missing, no number or not finite.
@@ -156,7 +156,7 @@ def _read_first_epoch(values: dict) -> tuple[float, float] | None:
 
 
 def read_series(path: Path, whole: bool) -> tuple[Series | None, list[str]]:
-    """Reads `episodes.jsonl` or `evaluations.jsonl`.
+    """Read `episodes.jsonl` or `evaluations.jsonl`.
 
     Args:
         whole: each line builds on all before it (a cumulative sum), so that nothing after a bad
@@ -193,7 +193,7 @@ def read_series(path: Path, whole: bool) -> tuple[Series | None, list[str]]:
 
 
 def number(values: dict, name: str) -> float:
-    """A finite number of a JSON object.
+    """Read a finite number of a JSON object.
 
     Raises:
         ValueError: it is missing, no number, or not finite.
@@ -213,7 +213,7 @@ def number(values: dict, name: str) -> float:
 
 
 def numbers(values: dict, name: str) -> tuple[float, ...]:
-    """A finite number, or a list of them (one per constraint), as a tuple.
+    """Read a finite number, or a list of them (one per constraint), as a tuple.
 
     Raises:
         ValueError: one is missing, no number, or not finite.
@@ -227,7 +227,7 @@ def numbers(values: dict, name: str) -> tuple[float, ...]:
 
 
 def folder_name(value: object) -> object:
-    """A name as run folders spell it: `gymnasium:` ids lose the signs that paths cannot hold."""
+    """Spell a name as run folders do: `gymnasium:` ids lose the signs that paths cannot hold."""
     return value.replace(":", "_").replace("/", "_") if isinstance(value, str) else value
 
 

@@ -26,7 +26,7 @@ PACKAGES = ("tensorflow", "mujoco", "gymnasium", "numpy")
 
 
 def run_path(results: Path, config: Config) -> Path:
-    """RESULTS/<preset>/<algorithm>/<task>/seed_<n>, with `@<name>` behind a variant's algorithm."""
+    """Return RESULTS/<preset>/<algorithm>[@<name> of a variant]/<task>/seed_<n>."""
     variant, task = (
         name.replace(":", "_").replace("/", "_") for name in (config.variant, config.task)
     )
@@ -34,7 +34,7 @@ def run_path(results: Path, config: Config) -> Path:
 
 
 def write_json(path: Path, values: dict) -> None:
-    """Writes a JSON file, whole or not at all."""
+    """Write a JSON file, whole or not at all."""
     partial = path.with_name(path.name + ".partial")
     with writing(partial):
         with partial.open("w", encoding="utf-8") as file:
@@ -45,7 +45,7 @@ def write_json(path: Path, values: dict) -> None:
 
 
 def read_json(path: Path) -> dict:
-    """Reads a JSON object.
+    """Read a JSON object.
 
     Raises:
         ValueError: the file is unreadable or no JSON object; the message names it.
@@ -57,7 +57,7 @@ def read_json(path: Path) -> dict:
 
 
 def read_score(path: Path) -> dict:
-    """Reads the score of a finished run.
+    """Read the score of a finished run.
 
     Raises:
         ValueError: the file is unreadable, or lacks a metric, or one is no finite number (with
@@ -79,7 +79,7 @@ def read_config(path: Path) -> Config | None:
 
 
 def is_finished(path: Path, config: Config) -> bool:
-    """Whether a run has its score, at the budget of a configuration or beyond it."""
+    """Return whether a run has its score, at the budget of a configuration or beyond it."""
     if not (path / "score.json").exists():
         return False
     stored = read_config(path)
@@ -159,11 +159,11 @@ class RunFolder:
         return self.path / "checkpoint"
 
     def episode_path(self, index: int) -> Path:
-        """The file of one remembered episode."""
+        """Return the file of one remembered episode."""
         return self.replay / f"episode_{index:06d}.npz"
 
     def append(self, stream: str, values: dict) -> None:
-        """Adds a line to one of the `STREAMS`, or none of it.
+        """Add a line to one of the `STREAMS`, or none of it.
 
         Raises:
             ValueError: it cannot be written.
@@ -179,23 +179,23 @@ class RunFolder:
             raise unwritable(path, error) from error
 
     def tell_progress(self, values: dict) -> None:
-        """Writes how far the run is, for who watches it; whole, but not made sure to last."""
+        """Write how far the run is, for who watches it; whole, but not made sure to last."""
         path = self.path / PROGRESS
         partial = path.with_name(f"{path.name}.partial")
         partial.write_text(json.dumps(values), encoding="utf-8")
         partial.replace(path)
 
     def end_progress(self) -> None:
-        """Takes it back, as no process trains the run any more."""
+        """Take it back, as no process trains the run any more."""
         (self.path / PROGRESS).unlink(missing_ok=True)
 
     def sizes(self) -> dict[str, int]:
-        """Bytes written to each stream so far."""
+        """Return bytes written to each stream so far."""
         paths = {stream: self._stream(stream) for stream in STREAMS}
         return {name: path.stat().st_size if path.exists() else 0 for name, path in paths.items()}
 
     def truncate(self, sizes: dict[str, int]) -> None:
-        """Takes back lines written after a checkpoint that had these sizes."""
+        """Take back lines written after a checkpoint that had these sizes."""
         for stream in STREAMS:
             if self._stream(stream).exists():
                 os.truncate(self._stream(stream), sizes.get(stream, 0))
@@ -207,7 +207,7 @@ class RunFolder:
         return read_score(path) if path.exists() else None
 
     def finish(self, score: dict, seconds: dict[str, float]) -> dict:
-        """Records how long each stage took, then the score that marks the run as finished.
+        """Record how long each stage took, then the score that marks the run as finished.
 
         Returns:
             The score with the run that it is of.
@@ -226,7 +226,7 @@ class RunFolder:
 
 
 def provenance(config: Config) -> dict:
-    """Versions, commit, machine, start and scale."""
+    """Return versions, commit, machine, start and scale."""
     return {
         "scale": _scale(config),
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -246,7 +246,7 @@ def _scale(config: Config) -> str:
 
 
 def _commit() -> str | None:
-    """The commit of the code; None where it is not run from a git checkout."""
+    """Return the commit of the code; None where it is not run from a git checkout."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
     try:
         return subprocess.run(
@@ -257,7 +257,7 @@ def _commit() -> str | None:
 
 
 def processor() -> str:
-    """The processor's name, where the system tells it."""
+    """Return the processor's name, where the system tells it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

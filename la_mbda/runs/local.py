@@ -93,22 +93,22 @@ class Watcher(Protocol):
     """Whom a sweep tells what happens; see `overview.py`."""
 
     def started(self, run: Run) -> None:
-        """A run has begun, or goes on; told again and again it is no news."""
+        """Tell that a run has begun or is resumed; told again and again it is no news."""
 
     def waits(self, run: Run) -> None:
-        """A run does not go on now."""
+        """Tell that a run is interrupted."""
 
     def ended(self, run: Run, outcome: Outcome) -> None:
-        """A run is over."""
+        """Tell that a run is over."""
 
     def refresh(self) -> None:
-        """Some time has passed."""
+        """Tell that some time has passed."""
 
 
 def train_here(
     runs: Sequence[Run], jobs: int, stop: StopRequest, watcher: Watcher
 ) -> list[Outcome]:
-    """Trains runs, `jobs` at a time, which share the cores and the GPUs of this machine.
+    """Train runs, `jobs` at a time, which share the cores and the GPUs of this machine.
 
     When a stop is asked for, the runs that go on save themselves and no others begin.
     """
@@ -141,7 +141,7 @@ def train_here(
 
 
 def shares(jobs: int) -> list[dict[str, str]]:
-    """The environment variables that give each of some runs at a time its share of the machine.
+    """Return environment variables that give each of some runs at a time its share of a machine.
 
     Cores are divided. GPUs are taken in turn, and runs on the same one take of its memory what they
     need (TF_FORCE_GPU_ALLOW_GROWTH, see la_mbda/__init__.py).
@@ -156,13 +156,13 @@ def shares(jobs: int) -> list[dict[str, str]]:
 
 
 def threads(cores: int) -> dict[str, str]:
-    """The environment variables that keep TensorFlow to some cores; the user's come first."""
+    """Return environment variables that keep TensorFlow to some cores; the user's come first."""
     names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
     return {name: os.environ.get(name, str(max(1, cores))) for name in names}
 
 
 def visible_gpus() -> list[str]:
-    """The GPUs that runs may use: those of CUDA_VISIBLE_DEVICES where it is set, else all."""
+    """Return GPUs that runs may use: those of CUDA_VISIBLE_DEVICES where it is set, else all."""
     if "CUDA_VISIBLE_DEVICES" in os.environ:
         return [name for name in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if name]
     command = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
@@ -178,7 +178,7 @@ def visible_gpus() -> list[str]:
 def attend(
     run: Run, share: Mapping[str, str], stop: StopRequest, tick: Callable[[], None]
 ) -> Outcome:
-    """Trains a run in a process of its own, which writes to its log, and waits for its end.
+    """Train a run in a process of its own, which writes to its log, and wait for its end.
 
     Args:
         share: environment variables of that process, besides those of this one.

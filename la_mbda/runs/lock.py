@@ -22,7 +22,7 @@ _PAUSE = 0.1
 
 @contextmanager
 def locked(path: Path, patience: float = 5.0) -> Iterator[None]:
-    """Holds the lock of a run folder, which is made where there is none.
+    """Hold the lock of a run folder, which is made where there is none.
 
     Args:
         patience: seconds to wait for a process that only looks, or is just ending.
@@ -61,7 +61,7 @@ def _acquire(file, path: Path, deadline: float) -> None:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process, on whatever machine, trains the run of a folder now."""
+    """Return whether a process, on whatever machine, trains the run of a folder now."""
     try:
         with (path / LOCK).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -16,7 +16,7 @@ from la_mbda.spaces import action_count, observation_shape
 
 
 def replay_bytes(config: Config, env: gymnasium.Env) -> int:
-    """What all the episodes that a run may remember at a time take in memory.
+    """Return what all the episodes that a run may remember at a time take in memory.
 
     Those of an offline dataset are among them. Resets are left out, one step per episode: episodes
     of n decisions take a part of 1 / n more.
@@ -56,7 +56,7 @@ def _machine_bytes(root: Path) -> int | None:
 
 
 def _address_bytes() -> int | None:
-    """What `ulimit -v` leaves, by which some clusters bound a job."""
+    """Return what `ulimit -v` leaves, by which some clusters bound a job."""
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit == resource.RLIM_INFINITY:
         return None
@@ -68,7 +68,7 @@ def _address_bytes() -> int | None:
 
 
 def _group_bytes(root: Path) -> Iterator[int]:
-    """What each limit of a control group (a container's, a cluster job's) that holds here leaves.
+    """Return what each limit of a control group (a container's, a job's) that holds here leaves.
 
     A limit holds for all groups below it, so that a job's often stands above the process's own.
     """
@@ -108,7 +108,7 @@ def _memory_groups(root: Path) -> Iterator[tuple[Path, str, tuple[str, str]]]:
 
 
 def _number(path: Path) -> int | None:
-    """A file's number; None for `max`, and where there is no such file."""
+    """Return a file's number; None for `max`, and where there is no such file."""
     try:
         return int(_read(path))
     except (OSError, ValueError):
@@ -116,7 +116,7 @@ def _number(path: Path) -> int | None:
 
 
 def _cached_bytes(folder: Path) -> int:
-    """What a group uses to remember files, and gives up where memory is needed."""
+    """Return what a group uses to remember files, and gives up where memory is needed."""
     try:
         lines = [line.split() for line in _read(folder / "memory.stat").splitlines()]
     except OSError:
@@ -132,7 +132,7 @@ def _read(path: Path) -> str:
 
 
 def check_memory(config: Config, env: gymnasium.Env) -> str:
-    """A line on the memory that a run's replay will take.
+    """Check the memory that a run's replay will take; return a line on it.
 
     Raises:
         ValueError: there is not as much; the message names the setting that bounds it.

@@ -22,7 +22,7 @@ _LOCK_SECONDS = 300.0
 
 
 def connect() -> None:
-    """Joins the cluster that RAY_ADDRESS names, else the one of this machine.
+    """Join the cluster that RAY_ADDRESS names, else the one of this machine.
 
     Raises:
         ValueError: Ray is not installed, or there is no such cluster.
@@ -47,7 +47,7 @@ def connect() -> None:
 def train_on_ray(
     runs: Sequence[Run], jobs: int, stop: StopRequest, watcher: Watcher
 ) -> list[Outcome]:
-    """Trains runs on the cluster that this process has joined, as many at a time as it has room.
+    """Train runs on the cluster that this process has joined, as many at a time as it has room.
 
     Args:
         jobs: runs at a time on each node, where the nodes have no GPUs; else each takes a GPU.
@@ -82,7 +82,7 @@ def train_on_ray(
 
 
 def share_of_a_run(nodes: Sequence[Mapping[str, float]], jobs: int) -> tuple[int, int]:
-    """CPUs and GPUs that a run asks for, such that all of any node's can be in use.
+    """Return CPUs and GPUs that a run asks for, such that all of any node's can be in use.
 
     Args:
         nodes: what each node has, in Ray's words; one without CPUs trains nothing.
@@ -97,7 +97,7 @@ def share_of_a_run(nodes: Sequence[Mapping[str, float]], jobs: int) -> tuple[int
 
 
 def _train(run: Run, share: Mapping[str, str]) -> Outcome:
-    """The task: trains a run in a process beside Ray's worker, which watches it."""
+    """Train a run in a process beside Ray's worker, which watches it: the task."""
     with StopRequest() as stop:  # Ray cancels a task by a Ctrl-C to its worker.
         deadline = time.monotonic() + _LOCK_SECONDS
         while is_locked(run.path) and not stop.asked and time.monotonic() < deadline:

@@ -103,7 +103,7 @@ class OuterLoop(abc.ABC, Generic[AnyAgent, AnyProgress]):
 
     @abc.abstractmethod
     def _score(self) -> dict:
-        """The score without what confirms it."""
+        """Return the score without what confirms it."""
 
     def _iterate(self) -> None:
         """Do what is left of an iteration: learn and play, then evaluate and save when due."""

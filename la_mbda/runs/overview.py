@@ -56,7 +56,7 @@ class _Track:
         return self.fraction > self.begin_fraction
 
     def move(self, state: str, now: float) -> None:
-        """Changes the state."""
+        """Change the state."""
         self.before = self.seconds(now)
         self.state, self.since = state, now
 
@@ -88,7 +88,7 @@ class Overview:
             self._tracks[run] = track
 
     def started(self, run: Run) -> None:
-        """A run has begun, or goes on; told again and again it is no news."""
+        """Tell that a run has begun or is resumed; told again and again it is no news."""
         with self._lock:
             track = self._tracks[run]
             if track.state == "waiting":
@@ -96,7 +96,7 @@ class Overview:
                 self._shown = float("-inf")  # The next `refresh` tells, once for all that began.
 
     def waits(self, run: Run) -> None:
-        """A run does not go on now, as the machine it was on is lost."""
+        """Tell that a run is interrupted, as the machine it was on is lost."""
         with self._lock:
             track = self._tracks[run]
             if track.state == "running":
@@ -106,7 +106,7 @@ class Overview:
                 self._show(now)
 
     def ended(self, run: Run, outcome: Outcome) -> None:
-        """A run is over: says how, and where everything stands now."""
+        """Say how a run ended, and where everything stands now."""
         with self._lock:
             track, now = self._tracks[run], self._clock()
             self._read(track)
@@ -116,20 +116,20 @@ class Overview:
                 self._show(now)
 
     def refresh(self) -> None:
-        """Shows where everything stands if that was not done for a while."""
+        """Show where everything stands if that was not done for a while."""
         with self._lock:
             now = self._clock()
             if now - self._shown >= (_TERMINAL_SECONDS if self._terminal else _LOG_SECONDS):
                 self._show(now)
 
     def close(self) -> None:
-        """Leaves the last line standing."""
+        """Leave the last line standing."""
         if self._terminal:
             self._stream.write("\n")
             self._stream.flush()
 
     def line(self) -> str:
-        """Where everything stands."""
+        """Return where everything stands, in a line."""
         now = self._clock()
         tracks = self._tracks.values()
         running = [track for track in tracks if track.state == "running"]
@@ -152,7 +152,7 @@ class Overview:
         self._write(self.line(), last=not self._terminal)
 
     def _write(self, line: str, last: bool) -> None:
-        """Writes a line, over the one before where that was not a last one."""
+        """Write a line, over the one before where that was not a last one."""
         if self._terminal:
             columns = shutil.get_terminal_size().columns
             line = _CLEAR + (line if last else line[: columns - 1])
@@ -160,7 +160,7 @@ class Overview:
         self._stream.flush()
 
     def _read(self, track: _Track) -> None:
-        """Looks up how far a run is; going on, it falls back to its last checkpoint."""
+        """Look up how far a run is; going on, it falls back to its last checkpoint."""
         track.env_steps = track.run.env_steps
         track.begin = min(track.begin, track.env_steps)
         told = track.run.progress
@@ -174,7 +174,7 @@ class Overview:
         track.begin_fraction = min(track.begin_fraction, track.fraction)
 
     def _fraction_at(self, config: Config, env_steps: int) -> float:
-        """The share of a run's time that is estimated to be over at some env steps."""
+        """Return the share of a run's time that is estimated to be over at some env steps."""
         start_up, training = self._parts(config)
         return (self._estimate(config, 0, env_steps) - start_up) / max(training, 1e-9)
 

@@ -25,7 +25,7 @@ class Pace:
         self._seconds = dict.fromkeys(total, 0.0)
 
     def advance(self, stage: str, units: float, seconds: float) -> None:
-        """Some units of a stage were done in some seconds.
+        """Count units of a stage, done in some seconds.
 
         A stage's first units are not measured by, as TensorFlow traces its programs in them.
         """
@@ -47,7 +47,7 @@ class Pace:
         return self._time({n: max(0.0, self._total[n] - done) for n, done in self._done.items()})
 
     def per_second(self, stage: str) -> float | None:
-        """Units of a stage done in a second of it in this process; None before that is measured."""
+        """Return units of a stage per second of it in this process; None if not measured yet."""
         return self._units[stage] / self._seconds[stage] if self._units[stage] else None
 
     def _time(self, units: Mapping[str, float]) -> float:

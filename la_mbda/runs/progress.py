@@ -28,14 +28,14 @@ class RunProgress:
         return self.env_steps + len(self.confirmed)
 
     def confirmation(self) -> dict:
-        """What the score says of the final episodes; nothing where there were none."""
+        """Return what the score says of the final episodes; nothing where there were none."""
         if not self.confirmed:
             return {}
         values = [[line[name] for line in self.confirmed] for name in ("return", "cost_return")]
         return {"confirmed": confirmation(*values)}
 
     def work(self, config: Config) -> dict[str, float]:
-        """Units of each stage done so far, as `durations.work_until` counts them."""
+        """Return units of each stage done so far, as `durations.work_until` counts them."""
         training = config.training
         evaluated = self.evaluations * training.evaluation_episodes
         return {

@@ -58,7 +58,7 @@ class Recorder:
         )
 
     def log(self, stream: str, env_steps: int, values: dict) -> None:
-        """Adds a line to a stream of the run folder, and gives its numbers to the loggers."""
+        """Add a line to a stream of the run folder, and give its numbers to the loggers."""
         self._folder.append(stream, {"env_steps": env_steps} | values)
         if stream == "episodes":
             self._episodes.append(np.hstack([values["return"], values["cost_return"]]))
@@ -71,7 +71,7 @@ class Recorder:
 
     @contextmanager
     def stage(self, name: str, text: str | None = None) -> Iterator[None]:
-        """Shows what goes on, and adds up its wall time.
+        """Show what is being done, and add up its wall time.
 
         Args:
             text: to show in place of the name.
@@ -84,14 +84,14 @@ class Recorder:
         seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - begin
 
     def advance(self, stage: str, units: float) -> None:
-        """Some updates or env steps of the stage that goes on are done."""
+        """Count updates or env steps of the stage under way as done."""
         now = time.perf_counter()
         self._pace.advance(stage, units, now - self._since)
         self._since = now
         self._tell()
 
     def _tell(self) -> None:
-        """Moves the bar, and lets a sweep know."""
+        """Move the bar, and let a sweep know."""
         self._bar.set_postfix_str(self._text(), refresh=False)
         self._bar.update(self._pace.fraction - self._bar.n)
         now = time.monotonic()
@@ -116,7 +116,7 @@ class Recorder:
         return ", ".join(parts)
 
     def check_finite(self, metrics: dict[str, float], where: str) -> None:
-        """Stops a run that has become nonsense, before that is saved or acted on.
+        """Stop a run that has become nonsense, before that is saved or acted on.
 
         Raises:
             ValueError: a metric is not finite.
@@ -130,7 +130,7 @@ class Recorder:
             )
 
     def close(self, score: dict | None = None) -> None:
-        """Ends the bar and the loggers, and tells no sweep any more.
+        """End the bar and the loggers, and tell no sweep any more.
 
         Args:
             score: of a finished run.
@@ -147,6 +147,6 @@ class Recorder:
 
 
 def _listed(values: dict, prefix: str, form: str) -> str:
-    """The values whose names begin so, one for each constraint."""
+    """Return the values whose names begin so, one for each constraint."""
     found = [value for name, value in values.items() if name.startswith(prefix)]
     return ", ".join(format(value, form) for value in found)

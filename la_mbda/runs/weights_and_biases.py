@@ -92,7 +92,7 @@ class WeightsAndBiases:
 
     @contextmanager
     def _going_on(self) -> Iterator[None]:
-        """Tells the first failure, after which no other call can do anything."""
+        """Tell the first failure, after which no other call can do anything."""
         try:
             yield
         except Exception as error:
@@ -102,7 +102,7 @@ class WeightsAndBiases:
 
 
 def _identity(path: Path) -> str:
-    """The id of the run of W&B: of a run folder, as two machines may train a run of one name."""
+    """Return the run's id in W&B: of a run folder, as two machines may train a run of one name."""
     known = path.read_text(encoding="utf-8").strip() if path.exists() else ""
     if not known:  # A new run, or one that was killed while this was written.
         known = secrets.token_hex(4)
@@ -112,7 +112,7 @@ def _identity(path: Path) -> str:
 
 @contextmanager
 def _refusing(wandb: ModuleType) -> Iterator[None]:
-    """Turns what W&B refuses before training into one line."""
+    """Turn what W&B refuses before training into one line."""
     try:
         yield
     except (wandb.errors.Error, ValueError) as error:  # ValueError: of its settings.

@@ -118,13 +118,13 @@ class SafetyGymEnv(gymnasium.Env):
         return dict(self._layout)
 
     def layout_names(self) -> list[str]:
-        """The names that an explicit layout must give."""
+        """Return the names that an explicit layout must give."""
         return self._world.task.layout_names()
 
     def reset(
         self, *, seed: int | None = None, options: dict | None = None
     ) -> tuple[np.ndarray, dict]:
-        """Begins an episode.
+        """Begin an episode.
 
         Args:
             seed: fixes this and all later layouts and goals.
@@ -212,7 +212,7 @@ class SafetyGymEnv(gymnasium.Env):
         return self.robot_view() if self._vision else self._vector()
 
     def render(self) -> np.ndarray | None:
-        """An image `[384, 384, 3]` uint8 from beside the robot; None but in mode `rgb_array`."""
+        """Draw a uint8 `[384, 384, 3]` from beside the robot in mode `rgb_array`, else None."""
         if self.render_mode != "rgb_array":
             return None
         return self._beside()
@@ -221,7 +221,7 @@ class SafetyGymEnv(gymnasium.Env):
         return self._draw("track", RENDER_SIZE, "clear")
 
     def _show(self) -> None:
-        """Shows the robot from beside it, where people watch."""
+        """Show the robot from beside it, where people watch."""
         if self.render_mode != "human":
             return
         if self._window is None:
@@ -230,7 +230,7 @@ class SafetyGymEnv(gymnasium.Env):
         self._window.show(self._beside())
 
     def robot_view(self) -> np.ndarray:
-        """What the robot sees, uint8 `[64, 64, 3]`: the observation of `vision`."""
+        """Return what the robot sees, uint8 `[64, 64, 3]`: the observation of `vision`."""
         return self._draw("vision", IMAGE_SIZE, self._quality)
 
     def _draw(self, camera: str, size: int, quality: str) -> np.ndarray:
@@ -261,7 +261,7 @@ class SafetyGymEnv(gymnasium.Env):
         }
 
     def set_state(self, state: dict[str, np.ndarray]) -> np.ndarray:
-        """Goes back to what `get_state` gave, and returns what is observed there.
+        """Go back to what `get_state` gave, and return what is observed there.
 
         Raises:
             ValueError: the state is of another task.
@@ -283,11 +283,11 @@ class SafetyGymEnv(gymnasium.Env):
         return self._observe()
 
     def __getstate__(self) -> dict:
-        """What a copy has: everything but the renderers and the window, which it makes itself."""
+        """Return what a copy has: all but the renderers and the window, which it makes itself."""
         return self.__dict__ | {"_renderers": {}, "_window": None}
 
     def close(self) -> None:
-        """Gives up the renderers and closes the window."""
+        """Give up the renderers and close the window."""
         if self._window is not None:
             self._window.close()
             self._window = None

@@ -24,7 +24,7 @@ class LayoutError(RuntimeError):
 
 
 def sample_layout(task: Task, rng: np.random.Generator) -> Layout:
-    """A random layout.
+    """Sample a random layout.
 
     Objects are placed one after the other, each uniformly where it keeps its distance to those
     before it; one that finds no place in 100 draws restarts the layout. Then the goal is drawn
@@ -54,7 +54,7 @@ def sample_layout(task: Task, rng: np.random.Generator) -> Layout:
 def sample_goal(
     task: Task, others: Mapping[str, np.ndarray], rng: np.random.Generator
 ) -> np.ndarray:
-    """A place `[2]` for the goal that keeps its distance to all others.
+    """Sample a place `[2]` for the goal that keeps its distance to all others.
 
     Args:
         others: positions `[2]` by name.
@@ -69,7 +69,7 @@ def sample_goal(
 
 
 def check_layout(task: Task, layout: Mapping) -> Layout:
-    """An explicit layout, with its values as floats.
+    """Check an explicit layout; return it with its values as floats.
 
     Raises:
         ValueError: names are missing or unknown, or a value is not three finite numbers.
@@ -91,7 +91,7 @@ def check_layout(task: Task, layout: Mapping) -> Layout:
 
 
 def _draw(task: Task, name: str, placed: Mapping, rng, draws: int) -> np.ndarray | None:
-    """The first of some uniform draws that keeps its distance; None if none does."""
+    """Return the first of some uniform draws that keeps its distance; None if none does."""
     keepout = task.keepout(name)
     bound = task.extent - keepout
     others = np.array(list(placed.values())).reshape(-1, 2)

@@ -33,7 +33,7 @@ _FINDER = _BeforeTensorFlow()
 
 
 def prepare_for_tensorflow() -> None:
-    """Called once a GL context is there; does nothing where TensorFlow is, or Mesa's LLVM is not.
+    """Prepare, with a GL context there; do nothing where TensorFlow is, or Mesa's LLVM is not.
 
     Nor does it where other libraries are preloaded: an allocator would not go with it.
     """

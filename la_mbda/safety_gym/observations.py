@@ -63,7 +63,7 @@ class VectorObservation:
         self._joints = self._joints.reshape(-1, 3).T
 
     def __call__(self) -> np.ndarray:
-        """The observation `[size]` of the world as it is."""
+        """Return the observation `[size]` of the world as it is."""
         sensed = self._world.data.sensordata
         observation = np.empty(self.size, np.float32)
         observation[self._lidar_places] = self._read_lidars()
@@ -105,7 +105,7 @@ def _size(sensor: str, dimensions: int) -> int:
 def lidar(
     points: np.ndarray, rows: np.ndarray, count: int, position: np.ndarray, rotation: np.ndarray
 ) -> np.ndarray:
-    """Closeness of the nearest point in each of 16 directions around the robot.
+    """Return closeness of the nearest point in each of 16 directions around the robot.
 
     A point fills its bin, and the two beside it by how near it is to them, so that readings change
     smoothly as the robot turns.

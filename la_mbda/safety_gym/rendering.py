@@ -31,7 +31,7 @@ _PACKAGES = "libegl1 libgl1 libgl1-mesa-dri"
 
 
 def check_gl() -> None:
-    """Makes sure that images can be drawn.
+    """Make sure that images can be drawn.
 
     Raises:
         RuntimeError: no GL library loads; the message names the packages to install.
@@ -40,7 +40,7 @@ def check_gl() -> None:
 
 
 def _make_context(width: int, height: int):
-    """An off-screen GL context: EGL where there is one, else OSMesa.
+    """Make an off-screen GL context: EGL where there is one, else OSMesa.
 
     Raises:
         RuntimeError: neither loads.
@@ -84,7 +84,7 @@ def _load(name: str, width: int, height: int):
 
 
 def _let_go(context) -> None:
-    """Leaves this thread without its current context, so that another one can take it."""
+    """Leave this thread without its current context, so that another one can take it."""
     if type(context).__module__ == "mujoco.egl":
         from mujoco import egl
 
@@ -140,7 +140,7 @@ class Renderer:
                     _let_go(self._context)
 
     def render(self, model: mujoco.MjModel, data: mujoco.MjData, camera: str) -> np.ndarray:
-        """An image `[height, width, 3]` uint8, upright."""
+        """Draw an image `[height, width, 3]` uint8, upright."""
         with self._current():
             return self._render(model, data, camera)
 
@@ -161,13 +161,13 @@ class Renderer:
         return self._pixels[::-1].copy()
 
     def close(self) -> None:
-        """Frees the GL context and all that it holds."""
+        """Free the GL context and all that it holds."""
         with self._current():
             self._resources.free()
             self._context.free()
 
     def end(self) -> None:
-        """Closes it as the process ends: a thread that still draws waits from then on for ever."""
+        """Close it as the process ends: a thread that still draws waits from then on for ever."""
         self._lock.acquire()
         self.close()
 
@@ -202,7 +202,7 @@ class SharedRenderers:
         self._lock = threading.Lock()
 
     def acquire(self, key: tuple, model: mujoco.MjModel) -> Renderer:
-        """The renderer of (thread, task, width, height, quality), made if it is the first use."""
+        """Return the renderer of (thread, task, width, height, quality), made at its first use."""
         with self._lock:
             self._free_left()
             if key not in self._renderers:
@@ -214,7 +214,7 @@ class SharedRenderers:
             return self._renderers[key]
 
     def release(self, key: tuple) -> None:
-        """Ends one use of a renderer."""
+        """End one use of a renderer."""
         with self._lock:
             self._users[key] -= 1
             if not self._users[key] and key in self._renderers:
@@ -222,7 +222,7 @@ class SharedRenderers:
             self._free_left()
 
     def close(self) -> None:
-        """Frees all renderers that are still in use, as the process ends."""
+        """Free all renderers that are still in use, as the process ends."""
         with self._lock:
             self._left += self._renderers.values()
             self._renderers.clear()

@@ -35,7 +35,7 @@ class Robot:
 
 
 def add_common_sensors(spec: mujoco.MjSpec) -> None:
-    """The inertial sensors that every robot has, without noise."""
+    """Add the inertial sensors that every robot has, without noise."""
     for name, kind in (
         ("accelerometer", _SENSOR.mjSENS_ACCELEROMETER),
         ("velocimeter", _SENSOR.mjSENS_VELOCIMETER),
@@ -52,7 +52,7 @@ def add_common_sensors(spec: mujoco.MjSpec) -> None:
 
 
 def _add_vision(body: mujoco.MjsBody, pos, x_axis, y_axis, fovy: float) -> None:
-    """The first-person camera; it looks along −(x × y), fovy is in degrees."""
+    """Add the first-person camera; it looks along −(x × y), fovy is in degrees."""
     x, y = (np.asarray(axis) / np.linalg.norm(axis) for axis in (x_axis, y_axis))
     y = y - (x @ y) * x
     rotation = np.stack([x, y / np.linalg.norm(y), np.cross(x, y / np.linalg.norm(y))], 1)
@@ -204,7 +204,7 @@ def _add_leg(trunk: mujoco.MjsBody, number: int) -> None:
 
 
 def _add_limb(body: mujoco.MjsBody, name: str, start, end, rgba) -> None:
-    """Adds a capsule, and gives the body the mass and inertia that MuJoCo before 2.1.1 gave it.
+    """Add a capsule, and give the body the mass and inertia that MuJoCo before 2.1.1 gave it.
 
     The paper's experiments ran on MuJoCo 2.0, which took a capsule of radius r between points L
     apart for a cylinder of length L + r. That makes Doggo's legs 5 to 6 % lighter, with 15 to 18 %
@@ -224,7 +224,7 @@ def _add_limb(body: mujoco.MjsBody, name: str, start, end, rgba) -> None:
 
 
 def _add_hinge(body: mujoco.MjsBody, name: str, axis, limits, rest: float) -> None:
-    """A limited, sprung hinge; limits and the spring's rest angle are in degrees."""
+    """Add a limited, sprung hinge; limits and the spring's rest angle are in degrees."""
     body.add_joint(
         name=name,
         type=_JOINT.mjJNT_HINGE,

@@ -30,7 +30,7 @@ class Rules:
         return "goal" if self._task.has_goal else self.goal_button
 
     def start(self, rng: np.random.Generator, goal_button: int | None) -> None:
-        """Begins an episode in a world that has just been placed.
+        """Begin an episode in a world that has just been placed.
 
         Args:
             goal_button: the first goal in a button task; drawn if None.
@@ -42,12 +42,12 @@ class Rules:
         self.distances = self._measure()
 
     def set_goal_button(self, name: str) -> None:
-        """Makes a button the goal and shows it."""
+        """Make a button the goal and show it."""
         self.goal_button = name
         self._world.color_buttons(name)
 
     def reward(self) -> tuple[float, bool]:
-        """The reward of a control step, and whether the goal is met."""
+        """Return the reward of a control step, and whether the goal is met."""
         distances = self._measure()
         progress = float((self.distances - distances).sum())
         self.distances = distances
@@ -55,7 +55,7 @@ class Rules:
         return float(np.clip(progress, -DENSE_CLIP, DENSE_CLIP)) + GOAL_REWARD * met, met
 
     def costs(self) -> dict[str, float]:
-        """The parts of a control step's cost that the task has, each 0 or 1.
+        """Return the parts of a control step's cost that the task has, each 0 or 1.
 
         A step costs 1 if any part does. Vases cost where one is touched or moves.
         """
@@ -78,11 +78,11 @@ class Rules:
         return costs
 
     def tick(self) -> None:
-        """Lets a control step's time pass."""
+        """Let a control step's time pass."""
         self.buttons_timer = max(0, self.buttons_timer - 1)
 
     def next_goal(self, layout: Layout, rng: np.random.Generator) -> None:
-        """Sets a new goal after one was met: near no other object, wherever these are by now.
+        """Set a new goal after one was met: near no other object, wherever these are by now.
 
         Only gremlins count as being where they started. A button may become the goal again.
 

@@ -24,7 +24,7 @@ def compiled(task: Task) -> mujoco.MjModel:
 
 
 def build_spec(task: Task) -> mujoco.MjSpec:
-    """The task's world with everything at the origin."""
+    """Build the task's world with everything at the origin."""
     robot = ROBOTS[task.robot]
     spec = mujoco.MjSpec()
     spec.compiler.degree = False
@@ -96,7 +96,7 @@ def _add_textures(spec: mujoco.MjSpec) -> None:
 
 
 def _add_camera(body, name: str, pos, mode=mujoco.mjtCamLight.mjCAMLIGHT_FIXED) -> None:
-    """A camera that looks down at 45 degrees, along +y."""
+    """Add a camera that looks down at 45 degrees, along +y."""
     half = np.pi / 8.0
     body.add_camera(name=name, pos=pos, quat=[np.cos(half), np.sin(half), 0, 0], fovy=45, mode=mode)
 
@@ -140,7 +140,7 @@ def _add_object(spec, name: str, height: float, kind, geom: Mapping, free: bool 
 
 
 def _add_box(spec: mujoco.MjSpec, task: Task) -> None:
-    """The box to push: a cube with a column at each edge, so that it can be held and turned."""
+    """Add the box to push: a cube with a column at each edge, so that it can be held and turned."""
     size = task.box.size
     look = {"rgba": (*YELLOW, task.box_alpha), "group": 1, "density": LIGHT_OBJECT_DENSITY}
     body = _add_object(spec, "box", size, _GEOM.mjGEOM_BOX, {"size": [size] * 3, **look}, free=True)
@@ -155,7 +155,7 @@ def _add_box(spec: mujoco.MjSpec, task: Task) -> None:
 
 
 def _soften_box_contacts(spec: mujoco.MjSpec) -> None:
-    """Makes objects that a box of the robot touches yield as in the original's MuJoCo (2.3.3).
+    """Make objects that a box of the robot touches yield as in the original's MuJoCo (2.3.3).
 
     Up to 3.3 MuJoCo halved the depth of contacts at the face of a box, most of those with vases.
     So half the stiffness, which goes with 1 / damping ratio², and twice the width of the impedance
@@ -176,7 +176,7 @@ def _soften_box_contacts(spec: mujoco.MjSpec) -> None:
 
 
 def _add_mocap(spec: mujoco.MjSpec, name: str, size: float) -> None:
-    """What moves a gremlin: a ghost at the origin, to which it is welded."""
+    """Add what moves a gremlin: a ghost at the origin, to which it is welded."""
     body = spec.worldbody.add_body(name=f"{name}mocap", mocap=True)
     body.add_geom(
         name=f"{name}mocap",

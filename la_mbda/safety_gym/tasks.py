@@ -66,7 +66,7 @@ class Task:
     """Opacity of the box; half transparent in the paper's Appendix D."""
 
     def __post_init__(self):
-        """Raises a ValueError if there can be no such task; the message names the value."""
+        """Raise a ValueError if there can be no such task; the message names the value."""
         for name, value, choices in (("robot", self.robot, ROBOTS), ("kind", self.kind, KINDS)):
             if value not in choices:
                 raise ValueError(f"unknown {name} {value!r}: choose one of {', '.join(choices)}")
@@ -87,7 +87,7 @@ class Task:
         return self.kind != "button"
 
     def layout_names(self) -> list[str]:
-        """What a layout places, in the order in which it is placed."""
+        """Return what a layout places, in the order in which it is placed."""
         names = ["robot"]
         names += ["goal"] if self.has_goal else []
         names += ["box"] if self.box.count else []
@@ -96,11 +96,11 @@ class Task:
         return names
 
     def names(self, kind: str) -> list[str]:
-        """The names of all objects of a kind, given in the singular."""
+        """Return the names of all objects of a kind, given in the singular."""
         return [f"{kind}{i}" for i in range(getattr(self, f"{kind}s").count)]
 
     def keepout(self, name: str) -> float:
-        """The room that an object keeps, by its name in a layout."""
+        """Return the room that an object keeps, by its name in a layout."""
         kind = name.rstrip("0123456789")
         if kind in ("robot", "goal"):
             return self.robot_keepout if kind == "robot" else self.goal_keepout

@@ -77,7 +77,7 @@ class Window:
         """Keys that went down since the last image."""
 
     def _open(self):
-        """The surface to draw on, in a window that is opened where there is none of this size."""
+        """Return the surface to draw on, in a window opened where there is none of this size."""
         pygame = self._pygame
         screen = pygame.display.get_surface()
         if screen is not None and screen.get_size() == self._size:

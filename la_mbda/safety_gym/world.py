@@ -66,11 +66,11 @@ class World:
             self.model.opt.sleep_tolerance = SLEEP_TOLERANCE
 
     def _watch(self) -> None:
-        """Finds where MuJoCo counts instabilities: views of the data, read at each step."""
+        """Find where MuJoCo counts instabilities: views of the data, read at each step."""
         self._warnings = [self.data.warning[kind] for kind in _UNSTABLE]
 
     def __getstate__(self) -> dict:
-        """What a copy has: all but the views, which would be of nothing there.
+        """Return what a copy has: all but the views, which would be of nothing there.
 
         What sleeps goes along by itself, as pickled data of MuJoCo's lacks it.
         """
@@ -84,7 +84,7 @@ class World:
         self._watch()
 
     def place(self, layout: Layout) -> None:
-        """Starts anew with everything at its place and at rest."""
+        """Start anew with everything at its place and at rest."""
         for name, (x, y, yaw) in layout.items():
             if name in self._gremlins:
                 self._place_gremlin(name, x, y, yaw)
@@ -101,7 +101,7 @@ class World:
         self.forward()
 
     def move_goal(self, position: np.ndarray) -> None:
-        """Puts the goal somewhere else `[2]`; nothing collides with it."""
+        """Put the goal somewhere else `[2]`; nothing collides with it."""
         body = self.body_ids["goal"]
         self.model.body_pos[body, :2] = position
         geom = self.model.body_geomadr[body]
@@ -113,7 +113,7 @@ class World:
             derived[index, :2] = position
 
     def _place_gremlin(self, name: str, x: float, y: float, yaw: float) -> None:
-        """A gremlin is welded to a body that is moved at the origin; its pose is relative to it."""
+        """Move a gremlin: it is welded to a body at the origin, to which its pose is relative."""
         index = self._gremlins.index(name)
         pose = (x, y, self.task.gremlins.size, *quaternion(yaw))
         self.model.eq_data[index, 3:10] = pose
@@ -121,7 +121,7 @@ class World:
         self.model.geom_pos[ghost], self.model.geom_quat[ghost] = pose[:3], pose[3:]
 
     def step(self, control: np.ndarray) -> bool:
-        """One control step: ten physics steps, then everything derived from the new state.
+        """Make one control step: ten physics steps, then everything derived from the new state.
 
         Returns:
             False where the simulation became unstable.
@@ -148,13 +148,13 @@ class World:
         )
 
     def state(self) -> dict[str, np.ndarray]:
-        """MuJoCo's state, with that of sleeping bodies."""
+        """Return MuJoCo's state, with that of sleeping bodies."""
         physics = np.zeros(mujoco.mj_stateSize(self.model, _STATE))
         mujoco.mj_getState(self.model, self.data, physics, _STATE)
         return {"physics": physics} | self._sleep_state()
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Goes back to a state, in a world whose objects stand where they did."""
+        """Go back to a state, in a world whose objects stand where they did."""
         mujoco.mj_setState(self.model, self.data, state["physics"], _STATE)
         self.forward()
         # The forward pass has overwritten the solver's warm start, and woken everything.
@@ -172,7 +172,7 @@ class World:
                 setattr(self.data, name, int(state[name]))
 
     def forward(self) -> None:
-        """Computes everything that derives from the state."""
+        """Compute everything that derives from the state."""
         mujoco.mj_forward(self.model, self.data)
 
     def position(self, name: str) -> np.ndarray:
@@ -180,7 +180,7 @@ class World:
         return self.data.xpos[self.body_ids[name]]
 
     def touched(self) -> set[int]:
-        """The bodies that the robot touches, by their ids."""
+        """Return the bodies that the robot touches, by their ids."""
         geoms = self.data.contact.geom
         pairs = geoms[self.robot_geoms[geoms].any(1)]
         return set(self.model.geom_bodyid[pairs].ravel().tolist())
@@ -191,12 +191,12 @@ class World:
         return self.data.qvel[self.model.jnt_dofadr[joints][:, None] + np.arange(3)]
 
     def color_buttons(self, goal: str) -> None:
-        """Shows the goal button in green and all others in orange."""
+        """Show the goal button in green and all others in orange."""
         for name in self.task.names("button"):
             geom = self.model.body_geomadr[self.body_ids[name]]
             self.model.geom_rgba[geom] = GREEN if name == goal else ORANGE
 
 
 def quaternion(yaw: float) -> tuple[float, float, float, float]:
-    """The rotation about z, as (w, x, y, z)."""
+    """Return the rotation about z, as (w, x, y, z)."""
     return (np.cos(yaw / 2.0), 0.0, 0.0, np.sin(yaw / 2.0))
