@@ -14,7 +14,7 @@ import numpy as np
 import tyro
 
 from la_mbda import command_line, config
-from la_mbda.environments import check_pictures
+from la_mbda.environments import check_images
 from la_mbda.errors import ExpectedError
 from la_mbda.safety_gym import IMAGE_SIZE, TASKS, SafetyGymEnv
 from la_mbda.safety_gym.env import EPISODE_STEPS, RENDER_SIZE
@@ -71,7 +71,7 @@ def main(argv: Sequence[str]) -> int:
     """Open the window and play until it is closed."""
     arguments = tyro.cli(PlayArguments, args=list(argv))
     check_task(arguments.task)
-    check_pictures()
+    check_images()
     env = make(arguments.task)
     try:
         play(env, open_window(env, arguments.task), arguments.task, arguments.seed)

@@ -18,7 +18,7 @@ import numpy as np
 import tyro
 
 from la_mbda import command_line, config
-from la_mbda.environments import check_pictures
+from la_mbda.environments import check_images
 from la_mbda.errors import ExpectedError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -33,7 +33,7 @@ SEEN_PIXELS = 25
 class Pictures:
     """Draws every task at the start of an episode in which the robot sees much."""
 
-    folder: Path = REPOSITORY / "results" / "pictures"
+    folder: Path = REPOSITORY / "results" / "task_images"
     """Where to write the images, which `plotting/figures.py` reads."""
     seeds: int = 60
     """Episodes to choose from."""
@@ -44,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = tyro.cli(Pictures, args=list(argv))
     if arguments.seeds < 1:
         raise ExpectedError(f"seeds is {arguments.seeds}: choose 1 or more")
-    check_pictures()
+    check_images()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     seeds: dict[str, int] = {}
     for task in config.TASKS:
@@ -53,10 +53,10 @@ def main(argv: Sequence[str]) -> int:
         seeds[task] = draw_task(arguments, task, same)
         print(f"{task}: episode {seeds[task]}")
     record = {"seeds": seeds, "mujoco": metadata.version("mujoco")}
-    (arguments.folder / "pictures.json").write_text(
+    (arguments.folder / "images.json").write_text(
         json.dumps(record, indent=2) + "\n", encoding="utf-8"
     )
-    print(f"pictures: {arguments.folder}")
+    print(f"images: {arguments.folder}")
     return 0
 
 

@@ -234,7 +234,7 @@ def print_end(
     for run, outcome in unfinished.items():
         print(f"  {outcome.state}: {run}: {outcome.reason or 'by a signal'}: see {run.log}")
     if unfinished:
-        print("  the same command goes on with them")
+        print("  the same command resumes them")
     print(f"  runs     {folder}")
     print(f"  scores   {folder / 'scores'}")
     print(f"  figures  {results / 'figures'}")

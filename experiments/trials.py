@@ -69,7 +69,7 @@ TRIALS = {
 
 @dataclass(frozen=True)
 class Run:
-    """Trains and judges one task of one trial; where it was interrupted, it goes on."""
+    """Trains and judges one task of one trial; an interrupted one is resumed."""
 
     trial: tyro.conf.Positional[str]
     """Name of the trial."""

@@ -233,7 +233,7 @@ class Agent(ModelBasedAgent):
 
 
 def _going_on(beliefs: rssm.Belief, batch: Sequences) -> rssm.Belief:
-    """Return the beliefs after which an episode went on: nothing follows a terminal state.
+    """Return the beliefs after which an episode continued: nothing follows a terminal state.
 
     In place of those of terminal states the first others come twice, so that there are as many
     starts each time. Where no episode is short, one step in thousands is terminal at most, and all

@@ -180,5 +180,5 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
             raise
         sys.exit(f"{name}: error: {error}: free some space and give the command again")
     except KeyboardInterrupt:
-        print("\ninterrupted: the same command goes on from the last checkpoint", file=sys.stderr)
+        print("\ninterrupted: the same command resumes from the last checkpoint", file=sys.stderr)
         sys.exit(130)

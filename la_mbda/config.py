@@ -84,10 +84,10 @@ def to_dict(config: Config) -> dict:
 
 
 def from_dict(values: dict) -> Config:
-    """Return the inverse of `to_dict`.
+    """Invert `to_dict`.
 
-    A file written before a setting was introduced lacks it: it takes the default, which has to be
-    what runs did until then. What a run is (task, algorithm, preset, seed) is always there.
+    A setting that is newer than the file takes its default, which has to be what runs did until
+    then. What a run is (task, algorithm, preset, seed) is always there.
 
     Raises:
         ValueError: unknown, missing or mistyped fields, or values out of range.
@@ -126,7 +126,7 @@ def _build(cls, values, where: str):
                 _build(f.type, values[name], name) if nested else _typed(name, values[name], f.type)
             )
         elif f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
-            raise ExpectedError(f"{where} lacks the field {name!r}: add it")
+            raise ExpectedError(f"{where} has no field {name!r}: add it")
     return cls(**built)
 
 

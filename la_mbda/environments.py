@@ -26,10 +26,10 @@ def check_rendering(config: Config) -> None:
     """
     external = config.task.startswith(EXTERNAL_TASK_PREFIX)
     if not external and config.training.observation == "vision":
-        check_pictures()
+        check_images()
 
 
-def check_pictures() -> None:
+def check_images() -> None:
     """Draw a small image.
 
     Raises:
@@ -50,7 +50,7 @@ def check_vectors(config: Config, env: gymnasium.Env) -> None:
     shape = observation_shape(env)
     if len(shape) != 1:
         raise ExpectedError(
-            f"{config.task} shows pictures {shape}, but {config.algorithm} learns from vectors: "
+            f"{config.task} shows images {shape}, but {config.algorithm} learns from vectors: "
             "choose another task or lambda"
         )
 
@@ -118,7 +118,7 @@ def _make_current(name: str, render_mode: str | None) -> gymnasium.Env:
             raise ExpectedError(f"{name} is no gymnasium environment: {error}") from error
         if drawing and "unexpected keyword argument 'render_mode'" in str(error):
             raise ExpectedError(
-                f"{name} draws no pictures, as its constructor takes no render_mode: let it take "
+                f"{name} draws no images, as its constructor takes no render_mode: let it take "
                 f"{render_mode!r}, or ask for no video"
             ) from error
         raise failed(name, error, "its constructor") from error

@@ -49,5 +49,5 @@ def unwritable(path: Path, error: Exception) -> ExpectedError:
     reason = said.splitlines()[0].rpartition("; ")[2]
     return ExpectedError(
         f"cannot write {path} ({reason}): free some space, or mend the folder; "
-        "the same command goes on from what is saved"
+        "the same command resumes from what is saved"
     )

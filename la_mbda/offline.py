@@ -56,7 +56,7 @@ def read_episodes(config: Config, env: gymnasium.Env) -> Iterator[Episode]:
     for path in paths:
         episode = Episode.load(path)
         _check_shapes(path, episode, config, env)
-        _check_pictures(path, episode, env)
+        _check_images(path, episode, env)
         episode = _as_float32(path, episode)
         _check_values(path, episode)
         yield episode
@@ -84,12 +84,12 @@ def _check_shapes(path: Path, episode: Episode, config: Config, env: gymnasium.E
         raise ExpectedError(f"{path} has {episode.steps} steps, so no decision: remove it")
 
 
-def _check_pictures(path: Path, episode: Episode, env: gymnasium.Env) -> None:
+def _check_images(path: Path, episode: Episode, env: gymnasium.Env) -> None:
     """Numbers from 0 to 1 would all be black, and larger ones wrap around."""
-    pictures = episode.observation
-    if env.observation_space.dtype == np.uint8 and pictures.dtype != np.uint8:
+    images = episode.observation
+    if env.observation_space.dtype == np.uint8 and images.dtype != np.uint8:
         raise ExpectedError(
-            f"{path} has pictures of {pictures.dtype} from {pictures.min()} to {pictures.max()}: "
+            f"{path} has images of {images.dtype} from {images.min()} to {images.max()}: "
             "save bytes from 0 to 255 (uint8)"
         )
 
@@ -134,6 +134,6 @@ def _check_values(path: Path, episode: Episode) -> None:
         raise ExpectedError(f"{path} has terminal {terminal}: save 0 or 1")
     if terminal[:-1].any():
         raise ExpectedError(
-            f"{path} goes on after the terminal state at step {int(terminal.argmax())}: save each "
-            "episode in a file of its own"
+            f"{path} continues after the terminal state at step {int(terminal.argmax())}: save "
+            "each episode in a file of its own"
         )

@@ -66,7 +66,7 @@ class Sequences(NamedTuple):
     cost: np.ndarray
     terminal: np.ndarray
     first: np.ndarray | None = None
-    """`[batch, time]` bool: where a sequence begins, or goes on with another episode, of which
+    """`[batch, time]` bool: where a sequence begins, or continues with another episode, of which
     nothing is believed yet; None where each lies inside one episode."""
 
 
@@ -87,7 +87,7 @@ def read_parts(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
 
 
 class EpisodeBuilder:
-    """Collects the steps of an episode while it goes on.
+    """Collects the steps of an episode.
 
     It copies what it keeps: an environment may write its arrays again at the next step.
     """

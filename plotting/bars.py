@@ -21,7 +21,7 @@ from la_mbda import config
 from la_mbda.presets import make_config
 from la_mbda.runs.files import METRICS
 from plotting.aggregate import PAPER_COST_BUDGET, SPREAD, arranged, lines_of, normalise, over_seeds
-from plotting.drawing import TABLE3_ALGORITHMS, Drawing, Outcome, lacking, lacking_scores
+from plotting.drawing import TABLE3_ALGORITHMS, Drawing, Outcome, missing_runs, missing_scores
 from plotting.looks import in_order, label
 from plotting.results import Results
 from plotting.table import (
@@ -44,7 +44,7 @@ _MARKS = {True: "✓", False: "✗", None: "?"}
 
 def summaries(results: Results) -> Outcome:
     """Figure 1: averages over SG6, scaled over the algorithms that ran on all of it."""
-    outcome = Outcome(missing=lacking_scores(BOTH, results))
+    outcome = Outcome(missing=missing_scores(BOTH, results))
     for title, slug, numbers in _normalised(results):
         tasks = numbers.groupby("algorithm")["task"].nunique()
         whole = tasks.index[tasks == len(config.SG6_TASKS)]
@@ -62,7 +62,7 @@ def summaries(results: Results) -> Outcome:
 
 def tasks(results: Results) -> Outcome:
     """Figure 4: the scores of each task with their spread."""
-    outcome = Outcome(missing=lacking_scores(BOTH, results))
+    outcome = Outcome(missing=missing_scores(BOTH, results))
     for title, slug, numbers in _normalised(results):
         order = in_order(numbers["algorithm"], LAST)
         numbers = arranged(numbers, metric=METRICS, task=config.SG6_TASKS, algorithm=order)
@@ -96,7 +96,7 @@ def reaches(results: Results) -> Outcome:
     if not drawn:
         cells = [(a, task) for a in ("lambda", *config.BASELINES) for task in config.SG6_TASKS]
         preset = results.telling_presets()[0]
-        outcome.missing.append(lacking("figure 7", results.folder, preset, cells))
+        outcome.missing.append(missing_runs("figure 7", results.folder, preset, cells))
     return outcome
 
 

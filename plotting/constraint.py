@@ -17,7 +17,7 @@ from la_mbda import config
 from la_mbda.runs.files import number
 from plotting.aggregate import arranged, lines_of, task_order
 from plotting.curves import COLUMNS, draw_grid
-from plotting.drawing import Drawing, Outcome, lacking
+from plotting.drawing import Drawing, Outcome, missing_runs
 from plotting.results import Results
 from plotting.run_reading import WHO
 from plotting.table import preset_of
@@ -46,7 +46,7 @@ def constraints(results: Results) -> Outcome:
         outcome.made.append(Drawing(name, lines[COLUMNS], draw_grid, arguments, "%.8g"))
     if not found and not results.own_tasks_only:
         cells = [("lambda", task) for task in config.SG6_TASKS]
-        outcome.missing.append(lacking("figure constraint", results.folder, None, cells))
+        outcome.missing.append(missing_runs("figure constraint", results.folder, None, cells))
     return outcome
 
 

@@ -18,7 +18,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 from la_mbda import config
 from la_mbda.runs.files import METRICS
 from plotting.aggregate import LINE, PAPER_COST_BUDGET, arranged, task_order
-from plotting.drawing import Drawing, Outcome, lacking
+from plotting.drawing import Drawing, Outcome, missing_runs
 from plotting.looks import BUDGET_COLOUR, label
 from plotting.results import Results
 from plotting.run_reading import COMPARABLE, PAPER_EPISODE_STEPS
@@ -47,7 +47,7 @@ def learning_curves(
     Args:
         needs: algorithms that each task needs; a task without the last of them is not shown.
         tasks: that it needs.
-        whole: whether it shows these tasks alone, and nothing where one of them lacks.
+        whole: whether it shows these tasks alone, and nothing where one of them is missing.
         welcome: algorithms shown as well where they ran; at the paper's scale, every task is
             then shown, with its published scores alone where nothing ran.
     """
@@ -72,10 +72,10 @@ def learning_curves(
         if len(own) and preset in asked:
             began = True
             if cells:
-                outcome.missing.append(lacking(what, results.folder, preset, cells))
+                outcome.missing.append(missing_runs(what, results.folder, preset, cells))
     if needed and not began:
         preset = asked[0] if len(asked) else None
-        outcome.missing.append(lacking(what, results.folder, preset, needed))
+        outcome.missing.append(missing_runs(what, results.folder, preset, needed))
     return outcome
 
 

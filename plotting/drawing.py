@@ -146,7 +146,7 @@ def _digest(*parts: object) -> str:
     return found.hexdigest()
 
 
-def lacking(
+def missing_runs(
     what: str, results: Path, preset: str | None, cells: Sequence[tuple[str, str]], state: str = ""
 ) -> str:
     """Say that a figure or table needs runs, and the command that makes them.
@@ -155,23 +155,23 @@ def lacking(
         what: the name of the figure or table.
         preset: None for the default of the command.
         cells: algorithms and tasks.
-        state: "finished " where runs that are going on do not do.
+        state: "finished " where unfinished runs do not do.
     """
     where = f", {preset} preset" if preset else ""
     return f"{what}{where}: {_how_to_train(results, preset, cells, state)}"
 
 
-def lacking_scores(what: str, results: Results) -> list[str]:
+def missing_scores(what: str, results: Results) -> list[str]:
     """List the runs that Table 3's algorithms still need at each preset of ours, with commands."""
-    presets = {p: _lacking_cells(results.finished, p) for p in results.telling_presets()}
+    presets = {p: _missing_cells(results.finished, p) for p in results.telling_presets()}
     return [
-        lacking(what, results.folder, preset, cells, "finished ")
+        missing_runs(what, results.folder, preset, cells, "finished ")
         for preset, cells in presets.items()
         if cells
     ]
 
 
-def _lacking_cells(finished: pd.DataFrame, preset: str) -> list[tuple[str, str]]:
+def _missing_cells(finished: pd.DataFrame, preset: str) -> list[tuple[str, str]]:
     """Algorithms and SG6 tasks of Table 3 that have no finished run of ours at a preset."""
     algorithms = TABLE3_ALGORITHMS
     if preset == "paper_long":
@@ -188,17 +188,17 @@ def train_command(results: Path) -> str:
 
 
 def _how_to_train(
-    results: Path, preset: str | None, lacking: Sequence[tuple[str, str]], state: str
+    results: Path, preset: str | None, cells: Sequence[tuple[str, str]], state: str
 ) -> str:
-    algorithms = dict.fromkeys(algorithm for algorithm, _ in lacking)
+    algorithms = dict.fromkeys(algorithm for algorithm, _ in cells)
     groups: dict[tuple[str, ...], list[str]] = {}
     for algorithm in algorithms:
-        groups.setdefault(tuple(t for a, t in lacking if a == algorithm), []).append(algorithm)
+        groups.setdefault(tuple(t for a, t in cells if a == algorithm), []).append(algorithm)
     names = [
         f"{' and '.join(label(a) for a in found)} on {_listed(tasks)}"
         for tasks, found in groups.items()
     ]
-    tasks = [task for task in config.TASKS if any(task == cell[1] for cell in lacking)]
+    tasks = [task for task in config.TASKS if any(task == cell[1] for cell in cells)]
     command = train_command(results)
     command += f" --preset {preset}" if preset else ""
     command += f" --algorithms {','.join(algorithms)}"

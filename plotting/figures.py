@@ -22,12 +22,12 @@ try:
     from plotting.curves import learning_curves
     from plotting.drawing import Entry, Outcome, draw_changed, train_command
     from plotting.looks import own_of
-    from plotting.pictures import OBJECTS, pictures
     from plotting.posterior import posteriors
     from plotting.report import write_report
     from plotting.results import Results, read_results
     from plotting.run_reading import COMPARABLE
     from plotting.table3 import table_3
+    from plotting.task_images import OBJECTS, task_images
 except ModuleNotFoundError as error:
     python = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
     sys.exit(
@@ -54,7 +54,9 @@ FIGURES = [
         "SG6 averages, scaled so that the best algorithm has 1 and the worst 0",
         bars.summaries,
     ),
-    Entry("figure_2", "The six tasks", lambda r: pictures(r, 2, config.SG6_TASKS, tuple(OBJECTS))),
+    Entry(
+        "figure_2", "The six tasks", lambda r: task_images(r, 2, config.SG6_TASKS, tuple(OBJECTS))
+    ),
     Entry(
         "figure_3",
         "What each posterior draw expects of the policy, and the draws that the bounds choose",
@@ -72,7 +74,7 @@ FIGURES = [
         learning,
     ),
     Entry("figure_7", "Environment steps to LAMBDA's final return", bars.reaches),
-    Entry("figure_8", OF_BOXES, lambda r: pictures(r, 8, BOXES, SEEN)),
+    Entry("figure_8", OF_BOXES, lambda r: task_images(r, 8, BOXES, SEEN)),
     Entry(
         "figure_9",
         "PointPush1 with the solid and with the transparent box",
@@ -183,7 +185,7 @@ def make_all(results: Results, only: Collection[str] = (), commands: bool = Fals
     for text in said.missing if commands else []:
         print(f"missing: {text}")
     if said.missing and not commands:
-        print(_lacking(outcomes))
+        print(_missing_line(outcomes))
     if not only:
         figures = {path: entry for path, (entry, _) in zip(paths, drawings, strict=True)}
         shown = [t for t in tables if t.name.startswith(("own_tasks", "table3", "robust"))]
@@ -201,12 +203,12 @@ def _entries(results: Results, only: Collection[str]) -> list[Entry]:
     ]
 
 
-def _lacking(outcomes: Mapping[Entry, Outcome]) -> str:
-    """Return what lacks runs, in one line."""
-    lacking = {entry.name: outcome for entry, outcome in outcomes.items() if outcome.missing}
+def _missing_line(outcomes: Mapping[Entry, Outcome]) -> str:
+    """Say which figures and tables need more runs, in one line."""
+    short = {entry.name: outcome for entry, outcome in outcomes.items() if outcome.missing}
     parts = {
-        "not drawn for lack of runs": [name for name, found in lacking.items() if not found.made],
-        "drawn of some runs only": [name for name, found in lacking.items() if found.made],
+        "not drawn, as runs are missing": [name for name, found in short.items() if not found.made],
+        "drawn of some runs only": [name for name, found in short.items() if found.made],
     }
     said = [
         f"{text}: {', '.join(names).replace('_', ' ')}" for text, names in parts.items() if names

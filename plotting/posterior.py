@@ -20,7 +20,7 @@ from la_mbda import config
 from la_mbda.errors import ExpectedError
 from la_mbda.runs.files import read_object
 from plotting.aggregate import arranged
-from plotting.drawing import STYLE, Drawing, Outcome, lacking
+from plotting.drawing import STYLE, Drawing, Outcome, missing_runs
 from plotting.looks import BUDGET_COLOUR, COLOURS, label
 from plotting.results import Results
 from plotting.table import scale_of
@@ -84,7 +84,7 @@ def _missing(results: Results) -> str:
     if len(own):
         return f"figure 3: no run has imagined futures. {_how_to(own['path'].iloc[0])}"
     cells = [("lambda", task) for task in config.SG6_TASKS]
-    return lacking("figure 3", results.folder, None, cells)
+    return missing_runs("figure 3", results.folder, None, cells)
 
 
 def _how_to(run: Path) -> str:
@@ -117,12 +117,12 @@ def _expected(rows: pd.DataFrame, draws: int) -> dict[str, np.ndarray]:
     """Return what is expected from one start.
 
     Raises:
-        ValueError: a draw lacks steps, or a number is missing or not finite.
+        ValueError: steps of a sample are missing, or a number is missing or not finite.
     """
     steps = len(rows) // draws
     places = pd.MultiIndex.from_product([range(draws), range(1, steps + 1)])
     if steps < 2 or rows[["draw", "step"]].to_numpy().tolist() != [list(p) for p in places]:
-        raise ExpectedError(f"a start lacks steps of its {draws} draws")
+        raise ExpectedError(f"steps of a start's {draws} samples are missing")
     expected = {}
     for name in rows.columns.difference(["start", "step", "draw"], sort=False):
         table = rows[name].to_numpy(float).reshape(draws, steps)
@@ -232,23 +232,23 @@ def draw_futures(folder: Path) -> list[Path]:
     """Draw `future_<start>.png` for each start that a folder holds; return their paths."""
     summary = read_object(folder / "futures.json")
     rows = pd.read_csv(folder / "actions.csv")
-    images, pictures = folder / "images.npz", {}
-    if images.exists():
-        with np.load(images, allow_pickle=False) as file:
-            pictures = dict(file)
+    path, images = folder / "images.npz", {}
+    if path.exists():
+        with np.load(path, allow_pickle=False) as file:
+            images = dict(file)
     paths = []
     for start in [entry["start"] for entry in summary["starts"]]:
         with mpl.rc_context(STYLE):
-            figure = _draw_future(summary, start, rows[rows["start"] == start], pictures)
+            figure = _draw_future(summary, start, rows[rows["start"] == start], images)
         path = folder / f"future_{start}.png"
         figure.savefig(path, dpi=150)
         paths.append(path)
     return paths
 
 
-def _draw_future(summary: dict, start: int, rows: pd.DataFrame, pictures: dict) -> Figure:
+def _draw_future(summary: dict, start: int, rows: pd.DataFrame, images: dict) -> Figure:
     signals = [name for name in rows if name == "reward" or name.startswith("cost_")]
-    real, imagined = pictures.get(f"{REAL}_{start}"), pictures.get(f"imagined_{start}")
+    real, imagined = images.get(f"{REAL}_{start}"), images.get(f"imagined_{start}")
     strip = 0.0 if imagined is None else 0.85 * (len(imagined) + 1)
     figure = Figure(figsize=(7.2, strip + 2.9), layout="constrained")
     title = f"{summary['task']}, {summary['algorithm']}: imagined from decision {start}"

@@ -22,7 +22,7 @@ from plotting.run_reading import WHO, Run, read_runs
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHIPPED = REPOSITORY / "results" / "shipped"
 PUBLISHED = REPOSITORY / "results" / "published" / "scores.json"
-PICTURES = REPOSITORY / "results" / "pictures"
+TASK_IMAGES = REPOSITORY / "results" / "task_images"
 
 # The preset whose runs each published budget is of.
 BUDGETS = {"short": "paper", "paper": "paper", "long": "paper_long"}
@@ -72,7 +72,7 @@ class Results:
     (the protocol of Ray et al. 2019); ρ_c counts every training episode."""
     warnings: list[str]
     """One line for each thing that could not be used."""
-    pictures: Path = PICTURES
+    task_images: Path = TASK_IMAGES
     """The folder with images of the tasks."""
 
     @property
@@ -189,7 +189,7 @@ def _published_rows(path: Path) -> list[dict]:
         raise ExpectedError(f"{path}: not in the format of its README ({error!r})") from error
     missing = BUDGETS.keys() - budgets.keys()
     if missing:
-        raise ExpectedError(f"{path}: lacks the budget {min(missing)!r}")
+        raise ExpectedError(f"{path}: no budget {min(missing)!r}")
     return rows
 
 

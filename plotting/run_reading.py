@@ -289,7 +289,7 @@ def _changed(
         early: the run's score says itself that it ended before the preset's budget.
     """
     if not settings:
-        return ("unknown, for want of a usable config.json",)
+        return ("unknown, without a usable config.json",)
     harmless = (*_HARMLESS, "env_steps") if early else _HARMLESS
     if task.startswith(config.EXTERNAL_TASK_PREFIX):
         harmless += OWN_TASK_FIELDS

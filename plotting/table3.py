@@ -23,7 +23,7 @@ from plotting.aggregate import (
     stratified_bootstrap,
     wilson_interval,
 )
-from plotting.drawing import TABLE3_ALGORITHMS, Outcome, lacking_scores
+from plotting.drawing import TABLE3_ALGORITHMS, Outcome, missing_scores
 from plotting.looks import in_order, label
 from plotting.results import Results
 from plotting.table import (
@@ -74,7 +74,7 @@ def table_3(results: Results) -> Outcome:
         else:
             outcome.made.append(difference)
         outcome.made.append(robust_table(runs, scores, divisor))
-    outcome.missing += lacking_scores("Table 3, ours", results)
+    outcome.missing += missing_scores("Table 3, ours", results)
     return outcome
 
 

@@ -5,7 +5,7 @@ import numpy as np
 
 
 class Rewriting(gymnasium.Env):
-    """Shows how many steps were made, as a vector or in every byte of a picture.
+    """Shows how many steps were made, as a vector or in every byte of an image.
 
     Step t is rewarded with t and costs t / 4. Observation, reward and cost are the same arrays each
     time, and the action given is overwritten.
@@ -13,9 +13,9 @@ class Rewriting(gymnasium.Env):
 
     action_space = gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float32)
 
-    def __init__(self, picture: bool = False, render_mode: str | None = None):
+    def __init__(self, image: bool = False, render_mode: str | None = None):
         self.render_mode = render_mode
-        if picture:
+        if image:
             self.observation_space = gymnasium.spaces.Box(0, 255, (64, 64, 3), np.uint8)
         else:
             self.observation_space = gymnasium.spaces.Box(-100.0, 100.0, (2,), np.float32)
@@ -36,5 +36,5 @@ class Rewriting(gymnasium.Env):
         return self._state, self._reward, False, steps >= 5, {"cost": self._cost, "env_steps": 1}
 
 
-for name, picture in (("RewritingVector-v0", False), ("RewritingPicture-v0", True)):
-    gymnasium.register(name, Rewriting, kwargs={"picture": picture}, disable_env_checker=True)
+for name, image in (("RewritingVector-v0", False), ("RewritingImage-v0", True)):
+    gymnasium.register(name, Rewriting, kwargs={"image": image}, disable_env_checker=True)

@@ -284,7 +284,7 @@ def test_a_command_tells_a_bad_value_in_one_line(tmp_path):
     assert failure(log, 0, 1).startswith(
         "train.py: error: gymnasium:theirs:Old-v0: the reward is None: mend the environment"
     )
-    assert "after 0 env steps, and goes on" in failure(log, 0, 1)
+    assert "after 0 env steps, and resumes" in failure(log, 0, 1)
 
 
 class Plain(ToyEnv):
@@ -302,7 +302,7 @@ def test_a_constructor_needs_no_render_mode():
     env = make_environment(config)
     env.reset(seed=0)
     assert env.step(np.zeros(1, np.float32))[4]["env_steps"] == 1
-    with pytest.raises(ExpectedError, match="Plain-v0 draws no pictures, as its constructor"):
+    with pytest.raises(ExpectedError, match="Plain-v0 draws no images, as its constructor"):
         make_environment(config, render_mode="rgb_array")
 
 

@@ -202,7 +202,7 @@ def test_ctrl_c_in_a_terminal_finishes_the_epoch(tmp_path):
     os.killpg(process.pid, signal.SIGINT)
     _, told = process.communicate()
     assert process.returncode == 130, told
-    assert "the same command goes on" in told
+    assert "the same command resumes" in told
     saved = max((path / "checkpoint").glob("step_*"))
     assert int(saved.name.removeprefix("step_")) == 6_000 * len(lines(path, "updates"))
 
@@ -284,7 +284,7 @@ def test_weights_that_broke_stop_the_run(tmp_path, in_process):
         train(config, tmp_path)
 
 
-def test_pictures_are_refused(tmp_path, in_process):
+def test_images_are_refused(tmp_path, in_process):
     class Seeing(ToyEnv):
         observation_space = gymnasium.spaces.Box(0, 255, (64, 64, 3), np.uint8)
 

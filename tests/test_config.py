@@ -203,7 +203,7 @@ def test_a_file_from_before_a_field_has_its_default():
     assert from_dict(values).planner == PlannerConfig()
     for name in ("task", "algorithm", "preset", "seed"):
         rest = {key: value for key, value in values.items() if key != name}
-        with pytest.raises(ValueError, match=f"config lacks the field '{name}': add it"):
+        with pytest.raises(ValueError, match=f"config has no field '{name}': add it"):
             from_dict(rest)
 
 

@@ -1,4 +1,4 @@
-"""What the documents name is there: places in the code, files, pictures, and what runs."""
+"""What the documents name is there: places in the code, files, images, and what runs."""
 
 import ast
 import re

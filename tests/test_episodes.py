@@ -31,9 +31,9 @@ def test_arrays_that_an_environment_writes_again_are_copied(kind):
     check(play_exploring(env, agent, 0).episode)
 
 
-@pytest.mark.parametrize("picture", [False, True])
-def test_they_are_copied_of_an_environment_without_wrappers_too(picture):
-    check(play_random(Rewriting(picture), 0, 1).episode)
+@pytest.mark.parametrize("image", [False, True])
+def test_they_are_copied_of_an_environment_without_wrappers_too(image):
+    check(play_random(Rewriting(image), 0, 1).episode)
 
 
 def test_a_repeated_action_is_the_same_each_time():

@@ -90,7 +90,7 @@ def replaced(**parts):
         (with_value("reward", 7, np.nan), "reward nan at step 7, which is not finite"),
         (with_value("observation", 2, np.inf), r"observation \[inf\] at step 2, which is not fin"),
         (with_value("cost", 4, -np.inf), r"cost \[-inf\] at step 4, which is not finite"),
-        (with_value("terminal", 5, 1.0), "goes on after the terminal state at step 5"),
+        (with_value("terminal", 5, 1.0), "continues after the terminal state at step 5"),
         (with_value("terminal", 20, 0.5), "save 0 or 1"),
         (
             replaced(observation=lambda e: np.full((21, 1), 1e300)),
@@ -121,8 +121,8 @@ def test_what_is_not_as_it_has_to_be_is_refused_before_training(dataset, tmp_pat
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_pictures_are_bytes(tmp_path, dtype):
-    config = tiny_config("gymnasium:RewritingPicture-v0", offline_dataset=str(tmp_path), **LOOP)
+def test_images_are_bytes(tmp_path, dtype):
+    config = tiny_config("gymnasium:RewritingImage-v0", offline_dataset=str(tmp_path), **LOOP)
     env = make_environment(config)
     episode = play_random(env, 0, 1).episode
     episode.save(tmp_path / "0.npz")
@@ -132,7 +132,7 @@ def test_pictures_are_bytes(tmp_path, dtype):
     episode._replace(observation=episode.observation.astype(dtype) / dtype(5)).save(
         tmp_path / "0.npz"
     )
-    with pytest.raises(ValueError, match=r"0.npz has pictures of float\d\d from 0.0 to 1.0: save"):
+    with pytest.raises(ValueError, match=r"0.npz has images of float\d\d from 0.0 to 1.0: save"):
         next(read_episodes(config, env))
 
 

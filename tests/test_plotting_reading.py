@@ -111,7 +111,7 @@ def test_a_half_written_last_line_is_named_and_the_lines_before_are_kept(tmp_pat
         ({"env_steps": 4_000, "return": float("nan"), "cost_return": 1.0}, "return is nan"),
         ({"env_steps": 4_000, "return": 1.0, "cost_return": float("inf")}, "cost_return is inf"),
         ({"env_steps": 4_000, "return": "1", "cost_return": 1.0}, "return is '1', not a number"),
-        ({"env_steps": 4_000, "return": 1.0}, "lacks 'cost_return'"),
+        ({"env_steps": 4_000, "return": 1.0}, "'cost_return' is missing"),
         ({"env_steps": 2_000, "return": 1.0, "cost_return": 1.0}, "does not come after"),
         ({"env_steps": 4_000, "return": 1.0, "cost_return": [1.0, 2.0]}, "2 costs where"),
         ([1, 2], "no JSON object"),

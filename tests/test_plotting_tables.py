@@ -239,7 +239,7 @@ def test_every_constraint_has_to_be_kept(tmp_path):
         ([], "confirmed is [], not an object"),
         (confirmed(float("nan")), "cost_return is nan"),
         (confirmed([1.0, 2.0], [0.1, 0.1]), "not as many costs"),
-        ({"episodes": 3}, "lacks 'return'"),
+        ({"episodes": 3}, "'return' is missing"),
     ],
 )
 def test_damaged_confirmed_episodes_leave_a_score_out(tmp_path, value, message):

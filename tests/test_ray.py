@@ -149,7 +149,7 @@ def test_a_stop_reaches_the_runs_of_all_nodes(cluster, tmp_path):
     output, _ = sweep.communicate(timeout=60)
     assert sweep.returncode == 130, output
     assert output.count("stopped ") == 2
-    assert output.count("the same command goes on") == 1
+    assert output.count("the same command resumes") == 1
     assert len(list(runs.glob("*/seed_0/checkpoint/step_*"))) >= 2
     assert not any(task_on(node) for node in nodes)
 

@@ -1,4 +1,4 @@
-"""What a run shows of itself while it goes on, and writes for TensorBoard."""
+"""What a run shows of itself while it trains, and writes for TensorBoard."""
 
 import re
 

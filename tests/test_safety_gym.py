@@ -1,4 +1,4 @@
-"""The simulator's interface: layouts, determinism, state, pictures, bad input."""
+"""The simulator's interface: layouts, determinism, state, images, bad input."""
 
 import gymnasium
 import numpy as np
@@ -152,19 +152,19 @@ def test_vision(task):
     env.close()
 
 
-def test_pictures_for_videos():
+def test_images_for_videos():
     env = make(render_mode="rgb_array")
     env.reset(seed=0)
-    picture = env.render()
-    assert picture.shape == (384, 384, 3)
-    assert picture.std() > 10
+    image = env.render()
+    assert image.shape == (384, 384, 3)
+    assert image.std() > 10
     assert make().render() is None
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"layout": {"robot": (0, 0, 0)}}, "lacks goal"),
+        ({"layout": {"robot": (0, 0, 0)}}, "the layout has no goal"),
         ({"layout": {"tree": (0, 0, 0)}}, "unknown tree"),
         ({"place": 1}, "unknown reset options"),
         ({"goal_button": 2}, "goal_button is 2"),

@@ -1,6 +1,6 @@
-"""What the robot sees, against pictures of the port that the paper's experiments used.
+"""What the robot sees, against images of the port that the paper's experiments used.
 
-`data/safety_gym_images.npz` holds 64x64 pictures, at a reset and after 40 steps, and the full state
+`data/safety_gym_images.npz` holds 64x64 images, at a reset and after 40 steps, and the full state
 of the world that each shows.
 """
 
@@ -16,7 +16,7 @@ TASKS = ("PointGoal1", "PointGoal2", "CarGoal1", "PointPush1", "PointButton1", "
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def images():
     with np.load(Path(__file__).parent / "data" / "safety_gym_images.npz") as file:
         return dict(file)
 
@@ -36,10 +36,10 @@ def redraw(env, recorded, i):
 
 @pytest.mark.parametrize(("quality", "tolerance"), [("smooth", 1.0), ("fast", 4.0)])
 @pytest.mark.parametrize("task", TASKS)
-def test_pictures_agree(pictures, task, quality, tolerance):
+def test_images_agree(images, task, quality, tolerance):
     """Mean absolute difference, of 255. Antialiasing and reflections are what `fast` lacks."""
     prefix = f"{task}/"
-    recorded = {k.removeprefix(prefix): v for k, v in pictures.items() if k.startswith(prefix)}
+    recorded = {k.removeprefix(prefix): v for k, v in images.items() if k.startswith(prefix)}
     env = gymnasium.make(
         f"Safexp-{task}-v0", observation="vision", quality=quality, disable_env_checker=True
     ).unwrapped

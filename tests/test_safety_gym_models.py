@@ -2,7 +2,7 @@
 
 Left out on purpose: where things stand (a reset decides that, we compile at the origin), the camera
 `track` (ours keeps its side of the robot whatever way that faces), `stat.extent` and `stat.center`
-(fixed here, so that pictures do not depend on the layout), numbers of MuJoCo's enumerations of
+(fixed here, so that images do not depend on the layout), numbers of MuJoCo's enumerations of
 sensors, which have changed, and the option to let bodies at rest sleep. Doggo is compared with legs
 that weigh what their shapes do, as in the tables; test_safety_gym_doggo.py has what they weigh in
 the environment, and that nothing else differs there.

@@ -48,7 +48,7 @@ def test_an_instability_ends_the_episode(task, bad, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_pictures_repeat_bit_by_bit(task):
+def test_images_repeat_bit_by_bit(task):
     """Also with another environment of the task drawing in between."""
     env, other = (make(task, observation="vision") for _ in range(2))
     first = env.reset(seed=3)[0].copy()
@@ -96,13 +96,13 @@ def test_hundreds_of_environments_share_a_renderer_and_leave_nothing():
     assert max(resident[-5:]) - max(resident[6:11]) < 48 * MEGABYTE
 
 
-def test_processes_forked_after_a_picture_draw_too():
+def test_processes_forked_after_an_image_draw_too():
     env = make(observation="vision")
     expected, _ = env.reset(seed=0)
     vector = gymnasium.vector.AsyncVectorEnv([lambda: make(observation="vision")] * 2)
     vector.reset_async(seed=0)
-    pictures, _ = vector.reset_wait(timeout=60)
-    np.testing.assert_array_equal(pictures[0], expected)
+    images, _ = vector.reset_wait(timeout=60)
+    np.testing.assert_array_equal(images[0], expected)
     vector.close()
     env.close()
 

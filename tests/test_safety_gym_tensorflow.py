@@ -33,7 +33,7 @@ print("done")
 
 
 @pytest.mark.parametrize("before", [(), ("PointGoal1",), ("PointGoal1", "CarGoal1")])
-def test_tensorflow_may_come_after_pictures(before):
+def test_tensorflow_may_come_after_images(before):
     """Mesa's LLVM and TensorFlow's crashed the process."""
     done = subprocess.run(
         [sys.executable, "-c", ORDER, *before],

@@ -22,7 +22,7 @@ def make(task="PointGoal2", **options):
     return gymnasium.make(f"Safexp-{task}-v0", **options).unwrapped
 
 
-def pictures(env, steps=5):
+def images(env, steps=5):
     """What is seen in an episode's first steps."""
     seen = [env.reset(seed=3)[0]]
     return np.stack(seen + [env.step(ACTION)[0] for _ in range(steps)])
@@ -31,7 +31,7 @@ def pictures(env, steps=5):
 @pytest.fixture(scope="module")
 def expected():
     env = make(observation="vision")
-    yield pictures(env)
+    yield images(env)
     env.close()
 
 
@@ -47,7 +47,7 @@ def test_threads_draw_side_by_side(expected):
     def work():
         env = make(observation="vision")
         barrier.wait()
-        seen = [pictures(env) for _ in range(3)]
+        seen = [images(env) for _ in range(3)]
         env.close()
         return seen
 
@@ -61,8 +61,8 @@ def test_an_environment_goes_from_thread_to_thread(expected):
     before = len(rendering.SHARED._renderers)
     env = in_thread(lambda: make(observation="vision"))
     for _ in range(3):
-        np.testing.assert_array_equal(in_thread(lambda: pictures(env)), expected)
-        np.testing.assert_array_equal(pictures(env), expected)
+        np.testing.assert_array_equal(in_thread(lambda: images(env)), expected)
+        np.testing.assert_array_equal(images(env), expected)
     in_thread(env.close)
     assert len(rendering.SHARED._renderers) == before
     other = make("CarGoal1", observation="vision")
@@ -147,8 +147,8 @@ env.reset(seed=0)
 env.step(env.action_space.sample())
 """
 DRAW = """
-from la_mbda.environments import check_pictures
-check_pictures()
+from la_mbda.environments import check_images
+check_images()
 """
 
 

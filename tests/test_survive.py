@@ -56,7 +56,7 @@ def test_sigterm_saves_and_says_how_to_go_on(tmp_path, script):
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 130
-    assert errors.count("the same command goes on") == 1
+    assert errors.count("the same command resumes") == 1
     assert ("stopped PointGoal1 lambda seed 0 at " in errors) == (script == "sg6.py")
     assert len(list((run / "checkpoint").glob("step_*"))) == 1
     assert not (tmp_path / "quick" / "lambda" / "CarGoal1").exists()

@@ -66,7 +66,7 @@ def test_what_a_failure_is_like_is_learnt_from_short_episodes(preset):
     assert end[1, 0] > 0.4
 
 
-@pytest.mark.parametrize("task", [TASK, "gymnasium:RewritingPicture-v0"])
+@pytest.mark.parametrize("task", [TASK, "gymnasium:RewritingImage-v0"])
 def test_a_full_update_learns_from_short_episodes(task):
     config = tiny_config(task)
     env = make_environment(config)

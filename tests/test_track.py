@@ -165,7 +165,7 @@ def test_a_wandb_that_is_lost_stops_no_training(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(run, "log", fail)
     assert trainer.run()["env_steps"] == 160
-    assert capsys.readouterr().err.count("W&B is lost (Connection lost): the run goes on") == 1
+    assert capsys.readouterr().err.count("W&B is lost (Connection lost): the run continues") == 1
 
 
 def test_what_cannot_be_tracked_is_refused_before_anything_is_done(tmp_path, monkeypatch):
@@ -205,7 +205,7 @@ def test_sigterm_saves_a_tracked_run_and_ends_wandb(tmp_path):
     process.send_signal(signal.SIGTERM)
     _, told = process.communicate(timeout=120)  # Wandb's own process has ended too, or this waits.
     assert process.returncode == 130, told
-    assert told.count("the same command goes on") == 1
+    assert told.count("the same command resumes") == 1
     assert len(list((run / "checkpoint").glob("step_*"))) == 1
     (file,) = run.glob("wandb/offline-run-*/*.wandb")
     found = records(file)

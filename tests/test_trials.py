@@ -23,7 +23,7 @@ def test_a_process_that_used_up_its_time_saves_itself(tmp_path):
         [*command, "--minutes", "0.4"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("stopping after the update or episode that goes on") == 1
+    assert done.stderr.count("stopping after the current update or episode") == 1
     (record,) = (json.loads(p.read_text()) for p in tmp_path.glob("**/trial.json"))
     assert 23.5 <= record["cpu_seconds"] < 60.0
     assert (record["trial"], record["task"], record["seed"]) == ("hold_4", "PointGoal2", 0)

@@ -109,7 +109,7 @@ def acting_seconds(config: Config, agents: dict[int, "ModelBasedAgent"]) -> tupl
     """Measure seconds of a simulator step while training and while evaluating, by short episodes.
 
     Args:
-        agents: by their number of actions, whatever task they are of; one that lacks is added.
+        agents: by their number of actions, whatever task they are of; a missing one is added.
     """
     from la_mbda.algorithms import make_agent
     from la_mbda.environments import make_environment

@@ -18,11 +18,11 @@ def main(task, steps):
     env = safety_gymnasium.make(f"Safety{task}-v0")
     resets = [reset_seconds(env, seed) for seed in range(5)]
     lidar = steps / stepping_seconds(env, steps, lambda step: None)
-    pictures = steps // 8
-    seconds = stepping_seconds(env, pictures, lambda step: step % 2 and draw(env))
+    images = steps // 8
+    seconds = stepping_seconds(env, images, lambda step: step % 2 and draw(env))
     figures = {
         "lidar_steps_per_second": lidar,
-        "vision_steps_per_second": pictures / seconds,
+        "vision_steps_per_second": images / seconds,
         "reset_seconds": statistics.median(resets),
     }
     print(json.dumps(figures))

@@ -29,15 +29,15 @@ class Simulator:
     """File to write the figures to."""
     against: Path | None = None
     """A Python 3.10 with safety-gymnasium 1.0.0, measured in turn with ours: adds the ratios."""
-    pictures: Path | None = None
+    images: Path | None = None
     """Folder to draw each task into, as the robot sees it and from afar, in place of measuring."""
 
 
 def run(arguments: Simulator) -> dict:
     """Measure the tasks and print a table, or draw them."""
     tasks = arguments.tasks.split(",")
-    if arguments.pictures:
-        draw_pictures(tasks, arguments.pictures)
+    if arguments.images:
+        draw_images(tasks, arguments.images)
         return {}
     figures = {}
     for task in tasks:
@@ -139,7 +139,7 @@ def vector_rate(task: str, steps: int) -> float:
     return rate
 
 
-def draw_pictures(tasks: list[str], folder: Path) -> None:
+def draw_images(tasks: list[str], folder: Path) -> None:
     """Write one image per task: what the robot sees, and the scene from afar."""
     import imageio.v3 as imageio
     from PIL import Image

@@ -114,7 +114,7 @@ def flatten(tensors: list) -> tf.Tensor:
 
 
 def assign(variables: list[tf.Variable], vector: tf.Tensor) -> None:
-    """Return the inverse of `flatten`."""
+    """Invert `flatten`."""
     parts = tf.split(vector, [variable.shape.num_elements() for variable in variables])
     for variable, part in zip(variables, parts, strict=True):
         variable.assign(tf.reshape(part, variable.shape))

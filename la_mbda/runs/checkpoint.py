@@ -119,7 +119,7 @@ def as_progress(kind: type[Progress], state: dict, folder: Path) -> Progress:
     """Return a restored state as the dataclass that it was made of.
 
     Raises:
-        ValueError: it has fields that the dataclass lacks.
+        ValueError: it has fields that the dataclass has not.
     """
     try:
         return kind(**state)

@@ -112,7 +112,7 @@ def check_identity(values: dict, expected: dict[str, object]) -> None:
     """
     for name, value in expected.items():
         if name not in values:
-            raise ExpectedError(f"lacks {name!r}")
+            raise ExpectedError(f"{name!r} is missing")
         if folder_name(values[name]) != value:
             raise ExpectedError(f"{name} is {short(values[name])}, but its folder says {value!r}")
 
@@ -199,7 +199,7 @@ def number(values: dict, name: str) -> float:
         ValueError: it is missing, no number, or not finite.
     """
     if name not in values:
-        raise ExpectedError(f"lacks {name!r}")
+        raise ExpectedError(f"{name!r} is missing")
     value = values[name]
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ExpectedError(f"{name} is {short(value)}, not a number")

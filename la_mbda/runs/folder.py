@@ -60,14 +60,14 @@ def read_score(path: Path) -> dict:
     """Read the score of a finished run.
 
     Raises:
-        ValueError: the file is unreadable, or lacks a metric, or one is no finite number (with
+        ValueError: the file is unreadable, or a metric is missing or no finite number (with
             several constraints, costs are lists of them).
     """
     score = read_json(path)
     try:
         check_metrics(score)
     except ValueError as error:
-        message = f"{path}: {error}: remove it, and the run goes on to its end"
+        message = f"{path}: {error}: remove it, and the run resumes to its end"
         raise ExpectedError(message) from error
     return score
 

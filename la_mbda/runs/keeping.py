@@ -18,7 +18,7 @@ def keeping(
 ) -> Iterator[None]:
     """While episodes are played: where the environment fails, the run is left as it was before.
 
-    Once the environment is mended, the run goes on from there, as if they had not begun.
+    Once the environment is mended, the run resumes from there, as if they had not begun.
 
     Args:
         acting: what acting changes, set back to what it was.
@@ -36,7 +36,7 @@ def keeping(
         if progress.moment:
             save()
         error.add_note(
-            f"the run is left as it was before, after {progress.env_steps:,} env steps, and goes "
-            "on from there once the environment is mended"
+            f"the run is left as it was before, after {progress.env_steps:,} env steps, and "
+            "resumes from there once the environment is mended"
         )
         raise

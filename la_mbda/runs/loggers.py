@@ -16,7 +16,7 @@ WANDB = "wandb"
 
 
 class Logger(Protocol):
-    """Receives the numbers of a run while it goes on."""
+    """Receives the numbers of a run while it trains."""
 
     def log(self, stream: str, env_steps: int, values: dict[str, float]) -> None:
         """Take the numbers of one line.
@@ -33,7 +33,7 @@ class Logger(Protocol):
 
 
 MakeLogger: TypeAlias = Callable[[Config, Path], Logger]
-"""Makes the logger of a run from its configuration and its folder, before it goes on."""
+"""Makes the logger of a run from its configuration and its folder, before it trains."""
 
 
 def find(name: str) -> MakeLogger:

@@ -1,7 +1,7 @@
 """The runs of a sweep on a Ray cluster, with the results on a folder that all nodes share.
 
 Each run is a task of Ray's. Ray starts a task again elsewhere when its node is lost, and the run
-goes on from its last checkpoint. What its process does is read from its folder.
+resumes from its last checkpoint. What its process does is read from its folder.
 """
 
 import os

@@ -102,7 +102,7 @@ class Overview:
             if track.state == "running":
                 now = self._clock()
                 track.move("waiting", now)
-                self._write(f"lost {run}: it goes on elsewhere from its checkpoint", last=True)
+                self._write(f"lost {run}: it resumes elsewhere from its checkpoint", last=True)
                 self._show(now)
 
     def ended(self, run: Run, outcome: Outcome) -> None:
@@ -160,7 +160,7 @@ class Overview:
         self._stream.flush()
 
     def _read(self, track: _Track) -> None:
-        """Look up how far a run is; going on, it falls back to its last checkpoint."""
+        """Look up how far a run is; resumed, it falls back to its last checkpoint."""
         track.env_steps = track.run.env_steps
         track.begin = min(track.begin, track.env_steps)
         told = track.run.progress

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on: JSON lines, numbers for loggers, a progress bar, times."""
+"""What a run tells while it trains: JSON lines, numbers for loggers, a progress bar, times."""
 
 import collections
 import sys

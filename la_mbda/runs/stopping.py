@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGXCPU as a request: what is going on is finished and saved first.
+"""Ctrl-C, SIGTERM and SIGXCPU as a request: the current work is finished and saved first.
 
 The system sends SIGXCPU, once a second, to a process that has used up its CPU time (`ulimit -t`).
 """
@@ -34,4 +34,4 @@ class StopRequest:
         if self.asked:
             return
         self.asked = True
-        print("\nstopping after the update or episode that goes on", file=sys.stderr, flush=True)
+        print("\nstopping after the current update or episode", file=sys.stderr, flush=True)

@@ -17,7 +17,7 @@ from la_mbda.errors import ExpectedError
 
 PROJECT = "la_mbda"
 IDENTITY = "la_mbda_id.txt"
-"""The file below a run's `wandb/` with the id under which a resumed run goes on."""
+"""The file below a run's `wandb/` with the id under which a run is resumed."""
 _SECONDS_TO_FINISH = 30.0
 
 
@@ -78,7 +78,7 @@ class WeightsAndBiases:
         self._lost = False
 
     def log(self, stream: str, env_steps: int, values: dict[str, float]) -> None:
-        """Hand over the numbers of one line; the upload goes on beside the training."""
+        """Hand over the numbers of one line; the upload runs beside the training."""
         named = {f"{stream}/{name}": value for name, value in values.items()}
         with self._going_on():
             self._run.log({"env_steps": env_steps} | named)
@@ -98,7 +98,7 @@ class WeightsAndBiases:
         except Exception as error:
             if not self._lost:
                 self._lost = True
-                print(f"\nW&B is lost ({error}): the run goes on without it", file=sys.stderr)
+                print(f"\nW&B is lost ({error}): the run continues without it", file=sys.stderr)
 
 
 def _identity(path: Path) -> str:

@@ -132,7 +132,7 @@ class SafetyGymEnv(gymnasium.Env):
                 place of a random one, and `goal_button`, the number of the first goal button.
 
         Raises:
-            ValueError: unknown options, or a layout that lacks something.
+            ValueError: unknown options, or an incomplete layout.
             LayoutError: no random layout was found.
         """
         super().reset(seed=seed)
@@ -240,7 +240,7 @@ class SafetyGymEnv(gymnasium.Env):
         return self._renderers[key].render(self.model, self.data, camera)
 
     def get_state(self) -> dict[str, np.ndarray]:
-        """Everything that decides how the episode goes on, as arrays that `numpy.savez` can save.
+        """Everything that decides how the episode continues, as arrays that `numpy.savez` can save.
 
         With `set_state`, the continuation is the same to the last bit.
         """

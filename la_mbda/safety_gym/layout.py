@@ -80,7 +80,7 @@ def check_layout(task: Task, layout: Mapping) -> Layout:
         raise ValueError(f"layout has unknown {', '.join(unknown)}: its names are {names}")
     missing = [name for name in names if name not in layout]
     if missing:
-        raise ValueError(f"layout lacks {', '.join(missing)}: give (x, y, yaw) for each")
+        raise ValueError(f"the layout has no {', '.join(missing)}: give (x, y, yaw) for each")
     checked = {}
     for name in names:
         pose = np.asarray(layout[name], np.float64)

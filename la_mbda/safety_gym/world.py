@@ -72,7 +72,7 @@ class World:
     def __getstate__(self) -> dict:
         """Return what a copy has: all but the views, which would be of nothing there.
 
-        What sleeps goes along by itself, as pickled data of MuJoCo's lacks it.
+        What sleeps goes along by itself, as pickled data of MuJoCo's does not hold it.
         """
         kept = {name: value for name, value in self.__dict__.items() if name != "_warnings"}
         return kept | {"_sleep": self._sleep_state()}

@@ -31,14 +31,14 @@ OBJECTS = {
 }
 
 
-def pictures(
+def task_images(
     results: Results, number: int, tasks: Sequence[str], objects: Sequence[str]
 ) -> Outcome:
     """Draw a column per task, a row per view, and what the colours of objects mean."""
     try:
-        numbers, paths = _find(tasks, results.pictures)
+        numbers, paths = _find(tasks, results.task_images)
     except ValueError as error:
-        how = "To draw its pictures: python experiments/render_tasks.py"
+        how = "To draw its images: python experiments/render_tasks.py"
         return Outcome(missing=[f"figure {number}: {error}. {how}"])
     return Outcome([Drawing(f"figure_{number}", numbers, _draw, (tasks, objects, *paths))])
 
@@ -49,16 +49,16 @@ def _find(tasks: Sequence[str], folder: Path) -> tuple[pd.DataFrame, list[Path]]
     Raises:
         ValueError: an image or the record of the images is missing or unreadable.
     """
-    record = read_object(folder / "pictures.json")
+    record = read_object(folder / "images.json")
     seeds = record.get("seeds")
     absent = [task for task in tasks if not isinstance(seeds, dict) or task not in seeds]
     if absent:
-        raise ExpectedError(f"{folder / 'pictures.json'}: lacks the seed of {absent[0]}")
+        raise ExpectedError(f"{folder / 'images.json'}: no seed of {absent[0]}")
     rows, paths = [], []
     for view in VIEWS:
         for task in tasks:
             path = folder / f"{task}_{view}.png"
-            _read_picture(path)
+            _read_image(path)
             row = {"task": task, "view": view, "seed": seeds[task], "file": path.name}
             rows.append(row | {"mujoco": record.get("mujoco", "")})
             paths.append(path)
@@ -72,7 +72,7 @@ def _draw(tasks: Sequence[str], objects: Sequence[str], *paths: Path) -> Figure:
     for axes, label in zip(grid, VIEWS.values(), strict=True):
         axes[0].set_ylabel(label, fontsize=6.5)
     for ax, path in zip(grid.flat, paths, strict=True):
-        ax.imshow(_read_picture(path), interpolation="nearest")
+        ax.imshow(_read_image(path), interpolation="nearest")
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(False)
     for ax, task in zip(grid[0], tasks, strict=True):
@@ -95,7 +95,7 @@ def _legend(figure: Figure, objects: Sequence[str]) -> None:
     )
 
 
-def _read_picture(path: Path) -> np.ndarray:
+def _read_image(path: Path) -> np.ndarray:
     """Read an image `[height, width, 3]`.
 
     Raises:
@@ -104,4 +104,4 @@ def _read_picture(path: Path) -> np.ndarray:
     try:
         return imread(path)
     except (OSError, SyntaxError) as error:  # Pillow raises the latter for what is no PNG.
-        raise ExpectedError(f"{path}: no readable picture ({error})") from error
+        raise ExpectedError(f"{path}: no readable image ({error})") from error

@@ -1,4 +1,4 @@
-"""Figures 2 and 8, and the command that draws their pictures."""
+"""Figures 2 and 8, and the command that draws their images."""
 
 import csv
 import dataclasses
@@ -14,13 +14,13 @@ from experiments.render_tasks import hues, merit
 from la_mbda import config
 from plotting import figures
 from plotting.drawing import draw_changed
-from plotting.results import PICTURES, REPOSITORY, read_results
+from plotting.results import REPOSITORY, TASK_IMAGES, read_results
 
 GREY, BLUE, YELLOW = (128, 128, 128), (0, 0, 255), (255, 255, 0)
 
 
 def view(colours: dict) -> np.ndarray:
-    """A grey picture with so many pixels of each colour."""
+    """A grey image with so many pixels of each colour."""
     image = np.full((64 * 64, 3), GREY, np.uint8)
     start = 0
     for colour, pixels in colours.items():
@@ -29,9 +29,9 @@ def view(colours: dict) -> np.ndarray:
     return image.reshape(64, 64, 3)
 
 
-def drawn(folder, pictures=PICTURES):
+def drawn(folder, images=TASK_IMAGES):
     """Draws figures 2 and 8; their paths, and what is missing."""
-    results = dataclasses.replace(read_results(folder, shipped=folder / "none"), pictures=pictures)
+    results = dataclasses.replace(read_results(folder, shipped=folder / "none"), task_images=images)
     made, missing = [], []
     for entry in figures.FIGURES:
         if entry.name in ("figure_2", "figure_8"):
@@ -41,18 +41,18 @@ def drawn(folder, pictures=PICTURES):
     return draw_changed(made, folder), missing
 
 
-def test_the_pictures_in_the_repository_make_both_figures(tmp_path):
+def test_the_images_in_the_repository_make_both_figures(tmp_path):
     paths, missing = drawn(tmp_path)
     assert [path.name for path in paths] == ["figure_2.png", "figure_8.png"]
     assert missing == []
     records = list(csv.DictReader((tmp_path / "figure_2.csv").read_text().splitlines()))
     assert {record["task"] for record in records} == set(config.SG6_TASKS)
-    recorded = json.loads((PICTURES / "pictures.json").read_text())
+    recorded = json.loads((TASK_IMAGES / "images.json").read_text())
     found = {record["task"]: (int(record["seed"]), record["mujoco"]) for record in records}
     seeds = recorded["seeds"]
     assert found == {task: (seeds[task], recorded["mujoco"]) for task in config.SG6_TASKS}
     solid, transparent = (
-        imageio.imread(PICTURES / f"{task}_robot.png").astype(int)
+        imageio.imread(TASK_IMAGES / f"{task}_robot.png").astype(int)
         for task in ("PointPush1", "ObservablePointPush1")
     )
     assert (np.abs(solid - transparent).max(-1) > 10).sum() > 100  # The box is in sight.
@@ -61,15 +61,15 @@ def test_the_pictures_in_the_repository_make_both_figures(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("pictures.json", None),
-        ("pictures.json", b'{"seeds": 3}'),
+        ("images.json", None),
+        ("images.json", b'{"seeds": 3}'),
         ("CarGoal1_beside.png", None),
         ("CarGoal1_beside.png", b""),
-        ("CarGoal1_beside.png", (PICTURES / "CarGoal1_beside.png").read_bytes()[:3_000]),
+        ("CarGoal1_beside.png", (TASK_IMAGES / "CarGoal1_beside.png").read_bytes()[:3_000]),
     ],
 )
 def test_what_is_missing_or_damaged_is_named_with_the_command(tmp_path, name, content):
-    for path in PICTURES.iterdir():
+    for path in TASK_IMAGES.iterdir():
         if path.name != name:
             (tmp_path / path.name).write_bytes(path.read_bytes())
     if content is not None:
@@ -94,7 +94,7 @@ def test_the_command_draws_every_task(tmp_path):
         [*command, "--folder", tmp_path], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "pictures.json").read_text())["seeds"] == dict.fromkeys(
+    assert json.loads((tmp_path / "images.json").read_text())["seeds"] == dict.fromkeys(
         config.TASKS, 0
     )
     assert drawn(tmp_path, tmp_path)[1] == []
