@@ -1,8 +1,8 @@
 """Compares the rules of the upper bound on a trained run: `python experiments/bounds.py RUN`.
 
 From every belief of some evaluation episodes the run's policy is followed under each posterior
-draw. Printed for the task and for each cost: at how many of these starts both rules of `bound_by`
-take the same draw, and the mean V_λ of all draws and of those that each rule takes. What `values`
+sample. Printed for the task and for each cost: at how many of these starts both rules of `bound_by`
+take the same one, and the mean V_λ of all samples and of those that each rule takes. What `values`
 takes is the most that any rule can.
 """
 
@@ -57,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
 
     if not agent.posterior.active:
         raise ExpectedError(
-            f"{arguments.run} has no active posterior, so its draws are all the same model: let "
+            f"{arguments.run} has no active posterior, so its samples are all the same model: let "
             "its training go on, or choose a run that has its checkpoint (shipped weights come "
             "without a posterior)"
         )
@@ -66,15 +66,16 @@ def main(argv: Sequence[str]) -> int:
     seeds = [layout_seed(config.task, arguments.seed, "evaluate", i) for i in range(count)]
     found = compare_rules(agent, env, seeds)
     env.close()
-    draws, starts = found["task"].values.shape
+    samples, starts = found["task"].values.shape
     print(
         f"{config.task} {config.variant} seed {config.seed} ({config.preset} preset), after "
-        f"{int(agent.updates):,} updates: {starts:,} starts, {draws} draws"
+        f"{int(agent.updates):,} updates: {starts:,} starts, {samples} samples"
     )
-    print(f"{'mean V_λ':9}{'same draw':>11}{'all draws':>11}" + "".join(map(_heading, BOUND_RULES)))
+    head = f"{'mean V_λ':9}{'same sample':>13}{'all samples':>13}"
+    print(head + "".join(map(_heading, BOUND_RULES)))
     for name, comparison in found.items():
         chosen = "".join(f"{comparison.of_chosen(rule):11.3f}" for rule in BOUND_RULES)
-        print(f"{name:9}{comparison.agreement:11.1%}{comparison.of_all:11.3f}{chosen}")
+        print(f"{name:9}{comparison.agreement:13.1%}{comparison.of_all:13.3f}{chosen}")
     return 0
 
 

@@ -94,16 +94,16 @@ class Agent(ModelBasedAgent):
         """Sample the policy (training) or take its mode (evaluation)."""
         if not explore:
             return self.actor.mode(belief.features, self._mode_noise)
-        draws = noise.normal(belief.features.shape[0], self.actions)
-        return self.actor.sample(belief.features, draws)
+        normals = noise.normal(belief.features.shape[0], self.actions)
+        return self.actor.sample(belief.features, normals)
 
     def _learn(self, batch: Sequences) -> dict:
         """Run the inner loop of Algorithm 2, from a batch of sequences on."""
         beliefs, metrics = self.model.update(batch, self.update_noise)
-        draws = self.draw_models(self.update_noise)
+        samples = self.sample_models(self.update_noise)
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(self._behaviour_weights())
-            imagined = self._imagine(draws, _going_on(beliefs, batch))
+            imagined = self._imagine(samples, _going_on(beliefs, batch))
             task = self._bound_task(imagined)
             safety = [self._bound_safety(imagined, i) for i in range(len(self.safety_critics))]
             excess = self._excess(safety)
@@ -123,17 +123,17 @@ class Agent(ModelBasedAgent):
         modules: tuple[Any, ...] = (self.actor, self.task_critic, *self.safety_critics)
         return tf.nest.flatten([module.weights for module in modules])
 
-    def _imagine(self, draws: dict, beliefs: rssm.Belief) -> Trajectories:
+    def _imagine(self, samples: dict, beliefs: rssm.Belief) -> Trajectories:
         """From each belief of the batch `[batch, time, …]`, under each sample."""
         starts = rssm.Belief(*(tf.reshape(part, [-1, part.shape[-1]]) for part in beliefs))
-        return self.imagine(draws, starts, self.update_noise)
+        return self.imagine(samples, starts, self.update_noise)
 
-    def imagine(self, draws: dict, starts: rssm.Belief, noise: Noise) -> Trajectories:
+    def imagine(self, samples: dict, starts: rssm.Belief, noise: Noise) -> Trajectories:
         """Follow the policy from beliefs `[start, …]` under each sample, to the horizon."""
         horizon = self.config.behaviour.horizon
-        return imagine(self.model, draws, self.actor.sample, starts, horizon, self.actions, noise)
+        return imagine(self.model, samples, self.actor.sample, starts, horizon, self.actions, noise)
 
-    def values_of_draws(self, imagined: Trajectories, rule: str) -> dict[str, tf.Tensor]:
+    def values_of_samples(self, imagined: Trajectories, rule: str) -> dict[str, tf.Tensor]:
         """Return what upper bounds compare samples by, `[sample, start, …]` of `task`, `cost_0`, …
 
         Args: rule: as `bound_by`.

@@ -55,8 +55,8 @@ def _compare_on_episode(agent: Agent, env: gymnasium.Env, seed: int) -> dict[str
     beliefs = [state.belief for state in states]
     starts = rssm.Belief(*(tf.concat(part, 0) for part in zip(*beliefs, strict=True)))
     noise = agent.evaluation_noise
-    imagined = agent.imagine(agent.draw_models(noise), starts, noise)
-    by_rule = {rule: agent.values_of_draws(imagined, rule) for rule in BOUND_RULES}
+    imagined = agent.imagine(agent.sample_models(noise), starts, noise)
+    by_rule = {rule: agent.values_of_samples(imagined, rule) for rule in BOUND_RULES}
     return {
         name: Comparison(
             tf.reduce_mean(values, -1).numpy(),

@@ -85,8 +85,8 @@ def search(
         return (iteration < settings.planner_iterations) & tf.reduce_any(searching(std))
 
     def improve(iteration, mean, std, plan):
-        draws = noise.normal(environments, settings.candidates, *shape[1:])
-        candidates = tf.clip_by_value(mean[:, None] + std[:, None] * draws, -1.0, 1.0)
+        normals = noise.normal(environments, settings.candidates, *shape[1:])
+        candidates = tf.clip_by_value(mean[:, None] + std[:, None] * normals, -1.0, 1.0)
         elites = choose_elites(candidates, score(candidates), settings.elites)
         active = searching(std)
         fitted = fit(elites)
@@ -188,21 +188,21 @@ class CemMpcAgent(ModelBasedAgent):
 
     def plan(self, belief: rssm.Belief, noise: Noise) -> tuple[Plan, tf.Tensor]:
         """Plan from beliefs `[environment, …]`; also return the iterations made."""
-        draws = self.draw_models(noise)
+        samples = self.sample_models(noise)
         environments = belief.stochastic.shape[0]
 
         def score(candidates: tf.Tensor) -> Scores:
-            return self._score(draws, belief, candidates, noise)
+            return self._score(samples, belief, candidates, noise)
 
         return search(score, self.config.planner, environments, self.actions, noise)
 
-    def _score(self, draws, belief: rssm.Belief, candidates: tf.Tensor, noise: Noise) -> Scores:
+    def _score(self, samples, belief: rssm.Belief, candidates: tf.Tensor, noise: Noise) -> Scores:
         """Imagine every candidate from its environment's belief under every sample."""
         environments, count, horizon, _ = candidates.shape
         starts = rssm.Belief(*(tf.repeat(part, count, axis=0) for part in belief))
         flat = tf.reshape(candidates, [environments * count, horizon, -1])
-        features = follow(draws, starts, flat, noise)
-        rewards, costs = self.model.reward(draws, features), self.model.cost(draws, features)
+        features = follow(samples, starts, flat, noise)
+        rewards, costs = self.model.reward(samples, features), self.model.cost(samples, features)
         shape = [features.shape[0], environments, count, horizon]
         return judge(tf.reshape(rewards, shape), tf.reshape(costs, [*shape, -1]), self.config)
 

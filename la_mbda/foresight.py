@@ -75,11 +75,11 @@ def _foresee_episode(
         part[1 : 1 + windows * steps].reshape(windows, steps, *part.shape[1:])
         for part in (episode.reward, episode.cost, episode.action)
     )
-    draws = agent.draw_models(agent.evaluation_noise)
-    features = follow(draws, starts, tf.constant(action), agent.evaluation_noise)
+    samples = agent.sample_models(agent.evaluation_noise)
+    features = follow(samples, starts, tf.constant(action), agent.evaluation_noise)
     rewards, costs = (
         tf.reduce_sum(tf.reduce_mean(part, 0), 1).numpy()
-        for part in (agent.model.reward(draws, features), agent.model.cost(draws, features))
+        for part in (agent.model.reward(samples, features), agent.model.cost(samples, features))
     )
     found = {"reward": Foresight(rewards, reward.sum(1))}
     for i in range(cost.shape[-1]):

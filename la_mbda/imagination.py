@@ -22,9 +22,9 @@ class Trajectories(NamedTuple):
     terminals: tf.Tensor
     """`[sample, start, time]` probabilities."""
 
-    def choose(self, draws: tf.Tensor) -> "Trajectories":
-        """For each start the trajectory of one sample; `draws` are their indices `[start]`."""
-        rows = tf.stack([draws, tf.range(tf.shape(draws)[0], dtype=draws.dtype)], -1)
+    def choose(self, indices: tf.Tensor) -> "Trajectories":
+        """For each start the trajectory of one sample; `indices` `[start]` say which."""
+        rows = tf.stack([indices, tf.range(tf.shape(indices)[0], dtype=indices.dtype)], -1)
         return Trajectories(*(tf.gather_nd(part, rows) for part in self))
 
     def average(self) -> "Trajectories":
@@ -37,7 +37,7 @@ class Trajectories(NamedTuple):
 
 def imagine(
     model: WorldModel,
-    draws: dict,
+    samples: dict,
     policy: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
     starts: rssm.Belief,
     horizon: int,
@@ -50,47 +50,47 @@ def imagine(
     policy is conditioned on.
 
     Args:
-        draws: imagination weights, each with a leading axis of N samples.
+        samples: imagination weights, each with a leading axis of N samples.
         policy: maps features `[…, features]` and noise `[…, actions]` to actions.
         starts: beliefs `[start, …]`; the same for all samples.
     """
-    belief = _under_each_draw(draws, starts)
-    samples, batch, stochastic = belief.stochastic.shape
-    action_noise = tf.unstack(noise.normal(horizon, samples, batch, actions))
-    belief_noise = tf.unstack(noise.normal(horizon, samples, batch, stochastic))
+    belief = _under_each_sample(samples, starts)
+    count, batch, stochastic = belief.stochastic.shape
+    action_noise = tf.unstack(noise.normal(horizon, count, batch, actions))
+    belief_noise = tf.unstack(noise.normal(horizon, count, batch, stochastic))
     features = []
     for step in range(horizon):
         action = policy(tf.stop_gradient(belief.features), action_noise[step])
-        belief = rssm.imagine_step(draws["prior"], belief, action, belief_noise[step])
+        belief = rssm.imagine_step(samples["prior"], belief, action, belief_noise[step])
         features.append(belief.features)
     features = tf.stack(features, 2)
     return Trajectories(
         features,
-        model.reward(draws, features),
-        model.cost(draws, features),
-        model.terminal(draws, features),
+        model.reward(samples, features),
+        model.cost(samples, features),
+        model.terminal(samples, features),
     )
 
 
-def follow(draws: dict, starts: rssm.Belief, actions: tf.Tensor, noise: Noise) -> tf.Tensor:
+def follow(samples: dict, starts: rssm.Belief, actions: tf.Tensor, noise: Noise) -> tf.Tensor:
     """Imagine features `[sample, start, time, features]` after actions `[start, time, actions]`.
 
     The starts `[start, …]` and the actions are the same for all samples.
     """
-    belief, features = _under_each_draw(draws, starts), []
-    samples, batch, stochastic = belief.stochastic.shape
-    belief_noise = tf.unstack(noise.normal(actions.shape[1], samples, batch, stochastic))
+    belief, features = _under_each_sample(samples, starts), []
+    count, batch, stochastic = belief.stochastic.shape
+    belief_noise = tf.unstack(noise.normal(actions.shape[1], count, batch, stochastic))
     for action, step_noise in zip(tf.unstack(actions, axis=1), belief_noise, strict=True):
-        same = tf.tile(action[None], [samples, 1, 1])
-        belief = rssm.imagine_step(draws["prior"], belief, same, step_noise)
+        same = tf.tile(action[None], [count, 1, 1])
+        belief = rssm.imagine_step(samples["prior"], belief, same, step_noise)
         features.append(belief.features)
     return tf.stack(features, 2)
 
 
-def _under_each_draw(draws: dict, starts: rssm.Belief) -> rssm.Belief:
+def _under_each_sample(samples: dict, starts: rssm.Belief) -> rssm.Belief:
     """Repeat the starts `[start, …]` for each sample, `[sample, start, …]`."""
-    samples = tf.nest.flatten(draws)[0].shape[0]
-    return rssm.Belief(*(tf.tile(part[None], [samples, 1, 1]) for part in starts))
+    count = tf.nest.flatten(samples)[0].shape[0]
+    return rssm.Belief(*(tf.tile(part[None], [count, 1, 1]) for part in starts))
 
 
 def upper_bound(values: tf.Tensor) -> tf.Tensor:

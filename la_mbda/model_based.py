@@ -108,8 +108,8 @@ class ModelBasedAgent(tf.Module):
     def _infer(self, observations, state: PolicyState, noise: Noise) -> rssm.Belief:
         weights = self.model.cast_weights["rssm"]
         projected = rssm.project(weights, self.model.encode(observations))
-        draws = noise.normal(*state.belief.stochastic.shape)
-        belief, _ = rssm.observe_step(weights, state.belief, state.action, projected, draws)
+        normals = noise.normal(*state.belief.stochastic.shape)
+        belief, _ = rssm.observe_step(weights, state.belief, state.action, projected, normals)
         return belief
 
     def _decide(self, belief: rssm.Belief, noise: Noise, explore: bool) -> tf.Tensor:
@@ -133,7 +133,7 @@ class ModelBasedAgent(tf.Module):
         """Update everything; return metrics."""
         return _numbers(self._learn(self._sample()))
 
-    def draw_models(self, noise: Noise) -> dict:
+    def sample_models(self, noise: Noise) -> dict:
         """Return θ_j ~ p(θ | D), j = 1 … N, on a leading axis."""
         return self.model.cast(self.posterior.sample(self.config.swag.posterior_samples, noise))
 

@@ -79,19 +79,19 @@ def imagine_futures(
                 f"imagine_at is {start}: choose 0 to {last}, as the episode has {len(states)} "
                 f"decisions and {steps} are imagined"
             )
-    draws = agent.draw_models(agent.evaluation_noise)
+    samples = agent.sample_models(agent.evaluation_noise)
     spread = sorted({last // 4, last // 2, 3 * last // 4})
     return [
-        _imagine_future(agent, draws, episode, states[start].belief, start, steps)
+        _imagine_future(agent, samples, episode, states[start].belief, start, steps)
         for start in starts or spread
     ]
 
 
 def _imagine_future(
-    agent: ModelBasedAgent, draws: dict, episode: Episode, belief: rssm.Belief, start: int, steps
+    agent: ModelBasedAgent, samples: dict, episode: Episode, belief: rssm.Belief, start: int, steps
 ) -> Future:
     real = Episode(*(part[start + 1 : start + 1 + steps] for part in episode))
-    features = follow(draws, belief, tf.constant(real.action[None]), agent.evaluation_noise)
+    features = follow(samples, belief, tf.constant(real.action[None]), agent.evaluation_noise)
     images = None
     if real.observation.ndim == 4:
         decoded = agent.model.decode(tf.reshape(features, [-1, features.shape[-1]])).numpy()
@@ -100,19 +100,19 @@ def _imagine_future(
     return Future(
         start,
         real,
-        agent.model.reward(draws, features)[:, 0].numpy(),
-        agent.model.cost(draws, features)[:, 0].numpy(),
+        agent.model.reward(samples, features)[:, 0].numpy(),
+        agent.model.cost(samples, features)[:, 0].numpy(),
         images,
-        _follow_policy(agent, draws, belief) if isinstance(agent, Agent) else None,
+        _follow_policy(agent, samples, belief) if isinstance(agent, Agent) else None,
     )
 
 
-def _follow_policy(agent: Agent, draws: dict, belief: rssm.Belief) -> Policy:
-    imagined = agent.imagine(draws, belief, agent.evaluation_noise)
-    values = agent.values_of_draws(imagined, "values")
+def _follow_policy(agent: Agent, samples: dict, belief: rssm.Belief) -> Policy:
+    imagined = agent.imagine(samples, belief, agent.evaluation_noise)
+    values = agent.values_of_samples(imagined, "values")
     chosen = {}
     if agent.config.algorithm != "greedy_lambda":
-        by = agent.values_of_draws(imagined, agent.config.behaviour.bound_by)
+        by = agent.values_of_samples(imagined, agent.config.behaviour.bound_by)
         chosen = {name: int(upper_bound(v)[0]) for name, v in by.items()}
     return Policy(
         imagined.rewards[:, 0].numpy(),
@@ -132,12 +132,12 @@ def save_futures(folder: Path, agent: ModelBasedAgent, futures: list[Future]) ->
     """
     folder.mkdir(parents=True, exist_ok=True)
     constraints = range(futures[0].costs.shape[-1])
-    names = ["start", "step", "draw", "reward", *(f"cost_{i}" for i in constraints)]
+    names = ["start", "step", "sample", "reward", *(f"cost_{i}" for i in constraints)]
     _write_csv(folder / "actions.csv", names, [row for f in futures for row in _action_rows(f)])
     summary = {
         "task": agent.config.task,
         "algorithm": agent.config.algorithm,
-        "draws": len(futures[0].rewards),
+        "samples": len(futures[0].rewards),
         "posterior_active": bool(agent.posterior.active),
         "bound_by": agent.config.behaviour.bound_by,
         "starts": [_summary(future) for future in futures],
@@ -157,19 +157,19 @@ def _action_rows(future: Future) -> list[list]:
     sources: list[tuple] = [(REAL, future.real.reward, future.real.cost)]
     sources += [(j, *pair) for j, pair in enumerate(zip(future.rewards, future.costs, strict=True))]
     return [
-        [future.start, step + 1, draw, rewards[step], *costs[step]]
-        for draw, rewards, costs in sources
+        [future.start, step + 1, sample, rewards[step], *costs[step]]
+        for sample, rewards, costs in sources
         for step in range(len(rewards))
     ]
 
 
 def _policy_rows(start: int, policy: Policy) -> list[list]:
     rows = []
-    for draw, (rewards, costs) in enumerate(zip(policy.rewards, policy.costs, strict=True)):
-        values = np.array([value[draw] for value in policy.values.values()])
+    for sample, (rewards, costs) in enumerate(zip(policy.rewards, policy.costs, strict=True)):
+        values = np.array([value[sample] for value in policy.values.values()])
         for step, reward in enumerate(rewards):
             of_state = values[:, step] if step < values.shape[1] else [""] * len(values)
-            rows.append([start, step + 1, draw, reward, *costs[step], *of_state])
+            rows.append([start, step + 1, sample, reward, *costs[step], *of_state])
     return rows
 
 

@@ -27,5 +27,5 @@ class Posterior(Protocol):
     def on_step(self) -> None:
         """Follow a step of that optimiser, inside the compiled update."""
 
-    def sample(self, draws: int, noise: Noise) -> dict:
-        """Independent samples of the weights: their structure, with a leading `[draws]` axis."""
+    def sample(self, count: int, noise: Noise) -> dict:
+        """Independent samples of the weights: their structure, with a leading `[count]` axis."""

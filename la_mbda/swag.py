@@ -76,16 +76,16 @@ class Swag(tf.Module):
         due = (since_burn_in >= 0) & (since_burn_in % self._config.swag_period == 0)
         tf.cond(due, self._take_snapshot, lambda: None)
 
-    def sample(self, draws: int, noise: Noise):
-        """Independent samples of the weights: their structure, with a leading `[draws]` axis."""
+    def sample(self, count: int, noise: Noise):
+        """Independent samples of the weights: their structure, with a leading `[count]` axis."""
         flat = tf.cond(
             self.active,
-            lambda: self._draw(draws, noise),
-            lambda: tf.tile(self._flat_weights()[None], [draws, 1]),
+            lambda: self._sample(count, noise),
+            lambda: tf.tile(self._flat_weights()[None], [count, 1]),
         )
         sizes = [shape.num_elements() for shape in self._shapes]
         parts = [
-            tf.reshape(part, [draws, *shape])
+            tf.reshape(part, [count, *shape])
             for part, shape in zip(tf.split(flat, sizes, 1), self._shapes, strict=True)
         ]
         return tf.nest.pack_sequence_as(self._weights, parts)
@@ -108,10 +108,10 @@ class Swag(tf.Module):
         self.deviations.scatter_nd_update([[slot]], after[None])
         self.snapshots.assign_add(1)
 
-    def _draw(self, draws: int, noise: Noise) -> tf.Tensor:
+    def _sample(self, count: int, noise: Noise) -> tf.Tensor:
         """Half of the covariance is diagonal and half of low rank (Maddox et al., Algorithm 1)."""
         models = self._config.swag_models
-        diagonal = tf.sqrt(self.variance / 2.0) * noise.normal(draws, self.mean.shape[0])
-        low_rank = tf.matmul(noise.normal(draws, models), self.deviations)
+        diagonal = tf.sqrt(self.variance / 2.0) * noise.normal(count, self.mean.shape[0])
+        low_rank = tf.matmul(noise.normal(count, models), self.deviations)
         low_rank /= math.sqrt(2.0 * (models - 1))
         return self.mean + math.sqrt(self._config.swag_scale) * (diagonal + low_rank)

@@ -130,9 +130,9 @@ class WorldModel(tf.Module):
         flat = tf.reshape(batch.observation, [-1, *batch.observation.shape[2:]])
         embeddings = tf.reshape(self.encode(flat), [batch_size, length, -1])
         start = rssm.initial_belief(self._config, batch_size)
-        draws = noise.normal(batch_size, length, self._config.stochastic_size)
+        normals = noise.normal(batch_size, length, self._config.stochastic_size)
         weights = self.cast_weights["rssm"]
-        inference = rssm.observe(weights, start, batch.action, embeddings, draws, batch.first)
+        inference = rssm.observe(weights, start, batch.action, embeddings, normals, batch.first)
         return inference, self._preprocess(flat)
 
     def loss(self, batch: Sequences, noise: Noise) -> tuple[tf.Tensor, rssm.Belief, dict]:

@@ -59,7 +59,7 @@ FIGURES = [
     ),
     Entry(
         "figure_3",
-        "What each posterior draw expects of the policy, and the draws that the bounds choose",
+        "What each posterior sample expects of the policy, and those that the bounds choose",
         posteriors,
     ),
     Entry("figure_4", "Normalised scores of each task", bars.tasks),

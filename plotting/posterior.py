@@ -1,8 +1,8 @@
-"""What posterior draws of a run's world model expect, from what `evaluate.py --imagine` saved.
+"""What posterior samples of a run's world model expect, from what `evaluate.py --imagine` saved.
 
-Figure 3, from RUN/imagined: from one belief, the same policy under each draw, and which draws the
-bounds choose. And in the folder itself, one figure per start: images of the real episode and of
-each draw below one another, and the reward and costs that the draws predict under the same actions.
+Figure 3, from RUN/imagined: from one belief, the same policy under each sample, and which of them
+the bounds choose. And in the folder itself, one figure per start: images of the real episode and of
+each sample below one another, and the reward and costs predicted under the same actions.
 """
 
 import shlex
@@ -29,28 +29,28 @@ FOLDER = "imagined"
 POLICY = "policy.csv"
 REAL = "real"
 COLUMNS = 8
-DRAW_COLOUR = COLOURS["lambda"]
+SAMPLE_COLOUR = COLOURS["lambda"]
 # Those that follow a policy in imagination, the one with both bounds first.
 WITH_POLICY = ("lambda", "unsafe_lambda", "greedy_lambda")
-# What the chosen draw has the largest of, by the config's `bound_by`.
+# What the chosen sample has the largest of, by the config's `bound_by`.
 CHOSEN = {
-    "values": "upper bound: the draw of the largest $\\Sigma V_\\lambda$",
-    "critic": "upper bound: the draw of the largest mean of the critic's $v$",
+    "values": "upper bound: the sample of the largest $\\Sigma V_\\lambda$",
+    "critic": "upper bound: the sample of the largest mean of the critic's $v$",
 }
 
 
 class Futures(NamedTuple):
-    """What the draws expect of the policy, by start: the decisions before it."""
+    """What the samples expect of the policy, by start: the decisions before it."""
 
     expected: dict[int, dict[str, np.ndarray]]
-    """`[draw, step]` of `return` and `cost_<i>`, the sums so far, and of V_λ: `value_task` and,
+    """`[sample, step]` of `return` and `cost_<i>`, the sums so far, and of V_λ: `value_task` and,
     where there are safety critics, `value_cost_<i>`."""
     chosen: dict[int, dict[str, int]]
-    """The draw that the bound of `task` and of each `cost_<i>` chooses; none for greedy."""
+    """The sample that the bound of `task` and of each `cost_<i>` chooses; none for greedy."""
     bound: str
     """Why it does: one of `CHOSEN`."""
     active: bool
-    """Whether the draws differ from the current model."""
+    """Whether the samples differ from the current model."""
 
 
 def posteriors(results: Results) -> Outcome:
@@ -103,29 +103,29 @@ def read_futures(folder: Path) -> Futures:
     try:
         chosen = {int(start["start"]): dict(start["chosen"]) for start in summary["starts"]}
         rows = pd.read_csv(path)
-        draws, active = int(summary["draws"]), bool(summary["posterior_active"])
+        samples, active = int(summary["samples"]), bool(summary["posterior_active"])
         bound = CHOSEN[summary.get("bound_by", "values")]  # Older files do not say it.
-        if not chosen or draws < 1:
-            raise ExpectedError(f"{len(chosen)} starts of {draws} draws")
-        expected = {start: _expected(rows[rows["start"] == start], draws) for start in chosen}
+        if not chosen or samples < 1:
+            raise ExpectedError(f"{len(chosen)} starts of {samples} samples")
+        expected = {start: _expected(rows[rows["start"] == start], samples) for start in chosen}
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, OSError) as error:
         raise ExpectedError(f"{path}: not as evaluate.py writes it ({error!r})") from error
     return Futures(expected, chosen, bound, active)
 
 
-def _expected(rows: pd.DataFrame, draws: int) -> dict[str, np.ndarray]:
+def _expected(rows: pd.DataFrame, samples: int) -> dict[str, np.ndarray]:
     """Return what is expected from one start.
 
     Raises:
         ValueError: steps of a sample are missing, or a number is missing or not finite.
     """
-    steps = len(rows) // draws
-    places = pd.MultiIndex.from_product([range(draws), range(1, steps + 1)])
-    if steps < 2 or rows[["draw", "step"]].to_numpy().tolist() != [list(p) for p in places]:
-        raise ExpectedError(f"steps of a start's {draws} samples are missing")
+    steps = len(rows) // samples
+    places = pd.MultiIndex.from_product([range(samples), range(1, steps + 1)])
+    if steps < 2 or rows[["sample", "step"]].to_numpy().tolist() != [list(p) for p in places]:
+        raise ExpectedError(f"steps of a start's {samples} samples are missing")
     expected = {}
-    for name in rows.columns.difference(["start", "step", "draw"], sort=False):
-        table = rows[name].to_numpy(float).reshape(draws, steps)
+    for name in rows.columns.difference(["start", "step", "sample"], sort=False):
+        table = rows[name].to_numpy(float).reshape(samples, steps)
         if name.startswith("value_"):
             table = table[:, :-1]  # The last state only bootstraps: it has no V_λ.
         if not np.isfinite(table).all():
@@ -136,15 +136,15 @@ def _expected(rows: pd.DataFrame, draws: int) -> dict[str, np.ndarray]:
 
 
 def _lines(run: pd.Series, futures: Futures) -> pd.DataFrame:
-    """One row per point drawn: of each quantity and start the draws, and the budget."""
+    """One row per point drawn: of each quantity and start the samples, and the budget."""
     who = run[["source", "preset", "task", "algorithm", "seed"]].to_dict()
     rows = []
     for name in sorted(next(iter(futures.expected.values())), key=_order):
         for start, bounds in futures.chosen.items():
             what = who | {"start": start, "quantity": name}
             chosen = bounds.get(_objective(name))
-            for draw, heights in enumerate(futures.expected[start][name]):
-                line = what | {"line": f"draw {draw}", "chosen": draw == chosen}
+            for sample, heights in enumerate(futures.expected[start][name]):
+                line = what | {"line": f"sample {sample}", "chosen": sample == chosen}
                 rows += [line | {"step": i + 1, "value": v} for i, v in enumerate(heights)]
             # To it the mean of V^c_λ over all starts is held (Eq. 11).
             constraint = int(name.rpartition("_")[2]) if name.startswith("value_cost_") else None
@@ -180,13 +180,13 @@ def _draw(lines: pd.DataFrame, title: str, bound: str) -> Figure:
 
 
 def _draw_panel(ax: Axes, panel: pd.DataFrame, bound: str) -> None:
-    """Each draw as a line, the chosen one with a look of its own."""
+    """Draw each sample as a line, the chosen one with a look of its own."""
     for name, line in panel.groupby("line", sort=False):
         if name == "budget":
             look = {"color": BUDGET_COLOUR, "linestyle": "--", "linewidth": 1.0}
             ax.axhline(line["value"].iloc[0], label="cost budget", **look)
             continue
-        look = {"color": "#777777", "linewidth": 0.8, "label": "posterior draw"}
+        look = {"color": "#777777", "linewidth": 0.8, "label": "posterior sample"}
         if line["chosen"].iloc[0]:
             look = {"color": COLOURS[line["algorithm"].iloc[0]], "label": bound}
             look |= {"linewidth": 1.6, "zorder": 3}
@@ -215,13 +215,14 @@ def _label(name: str) -> str:
 def _title(runs: pd.DataFrame, futures: Futures) -> str:
     """Args: runs: the one whose futures they are."""
     run = runs.iloc[0]
-    draws = len(next(iter(futures.expected.values()))["return"])
+    samples = len(next(iter(futures.expected.values()))["return"])
     who = f"{label(run['algorithm'])} on {run['task']}, seed {run['seed']}"
-    lines = [f"What each of {draws} posterior draws expects of the policy: {who}", scale_of(runs)]
+    what = f"What each of {samples} posterior samples expects of the policy"
+    lines = [f"{what}: {who}", scale_of(runs)]
     if not any(futures.chosen.values()):
-        lines.append("no draw is chosen: the policy learns from the average over draws")
+        lines.append("no sample is chosen: the policy learns from the average over samples")
     if not futures.active:
-        lines.append("posterior not active: all draws are the current model")
+        lines.append("posterior not active: all samples are the current model")
     return "\n".join(lines)
 
 
@@ -253,7 +254,7 @@ def _draw_future(summary: dict, start: int, rows: pd.DataFrame, images: dict) ->
     figure = Figure(figsize=(7.2, strip + 2.9), layout="constrained")
     title = f"{summary['task']}, {summary['algorithm']}: imagined from decision {start}"
     if not summary["posterior_active"]:
-        title += "\n(posterior not active: all draws are the current model)"
+        title += "\n(posterior not active: all samples are the current model)"
     figure.suptitle(title, fontsize=9)
     below = figure
     if imagined is not None:
@@ -267,12 +268,12 @@ def _draw_future(summary: dict, start: int, rows: pd.DataFrame, images: dict) ->
 
 
 def _draw_strips(figure, real: np.ndarray, imagined: np.ndarray) -> None:
-    """Draw a row for the real images `[time, …]` and one for each draw's `[sample, time, …]`."""
+    """Draw a row for the real images `[time, …]` and one for each sample's `[sample, time, …]`."""
     steps = len(real)
     columns = np.unique(np.linspace(0, steps - 1, min(COLUMNS, steps)).round().astype(int))
     axes = figure.subplots(len(imagined) + 1, len(columns), squeeze=False)
     for row, (name, images) in enumerate(
-        [(REAL, real), *((f"draw {j}", images) for j, images in enumerate(imagined))]
+        [(REAL, real), *((f"sample {j}", images) for j, images in enumerate(imagined))]
     ):
         for column, step in enumerate(columns):
             ax = axes[row, column]
@@ -286,15 +287,16 @@ def _draw_strips(figure, real: np.ndarray, imagined: np.ndarray) -> None:
 
 
 def _draw_curves(ax: Axes, signal: str, rows: pd.DataFrame) -> None:
-    """Each draw as a thin line, their mean, the band between the least and the most, the real."""
-    lines = {name: own[signal].to_numpy() for name, own in rows.groupby("draw", sort=False)}
+    """Draw each sample as a thin line, their mean, the band that they span, and the real."""
+    lines = {name: own[signal].to_numpy() for name, own in rows.groupby("sample", sort=False)}
     real = lines.pop(REAL)
-    draws = np.array(list(lines.values()))
+    samples = np.array(list(lines.values()))
     steps = np.arange(1, len(real) + 1)
-    spread = {"color": DRAW_COLOUR, "alpha": 0.2, "lw": 0, "label": "least to most"}
-    ax.fill_between(steps, draws.min(0), draws.max(0), **spread)
-    ax.plot(steps, draws.T, color=DRAW_COLOUR, lw=0.4, alpha=0.7)
-    ax.plot(steps, draws.mean(0), color=DRAW_COLOUR, lw=1.4, label=f"mean of {len(draws)} draws")
+    spread = {"color": SAMPLE_COLOUR, "alpha": 0.2, "lw": 0, "label": "least to most"}
+    ax.fill_between(steps, samples.min(0), samples.max(0), **spread)
+    ax.plot(steps, samples.T, color=SAMPLE_COLOUR, lw=0.4, alpha=0.7)
+    mean = {"color": SAMPLE_COLOUR, "lw": 1.4, "label": f"mean of {len(samples)} samples"}
+    ax.plot(steps, samples.mean(0), **mean)
     ax.plot(steps, real, color="black", lw=1.4, label=REAL)
     ax.set(xlabel="decisions ahead", title=f"{signal.replace('_', ' ')} per decision")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))

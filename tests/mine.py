@@ -40,11 +40,11 @@ class Snapshots(tf.Module):
             after.assign(now)
         self.steps.assign_add(1)
 
-    def sample(self, draws: int, noise: Noise):
-        second = noise.normal(draws) > 0.0
+    def sample(self, count: int, noise: Noise):
+        second = noise.normal(count) > 0.0
 
         def choose(old, new):
-            shape = [draws] + [1] * len(old.shape)
+            shape = [count] + [1] * len(old.shape)
             return tf.where(tf.reshape(second, shape), new[None], old[None])
 
         return tf.nest.map_structure(choose, *self._kept)

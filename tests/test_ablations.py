@@ -72,8 +72,8 @@ def test_greedy_values_the_average_trajectory_not_the_average_of_values():
     agent = Agent(tiny_config(algorithm="greedy_lambda"), (1,), 1)
     imagined = imagined_by(agent, hand_made_draws(agent))  # The draws differ by their noise too.
     values = agent._bound_task(imagined).values
-    of_average = agent.values_of_draws(imagined.average(), "values")["task"]
-    average_of = tf.reduce_mean(agent.values_of_draws(imagined, "values")["task"], 0)
+    of_average = agent.values_of_samples(imagined.average(), "values")["task"]
+    average_of = tf.reduce_mean(agent.values_of_samples(imagined, "values")["task"], 0)
     np.testing.assert_allclose(values, of_average, rtol=1e-5)
     assert np.abs(values - average_of).max() > 1e-4
 

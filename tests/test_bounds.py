@@ -27,7 +27,7 @@ def test_compares_on_a_trained_run(tmp_path, capsys):
     assert main([str(run), "--episodes", "2"]) == 0
     heading, columns, *lines = capsys.readouterr().out.splitlines()
     assert heading.startswith("gymnasium:Toy-v0 lambda seed 0 (quick preset), after 6 updates")
-    assert heading.endswith("40 starts, 2 draws")
+    assert heading.endswith("40 starts, 2 samples")
     assert columns.split("  ")[-2:] == ["by values", "by critic"]
     assert [line.split()[0] for line in lines] == ["task", "cost_0"]
     agent = load_agent(run)
@@ -45,7 +45,7 @@ def test_compares_on_a_trained_run(tmp_path, capsys):
     [
         ({"algorithm": "greedy_lambda"}, "greedy_lambda, which has no upper bounds: give a run"),
         ({"algorithm": "cem_mpc"}, "cem_mpc, which has no upper bounds"),
-        ({"swag_burn_in": 1000}, "no active posterior, so its draws are all the same model"),
+        ({"swag_burn_in": 1000}, "no active posterior, so its samples are all the same model"),
     ],
 )
 def test_runs_with_nothing_to_compare_are_refused(tmp_path, overrides, message):

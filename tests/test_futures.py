@@ -46,7 +46,7 @@ def test_the_real_steps_are_those_that_follow_each_start():
 
 
 @pytest.mark.parametrize("algorithm", ["lambda", "greedy_lambda", "unsafe_lambda"])
-def test_bounds_choose_the_draw_of_the_largest_value(algorithm):
+def test_bounds_choose_the_sample_of_the_largest_value(algorithm):
     future = futures_of(active_agent(Agent, algorithm))[0]
     values = future.policy.values
     assert set(values) == ({"task"} if algorithm == "unsafe_lambda" else {"task", "cost_0"})
@@ -78,11 +78,11 @@ def test_saves_what_it_found(tmp_path):
     futures = futures_of(agent)
     save_futures(tmp_path, agent, futures)
     rows = list(csv.DictReader((tmp_path / "actions.csv").read_text().splitlines()))
-    assert [row["draw"] for row in rows[::4]] == ["real", "0", "1"] * 2
-    found = [float(row["reward"]) for row in rows if (row["start"], row["draw"]) == ("10", "1")]
+    assert [row["sample"] for row in rows[::4]] == ["real", "0", "1"] * 2
+    found = [float(row["reward"]) for row in rows if (row["start"], row["sample"]) == ("10", "1")]
     np.testing.assert_allclose(found, futures[1].rewards[1], rtol=1e-6)
     policy = list(csv.DictReader((tmp_path / "policy.csv").read_text().splitlines()))
-    values = [row["value_cost_0"] for row in policy if (row["start"], row["draw"]) == ("3", "0")]
+    values = [row["value_cost_0"] for row in policy if (row["start"], row["sample"]) == ("3", "0")]
     np.testing.assert_allclose(np.float32(values[:4]), futures[0].policy.values["cost_0"][0])
     assert values[4] == ""
     summary = json.loads((tmp_path / "futures.json").read_text())

@@ -117,7 +117,7 @@ class ImaginedLoss:
 def test_the_actors_gradient_is_that_of_finite_differences():
     agent = make_agent()
     rng = np.random.default_rng(3)
-    draws = agent.draw_models(agent.update_noise)
+    draws = agent.sample_models(agent.update_noise)
     starts = Belief(tf.constant(normal(rng, STARTS, 1, 4)), tf.constant(normal(rng, STARTS, 1, 16)))
     count = int(agent.update_noise.draws)
     weights = agent._behaviour_weights()

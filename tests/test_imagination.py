@@ -52,7 +52,7 @@ def test_the_rules_of_the_bound_choose_apart(rule):
     imagined = Trajectories(*map(tf.constant, parts))
     for bound in (agent._bound_task(imagined), agent._bound_safety(imagined, 0)):
         np.testing.assert_allclose(bound.values, VALUES[rule])
-    for values in agent.values_of_draws(imagined, rule).values():
+    for values in agent.values_of_samples(imagined, rule).values():
         np.testing.assert_array_equal(upper_bound(values), CHOSEN[rule])
 
 

@@ -11,8 +11,8 @@ from plotting.drawing import draw_changed
 from plotting.posterior import posteriors
 from plotting.results import read_results
 
-HEADER = "start,step,draw,reward,cost_0,value_task,value_cost_0"
-# Two draws for two decisions; the last has no V_λ.
+HEADER = "start,step,sample,reward,cost_0,value_task,value_cost_0"
+# Two samples for two decisions; the last has no V_λ.
 ROWS = [
     "7,1,0,0.1,0.2,3.0,9.0",
     "7,2,0,0.5,0.0,,",
@@ -26,7 +26,7 @@ def write_futures(run, header=HEADER, rows=ROWS, **summary):
     folder.mkdir()
     (folder / "policy.csv").write_text("\n".join([header, *rows]) + "\n")
     starts = [{"start": 7, "chosen": {"task": 1, "cost_0": 0}}]
-    whole = {"draws": 2, "posterior_active": True, "starts": starts}
+    whole = {"samples": 2, "posterior_active": True, "starts": starts}
     (folder / "futures.json").write_text(json.dumps(whole | summary))
 
 
@@ -64,18 +64,18 @@ def test_the_numbers_drawn_are_those_that_were_saved(tmp_path, titles):
         key = row["quantity"], row["line"], row["chosen"]
         lines.setdefault(key, []).append(float(row["value"]))
     assert lines == {
-        ("return", "draw 0", "False"): [0.1, 0.6],
-        ("return", "draw 1", "True"): [0.1, -0.4],
-        ("value_task", "draw 0", "False"): [3.0],
-        ("value_task", "draw 1", "True"): [4.0],
-        ("cost_0", "draw 0", "True"): [0.2, 0.2],
-        ("cost_0", "draw 1", "False"): [0.2, 0.5],
-        ("value_cost_0", "draw 0", "True"): [9.0],
-        ("value_cost_0", "draw 1", "False"): [8.0],
+        ("return", "sample 0", "False"): [0.1, 0.6],
+        ("return", "sample 1", "True"): [0.1, -0.4],
+        ("value_task", "sample 0", "False"): [3.0],
+        ("value_task", "sample 1", "True"): [4.0],
+        ("cost_0", "sample 0", "True"): [0.2, 0.2],
+        ("cost_0", "sample 1", "False"): [0.2, 0.5],
+        ("value_cost_0", "sample 0", "True"): [9.0],
+        ("value_cost_0", "sample 1", "False"): [8.0],
         ("value_cost_0", "budget", ""): [25.0],
     }
     assert titles == [
-        "What each of 2 posterior draws expects of the policy: LAMBDA on PointGoal1, seed 0\n"
+        "What each of 2 posterior samples expects of the policy: LAMBDA on PointGoal1, seed 0\n"
         "ours: quick preset (reduced scale, not comparable with the paper)"
     ]
 
@@ -84,7 +84,7 @@ def test_the_numbers_drawn_are_those_that_were_saved(tmp_path, titles):
     ("saved", "quantity"),
     [({}, "Sigma"), ({"bound_by": "values"}, "Sigma"), ({"bound_by": "critic"}, "critic's $v$")],
 )
-def test_the_legend_says_by_which_rule_the_draw_is_chosen(tmp_path, monkeypatch, saved, quantity):
+def test_the_legend_says_by_which_rule_the_sample_is_chosen(tmp_path, monkeypatch, saved, quantity):
     labels = []
     legend = matplotlib.figure.Figure.legend
 
@@ -104,8 +104,8 @@ def test_what_a_reader_could_misread_is_in_the_title(tmp_path, titles):
     write_futures(run, posterior_active=False, starts=[{"start": 7, "chosen": {}}])
     drawn(tmp_path)
     assert titles[0].splitlines()[2:] == [
-        "no draw is chosen: the policy learns from the average over draws",
-        "posterior not active: all draws are the current model",
+        "no sample is chosen: the policy learns from the average over samples",
+        "posterior not active: all samples are the current model",
     ]
 
 
@@ -128,13 +128,13 @@ def test_without_futures_the_command_is_named(tmp_path):
         {"rows": [*ROWS[:3], "7,2,1,-0."]},
         {"rows": ROWS[:3]},
         {"rows": ["7,1,0,0.1,0.2,nan,9.0", *ROWS[1:]]},
-        {"header": "begin,step,draw,reward,cost_0,value_task,value_cost_0"},
+        {"header": "begin,step,sample,reward,cost_0,value_task,value_cost_0"},
         {"starts": [{"chosen": {}}]},
         {"starts": [{"start": 7, "chosen": [1]}]},
         {"starts": [{"start": 8, "chosen": {}}]},
         {"starts": []},
         {"starts": 3},
-        {"draws": 0},
+        {"samples": 0},
         {"bound_by": "mean"},
     ],
 )

@@ -52,7 +52,7 @@ def test_what_a_failure_is_like_is_learnt_from_short_episodes(preset):
 
     _, state = agent.act(np.zeros((2, 1), np.float32), agent.initial_state(2), explore=False)
     actions = tf.constant([[[-0.5]], [[0.9]]])  # A safe one and one that fails.
-    draws = agent.draw_models(agent.update_noise)
+    draws = agent.sample_models(agent.update_noise)
     features = follow(draws, state.belief, actions, agent.update_noise)
     reward, cost, end = (
         tf.reduce_mean(head(draws, features), 0).numpy()

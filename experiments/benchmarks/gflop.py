@@ -32,7 +32,7 @@ def count(config: Config, actions: int) -> dict[str, float]:
     flop = {
         "world_model": frames * 3 * (autoencoder + prior + posterior + heads),
         "imagination_and_actor": imagined * (3 * actor + 2 * prior + 2 * heads) - unneeded,
-        # On all draws to choose one; on the chosen one live, with both gradients, and the shadow.
+        # On all samples to choose one; on the chosen one live, with both gradients, and the shadow.
         "critics": critics * critic * (imagined + (3 + 1) * trajectories),
     }
     return {name: value / 1e9 for name, value in flop.items()}

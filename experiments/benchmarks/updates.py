@@ -39,7 +39,7 @@ class Update:
     threads: int | None = None
     """Cores to use; all if not given."""
     scaling: bool = False
-    """Measure in place of the parts how an update grows with draws, horizon and batch."""
+    """Measure in place of the parts how an update grows with samples, horizon and batch."""
     against: str | None = None
     """A commit to compare with: both are measured in turn, in processes of their own."""
     rounds: int = 3
@@ -151,22 +151,22 @@ def measure_parts(agent, update: float, repeats: int) -> dict[str, float]:
         tf.random.stateless_normal([*shape, model.deterministic_size], [0, 2]),
     )
 
-    def imagine_and_improve(draws):
+    def imagine_and_improve(samples):
         weights = tf.nest.flatten(agent.actor.weights)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
-            imagined = agent._imagine(draws, beliefs)
+            imagined = agent._imagine(samples, beliefs)
             loss = tf.add_n([tf.reduce_mean(part) for part in imagined])
         return tape.gradient(loss, weights)
 
     xla = agent.config.compute.compile == "xla"
     imagining = tf.function(imagine_and_improve, jit_compile=xla)
-    drawing = tf.function(lambda: agent.draw_models(agent.update_noise), jit_compile=xla)
-    draws, batch = drawing(), agent.replay.sample(training.batch_size)
+    sampling = tf.function(lambda: agent.sample_models(agent.update_noise), jit_compile=xla)
+    samples, batch = sampling(), agent.replay.sample(training.batch_size)
     calls = {
         "world_model": agent.pretrain,
-        "imagination_and_actor": lambda: imagining(draws)[0].numpy(),
-        "swag": lambda: tf.nest.flatten(drawing())[0].numpy(),
+        "imagination_and_actor": lambda: imagining(samples)[0].numpy(),
+        "swag": lambda: tf.nest.flatten(sampling())[0].numpy(),
         "replay_sampling": lambda: agent.replay.sample(training.batch_size),
         "host_to_device": lambda: [tf.constant(part) for part in batch if part is not None],
     }

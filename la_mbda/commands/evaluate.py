@@ -175,7 +175,7 @@ def imagine_run(
         for path in draw(folder):
             print(f"figure: {path}")
     if not agent.posterior.active:
-        print("the posterior is not active: all draws are the current model")
+        print("the posterior is not active: all samples are the current model")
     print(f"data:   {folder}")
 
 
