@@ -1,4 +1,4 @@
-"""LAMBDA and its ablations. `_learn` is the body of Algorithm 2, in the paper's order."""
+"""LAMBDA and its ablations. `Agent.learn` is the body of Algorithm 2, in the paper's order."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -90,24 +90,25 @@ class Agent(ModelBasedAgent):
         learnt.critics = [critic.weights for critic in (self.task_critic, *self.safety_critics)]
         return learnt
 
-    def _decide(self, belief: rssm.Belief, noise: Noise, explore: bool) -> tf.Tensor:
+    def decide(self, belief: rssm.Belief, noise: Noise, explore: bool) -> tf.Tensor:
         """Sample the policy (training) or take its mode (evaluation)."""
         if not explore:
             return self.actor.mode(belief.features, self._mode_noise)
         normals = noise.normal(belief.features.shape[0], self.actions)
         return self.actor.sample(belief.features, normals)
 
-    def _learn(self, batch: Sequences) -> dict:
+    def learn(self, batch: Sequences) -> dict:
         """Run the inner loop of Algorithm 2, from a batch of sequences on."""
         beliefs, metrics = self.model.update(batch, self.update_noise)
         samples = self.sample_models(self.update_noise)
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
-            tape.watch(self._behaviour_weights())
-            imagined = self._imagine(samples, _going_on(beliefs, batch))
-            task = self._bound_task(imagined)
-            safety = [self._bound_safety(imagined, i) for i in range(len(self.safety_critics))]
-            excess = self._excess(safety)
-            actor_loss = self._actor_loss(task, excess)
+            tape.watch(self.behaviour_weights())
+            starts = starting_beliefs(beliefs, batch)
+            imagined = self.imagine(samples, starts, self.update_noise)
+            task = self.bound_task(imagined)
+            safety = [self.bound_safety(imagined, i) for i in range(len(self.safety_critics))]
+            excess = self.excess(safety)
+            actor_loss = self.actor_loss(task, excess)
         metrics["actor_gradient_norm"] = self.actor.update(tape, actor_loss)
         metrics["task_critic_gradient_norm"] = self.task_critic.update(tape, task.critic_loss)
         for i, (critic, bound) in enumerate(zip(self.safety_critics, safety, strict=True)):
@@ -119,14 +120,9 @@ class Agent(ModelBasedAgent):
         metrics |= self._behaviour_metrics(batch, imagined, task, safety)
         return metrics | {"actor_loss": actor_loss}
 
-    def _behaviour_weights(self) -> list[tf.Variable]:
+    def behaviour_weights(self) -> list[tf.Variable]:
         modules: tuple[Any, ...] = (self.actor, self.task_critic, *self.safety_critics)
         return tf.nest.flatten([module.weights for module in modules])
-
-    def _imagine(self, samples: dict, beliefs: rssm.Belief) -> Trajectories:
-        """From each belief of the batch `[batch, time, …]`, under each sample."""
-        starts = rssm.Belief(*(tf.reshape(part, [-1, part.shape[-1]]) for part in beliefs))
-        return self.imagine(samples, starts, self.update_noise)
 
     def imagine(self, samples: dict, starts: rssm.Belief, noise: Noise) -> Trajectories:
         """Follow the policy from beliefs `[start, …]` under each sample, to the horizon."""
@@ -145,7 +141,7 @@ class Agent(ModelBasedAgent):
             name: _values_by(rule, objective, imagined) for name, objective in objectives.items()
         }
 
-    def _excess(self, safety: list[Bound]) -> tf.Tensor | None:
+    def excess(self, safety: list[Bound]) -> tf.Tensor | None:
         """Return expected costs minus budgets `[constraints]` by the pessimistic bounds, if any.
 
         Eq. 11, with a mean over starts and time where it sums. As the authors do, the discounted
@@ -155,7 +151,7 @@ class Agent(ModelBasedAgent):
         costs = [tf.reduce_mean(bound.values) for bound in safety]
         return tf.stack(costs) - tf.constant(self.config.lagrangian.cost_budget) if safety else None
 
-    def _actor_loss(self, task: Bound, excess: tf.Tensor | None) -> tf.Tensor:
+    def actor_loss(self, task: Bound, excess: tf.Tensor | None) -> tf.Tensor:
         """Eq. 10 with the augmented Lagrangian's Ψ; without it where there are no constraints.
 
         The authors' weights of V_λ are γ^t for t = 0 … H−2, with a mean where the equation writes a
@@ -185,10 +181,10 @@ class Agent(ModelBasedAgent):
             behaviour.cost_return_lambda,
         )
 
-    def _bound_task(self, imagined: Trajectories) -> Bound:
+    def bound_task(self, imagined: Trajectories) -> Bound:
         return self._bound(imagined, self._task_objective)
 
-    def _bound_safety(self, imagined: Trajectories, constraint: int) -> Bound:
+    def bound_safety(self, imagined: Trajectories, constraint: int) -> Bound:
         return self._bound(imagined, self._safety_objective(constraint))
 
     def _bound(self, imagined: Trajectories, objective: Objective) -> Bound:
@@ -232,19 +228,19 @@ class Agent(ModelBasedAgent):
         return metrics
 
 
-def _going_on(beliefs: rssm.Belief, batch: Sequences) -> rssm.Belief:
-    """Return the beliefs after which an episode continued: nothing follows a terminal state.
+def starting_beliefs(beliefs: rssm.Belief, batch: Sequences) -> rssm.Belief:
+    """Return the beliefs `[start, …]` after which an episode continued, of `[batch, time, …]`.
 
-    In place of those of terminal states the first others come twice, so that there are as many
-    starts each time. Where no episode is short, one step in thousands is terminal at most, and all
-    stay as they are.
+    Nothing follows a terminal state: in place of their beliefs the first others come twice, so that
+    there are as many starts each time. Where no episode is short, one step in thousands is terminal
+    at most, and all stay as they are.
     """
+    flat = rssm.Belief(*(tf.reshape(part, [-1, part.shape[-1]]) for part in beliefs))
     if batch.first is None:
-        return beliefs
+        return flat
     order = tf.argsort(tf.reshape(batch.terminal, [-1]), stable=True)
     count = tf.math.count_nonzero(batch.terminal == 0.0, dtype=tf.int32)
     chosen = tf.gather(order, tf.range(tf.size(order)) % tf.maximum(count, 1))
-    flat = (tf.reshape(part, [-1, part.shape[-1]]) for part in beliefs)
     return rssm.Belief(*(tf.ensure_shape(tf.gather(x, chosen), x.shape) for x in flat))
 
 

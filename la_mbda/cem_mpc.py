@@ -178,7 +178,7 @@ class CemMpcAgent(ModelBasedAgent):
         """The variables that acting changes."""
         return [*super().changed_by_acting, self.decisions, self.feasible_decisions]
 
-    def _decide(self, belief: rssm.Belief, noise: Noise, explore: bool) -> tf.Tensor:
+    def decide(self, belief: rssm.Belief, noise: Noise, explore: bool) -> tf.Tensor:
         """Take the first action of the best sequence found; training and evaluation plan alike."""
         plan, _ = self.plan(belief, noise)
         if explore:
@@ -206,7 +206,7 @@ class CemMpcAgent(ModelBasedAgent):
         shape = [features.shape[0], environments, count, horizon]
         return judge(tf.reshape(rewards, shape), tf.reshape(costs, [*shape, -1]), self.config)
 
-    def _learn(self, batch: Sequences) -> dict:
+    def learn(self, batch: Sequences) -> dict:
         """Update the world model alone; the share of feasible plans is of all decisions so far.
 
         Where it is small, the planner mostly flees from costs: see `calibrate_cost`.
@@ -214,5 +214,5 @@ class CemMpcAgent(ModelBasedAgent):
         share = tf.math.divide_no_nan(
             tf.cast(self.feasible_decisions, tf.float32), tf.cast(self.decisions, tf.float32)
         )
-        metrics = self._learn_model(batch) | self._batch_metrics(batch)
+        metrics = self.learn_model(batch) | self._batch_metrics(batch)
         return metrics | {"feasible_decisions": share}

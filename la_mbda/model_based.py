@@ -25,7 +25,7 @@ class PolicyState(NamedTuple):
 class ModelBasedAgent(tf.Module):
     """Remembers episodes, learns a world model and its posterior from them, and filters beliefs.
 
-    How to decide and what else to learn is up to the subclasses: `_decide` and `_learn`.
+    How to decide and what else to learn is up to the subclasses: `decide` and `learn`.
     """
 
     def __init__(self, config: Config, observation_shape: tuple[int, ...], actions: int):
@@ -35,7 +35,7 @@ class ModelBasedAgent(tf.Module):
         self.model = WorldModel(
             config, observation_shape, actions, self._seed("world model weights")
         )
-        self.posterior = self._make_posterior()
+        self.posterior = self.make_posterior()
         self.model.learn_with(self.posterior)
         self.acting_noise = Noise(self._seed("acting"), "acting_noise")
         self.evaluation_noise = Noise(self._seed("evaluation"), "evaluation_noise")
@@ -45,12 +45,12 @@ class ModelBasedAgent(tf.Module):
         self.replay = Replay(training.sequence_length, capacity, self._seed("replay"))
         # Each is one program; all control flow in them is fixed when it is traced.
         xla = config.compute.compile == "xla"
-        self._act, self._learn_model, self._learn = (
+        self._act, self.learn_model, self.learn = (
             tf.function(method, jit_compile=xla, autograph=False)
-            for method in (self._act, self._learn_model, self._learn)
+            for method in (self._act, self.learn_model, self.learn)
         )
 
-    def _make_posterior(self) -> Posterior:
+    def make_posterior(self) -> Posterior:
         """Return the posterior over the weights that imagining uses."""
         return Swag(self.model.imagination_weights, self.config.swag)
 
@@ -102,7 +102,7 @@ class ModelBasedAgent(tf.Module):
     def _act(self, observations: tf.Tensor, state: PolicyState, explore: bool):
         noise = self.acting_noise if explore else self.evaluation_noise
         belief = self._infer(observations, state, noise)
-        action = self._decide(belief, noise, explore)
+        action = self.decide(belief, noise, explore)
         return action, PolicyState(belief, action)
 
     def _infer(self, observations, state: PolicyState, noise: Noise) -> rssm.Belief:
@@ -112,7 +112,7 @@ class ModelBasedAgent(tf.Module):
         belief, _ = rssm.observe_step(weights, state.belief, state.action, projected, normals)
         return belief
 
-    def _decide(self, belief: rssm.Belief, noise: Noise, explore: bool) -> tf.Tensor:
+    def decide(self, belief: rssm.Belief, noise: Noise, explore: bool) -> tf.Tensor:
         """Actions `[environments, actions]` for beliefs `[environments, …]`."""
         raise NotImplementedError
 
@@ -127,11 +127,11 @@ class ModelBasedAgent(tf.Module):
 
     def pretrain(self) -> dict[str, float]:
         """Update the world model alone; return its metrics."""
-        return _numbers(self._learn_model(self._sample()))
+        return _numbers(self.learn_model(self._sample()))
 
     def update(self) -> dict[str, float]:
         """Update everything; return metrics."""
-        return _numbers(self._learn(self._sample()))
+        return _numbers(self.learn(self._sample()))
 
     def sample_models(self, noise: Noise) -> dict:
         """Return θ_j ~ p(θ | D), j = 1 … N, on a leading axis."""
@@ -141,11 +141,11 @@ class ModelBasedAgent(tf.Module):
         batch = self.replay.sample(self.config.training.batch_size)
         return Sequences._make(None if part is None else tf.constant(part) for part in batch)
 
-    def _learn_model(self, batch: Sequences) -> dict:
+    def learn_model(self, batch: Sequences) -> dict:
         _, metrics = self.model.update(batch, self.update_noise)
         return metrics
 
-    def _learn(self, batch: Sequences) -> dict:
+    def learn(self, batch: Sequences) -> dict:
         """Update everything from a batch of sequences; return metrics."""
         raise NotImplementedError
 

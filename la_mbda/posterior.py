@@ -12,7 +12,7 @@ from la_mbda.settings import WorldModelConfig
 class Posterior(Protocol):
     """p(θ | D) over the weights that imagining uses; a `tf.Module`, so that checkpoints hold it.
 
-    `Swag` is LAMBDA's. Another one is made by overriding `ModelBasedAgent._make_posterior`.
+    `Swag` is LAMBDA's. Another one is made by overriding `ModelBasedAgent.make_posterior`.
     """
 
     @property

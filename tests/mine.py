@@ -11,8 +11,8 @@ from la_mbda.randomness import Noise
 class Cautious(Agent):
     """LAMBDA whose actor counts every cost ten times."""
 
-    def _actor_loss(self, task, excess):
-        return super()._actor_loss(task, 10.0 * excess)
+    def actor_loss(self, task, excess):
+        return super().actor_loss(task, 10.0 * excess)
 
 
 class Snapshots(tf.Module):
@@ -53,7 +53,7 @@ class Snapshots(tf.Module):
 class Ensembled(Agent):
     """LAMBDA with that posterior in place of SWAG."""
 
-    def _make_posterior(self):
+    def make_posterior(self):
         return Snapshots(self.model.imagination_weights)
 
 

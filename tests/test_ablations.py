@@ -60,18 +60,18 @@ def test_which_draw_is_learnt_from(algorithm, reward, probability):
     imagined = imagined_by(agent, hand_made_draws(agent))
     np.testing.assert_allclose(imagined.rewards[:, 0, 0], REWARDS, rtol=1e-6)
     np.testing.assert_allclose(imagined.costs[:, 0, 0, 0], PROBABILITIES, rtol=1e-6)
-    task = agent._bound_task(imagined)
+    task = agent.bound_task(imagined)
     np.testing.assert_allclose(task.values[2], values_of(reward, 0.9), rtol=1e-5)
     assert len(agent.safety_critics) == (probability is not None)
     if probability is not None:
-        safety = agent._bound_safety(imagined, 0)
+        safety = agent.bound_safety(imagined, 0)
         np.testing.assert_allclose(safety.values[2], values_of(probability, 0.5), rtol=1e-5)
 
 
 def test_greedy_values_the_average_trajectory_not_the_average_of_values():
     agent = Agent(tiny_config(algorithm="greedy_lambda"), (1,), 1)
     imagined = imagined_by(agent, hand_made_draws(agent))  # The draws differ by their noise too.
-    values = agent._bound_task(imagined).values
+    values = agent.bound_task(imagined).values
     of_average = agent.values_of_samples(imagined.average(), "values")["task"]
     average_of = tf.reduce_mean(agent.values_of_samples(imagined, "values")["task"], 0)
     np.testing.assert_allclose(values, of_average, rtol=1e-5)
@@ -92,8 +92,8 @@ def test_costs_move_the_actor_unless_it_is_unsafe(algorithm):
         agent.update_noise.draws.assign(0)
         with tf.GradientTape() as tape:
             imagined = imagined_by(agent, draws)
-            safety = [agent._bound_safety(imagined, i) for i in range(len(agent.safety_critics))]
-            loss = agent._actor_loss(agent._bound_task(imagined), agent._excess(safety))
+            safety = [agent.bound_safety(imagined, i) for i in range(len(agent.safety_critics))]
+            loss = agent.actor_loss(agent.bound_task(imagined), agent.excess(safety))
         return np.concatenate([np.ravel(g) for g in tape.gradient(loss, weights)])
 
     moved = np.abs(gradient(1.0) - gradient(0.0)).max()
@@ -103,7 +103,7 @@ def test_costs_move_the_actor_unless_it_is_unsafe(algorithm):
 def test_unsafe_records_costs_and_leaves_the_multiplier_alone():
     agent = make_agent("unsafe_lambda")
     agent.observe(play_random(make_environment(agent.config), 0, 1).episode)
-    metrics = {name: float(value) for name, value in agent._learn(agent._sample()).items()}
+    metrics = agent.update()
     assert 0.0 < metrics["real_cost_0"] < 1.0
     assert metrics["imagined_cost_0"] > 0.0
     assert agent.lagrangian.multiplier[0] == np.float32(LEARNING["initial_multiplier"])

@@ -164,9 +164,9 @@ def test_only_the_world_model_is_learnt_and_decisions_are_counted():
     agent = agent_with_heads(0.0, -9.0)
     assert not any(hasattr(agent, name) for name in ("actor", "task_critic", "lagrangian"))
     belief = agent.initial_state(2).belief
-    agent._decide(belief, agent.evaluation_noise, explore=False)
+    agent.decide(belief, agent.evaluation_noise, explore=False)
     assert int(agent.decisions) == 0
-    agent._decide(belief, agent.acting_noise, explore=True)
+    agent.decide(belief, agent.acting_noise, explore=True)
     assert int(agent.decisions) == int(agent.feasible_decisions) == 2
 
 
@@ -219,7 +219,7 @@ def test_stopped_and_gone_on_with_it_is_the_same_bit_for_bit(tmp_path):
     expected = train(config, tmp_path / "whole")
     path = run_path(tmp_path / "stopped", config)
     trainer = Trainer(config, RunFolder(path, config))
-    trainer._stop = StopAt(14)  # Between an iteration's updates, after one that it acted in.
+    trainer.stop = StopAt(14)  # Between an iteration's updates, after one that it acted in.
     with pytest.raises(KeyboardInterrupt):
         trainer.run()
     assert int(trainer.agent.decisions) > 0

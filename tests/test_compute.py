@@ -21,7 +21,7 @@ def run(observation_shape, updates=3, **settings):
         if len(observation_shape) == 3:
             images = rng.integers(0, 256, (3, 7, *observation_shape), np.uint8)
             batch = batch._replace(observation=images)
-        metrics.append({k: float(v) for k, v in agent._learn(batch).items()})
+        metrics.append({k: float(v) for k, v in agent.learn(batch).items()})
     assert metrics[0]["posterior_active"] == 0.0
     assert metrics[-1]["posterior_active"] == 1.0
     observation = batch.observation[:, 0]

@@ -193,14 +193,14 @@ def test_upper_bounds_over_draws(agent, rng):
     tensors = Trajectories(*map(tf.constant, imagined))
     objectives = [
         (
-            agent._bound_task(tensors),
+            agent.bound_task(tensors),
             (imagined.rewards, agent.task_critic, behaviour.discount, behaviour.return_lambda),
         )
     ]
     for i, critic in enumerate(agent.safety_critics):
         settings = (behaviour.cost_discount, behaviour.cost_return_lambda)
         objectives.append(
-            (agent._bound_safety(tensors, i), (imagined.costs[..., i], critic, *settings))
+            (agent.bound_safety(tensors, i), (imagined.costs[..., i], critic, *settings))
         )
     choices = []
     for actual, arguments in objectives:

@@ -118,24 +118,23 @@ def test_the_actors_gradient_is_that_of_finite_differences():
     agent = make_agent()
     rng = np.random.default_rng(3)
     draws = agent.sample_models(agent.update_noise)
-    starts = Belief(tf.constant(normal(rng, STARTS, 1, 4)), tf.constant(normal(rng, STARTS, 1, 16)))
+    starts = Belief(tf.constant(normal(rng, STARTS, 4)), tf.constant(normal(rng, STARTS, 16)))
     count = int(agent.update_noise.draws)
-    weights = agent._behaviour_weights()
+    weights = agent.behaviour_weights()
     with tf.GradientTape() as tape:
-        imagined = agent._imagine(draws, starts)
-        task, safety = agent._bound_task(imagined), [agent._bound_safety(imagined, 0)]
-        loss = agent._actor_loss(task, agent._excess(safety))
+        imagined = agent.imagine(draws, starts, agent.update_noise)
+        task, safety = agent.bound_task(imagined), [agent.bound_safety(imagined, 0)]
+        loss = agent.actor_loss(task, agent.excess(safety))
     actor = tf.nest.flatten(agent.actor.weights)
     gradient = [np.float64(part) for part in tape.gradient(loss, actor)]
 
     agent.update_noise.draws.assign(count)
     noise = [agent.update_noise.normal(HORIZON, SAMPLES, STARTS, size) for size in (2, 4)]
-    flat_starts = [tf.reshape(part, [STARTS, -1]) for part in starts]
-    by_hand = ImaginedLoss(agent, draws, flat_starts, *noise)
+    by_hand = ImaginedLoss(agent, draws, starts, *noise)
     values = numpy_weights(agent.actor.weights)
     assert by_hand(values) == pytest.approx(float(loss), rel=1e-5)
     assert len(set(by_hand._chosen["reward"])) == 2
-    assert float(agent._excess(safety)[0]) > 0.0
+    assert float(agent.excess(safety)[0]) > 0.0
     assert len(weights) > len(actor)
 
     def slope(direction, **how):
@@ -163,7 +162,7 @@ def learnt(agent, batches=2):
     for _ in range(batches):
         batch = random_batch(rng)
         batch = batch._replace(cost=batch.cost[..., : len(agent.config.lagrangian.cost_budget)])
-        agent._learn(batch)
+        agent.learn(batch)
     return agent
 
 
@@ -181,16 +180,16 @@ def test_the_world_model_learns_from_its_own_loss_alone():
     whole, alone = make_agent(), make_agent()
     rng = np.random.default_rng(4)
     batch = random_batch(rng)._replace(cost=np.zeros((3, 7, 1), np.float32))
-    whole._learn(batch)
-    alone._learn_model(batch)
+    whole.learn(batch)
+    alone.learn_model(batch)
     assert_same(whole.model.weights, alone.model.weights)
 
 
 def silence(loss, agent, monkeypatch):
     """Takes one of the losses that Figure 13 shows out of the update."""
     if loss == "actor loss":
-        actor_loss = agent._actor_loss
-        monkeypatch.setattr(agent, "_actor_loss", lambda *bounds: 0.0 * actor_loss(*bounds))
+        actor_loss = agent.actor_loss
+        monkeypatch.setattr(agent, "actor_loss", lambda *bounds: 0.0 * actor_loss(*bounds))
     elif loss == "critic losses":
         bound = agent._bound
 

@@ -50,7 +50,7 @@ def test_the_rules_of_the_bound_choose_apart(rule):
     nothing = np.zeros_like(SIGNALS)
     parts = np.stack([OF_STATES, nothing], -1), SIGNALS, SIGNALS[..., None], nothing
     imagined = Trajectories(*map(tf.constant, parts))
-    for bound in (agent._bound_task(imagined), agent._bound_safety(imagined, 0)):
+    for bound in (agent.bound_task(imagined), agent.bound_safety(imagined, 0)):
         np.testing.assert_allclose(bound.values, VALUES[rule])
     for values in agent.values_of_samples(imagined, rule).values():
         np.testing.assert_array_equal(upper_bound(values), CHOSEN[rule])
@@ -108,7 +108,7 @@ def test_each_loss_reaches_its_own_weights(agent):
     """The critic learns from its loss, the actor from its own; targets pass no gradient on."""
     with tf.GradientTape(persistent=True) as tape:
         _, imagined = imagined_by(agent, agent.actor.sample)
-        task = agent._bound_task(imagined)
+        task = agent.bound_task(imagined)
         loss = -tf.reduce_mean(task.values)
     critic = tf.nest.flatten(agent.task_critic.weights)
     actor = tf.nest.flatten(agent.actor.weights)

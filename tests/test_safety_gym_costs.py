@@ -39,7 +39,7 @@ def touches(env, *names):
 
 def lidar_of(env, observation, name):
     """The part of a vector observation that has this name."""
-    sizes = dict(env._vector.layout)
+    sizes = dict(env.vector_observation.layout)
     start = sum(size for other, size in sizes.items() if other < name)
     return observation[start : start + sizes[name]]
 
@@ -91,7 +91,7 @@ def test_a_vase_counts_as_moving_from_1e_4(speed, cost):
     env = start("PointGoal2", goal=(1.5, 1.5, 0))
     env.data.qvel[:] = 0.0
     env.data.joint("vase3").qvel[:3] = speed / np.sqrt(3.0)
-    assert env._rules.costs()["vases_velocity"] == cost
+    assert env.rules.costs()["vases_velocity"] == cost
 
 
 def test_vases_of_the_first_level_cost_nothing():
@@ -123,7 +123,7 @@ def test_wrong_buttons_are_free_for_ten_steps_after_a_press():
         env = start("PointButton1", seed=seed, goal_button=0, **places, **far)
         observation, *_, info = env.step(STILL)
         infos = [info]
-        if env._rules.goal_button in places:
+        if env.rules.goal_button in places:
             continue  # Drawn at random: it should be one of the far ones.
         assert infos[0]["goal_met"]
         assert infos[0]["cost_buttons"] == 1.0

@@ -128,7 +128,7 @@ def test_rewards_and_costs_along_the_recorded_path_of_the_port(env, traces):
         for step, place in enumerate(places):
             env.data.qpos[:3] = place
             mujoco.mj_forward(env.model, env.data)
-            reward, met = env._rules.reward()
+            reward, met = env.rules.reward()
             assert reward == pytest.approx(traces["reward"][i, step], abs=1e-9)
             assert met == traces["goal_met"][i, step]
-            assert any(env._rules.costs().values()) == traces["cost"][i, step]
+            assert any(env.rules.costs().values()) == traces["cost"][i, step]

@@ -30,7 +30,7 @@ def redraw(env, recorded, i):
     env.data.qpos[:] = recorded["qpos"][i]
     env.data.time = recorded["time"][i]
     env.data.mocap_pos[:] = recorded["mocap_pos"][i]
-    env._world.forward()
+    env.world.forward()
     return env.robot_view()
 
 

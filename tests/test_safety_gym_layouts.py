@@ -91,10 +91,10 @@ def test_new_goals_keep_away_from_where_things_are_by_now(task):
     task = TASKS[task]
     movable = [n for n in env.layout_names() if n.startswith(("vase", "box"))]
     env.data.joint(movable[0]).qpos[:2] = (0.9, 0.0)  # Moved since the start.
-    env._world.forward()
+    env.world.forward()
     goals = []
     for _ in range(150):
-        env._rules.next_goal(env.layout, env.np_random)
+        env.rules.next_goal(env.layout, env.np_random)
         goal = env.data.body("goal").xpos[:2].copy()
         goals.append(goal)
         assert np.abs(goal).max() <= task.extent - task.goal_keepout
@@ -110,9 +110,9 @@ def test_goal_buttons_are_drawn_from_all_four():
     env.reset(seed=0)
     drawn = []
     for _ in range(400):
-        env._rules.next_goal(env.layout, env.np_random)
-        drawn.append(env._rules.goal_button)
-        green = [n for n in env._rules._buttons if env.model.geom(n).rgba[0] == 0.0]
+        env.rules.next_goal(env.layout, env.np_random)
+        drawn.append(env.rules.goal_button)
+        green = [n for n in env.rules._buttons if env.model.geom(n).rgba[0] == 0.0]
         assert green == drawn[-1:]
     counts = [drawn.count(f"button{i}") for i in range(4)]
     assert min(counts) > 70

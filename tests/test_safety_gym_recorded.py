@@ -56,7 +56,7 @@ class Recording:
 
         A reset wakes what sleeps and puts the goal in its place; the rules' memory is kept.
         """
-        rules = self.env._rules
+        rules = self.env.rules
         memory = {name: getattr(rules, name) for name in ("distances", "buttons_timer")}
         self.env.reset(options=self.options)
         for name, value in memory.items():
@@ -75,7 +75,7 @@ class Recording:
 
     def next_goal(self, step):
         """Sets the goal that was drawn in a step, and enters its state anew."""
-        rules = self.env._rules
+        rules = self.env.rules
         if "goal" in self.objects:
             self.options["layout"]["goal"] = (*self.rows["goal_xy"][step], 0.0)
         else:
@@ -94,7 +94,7 @@ def test_every_recorded_state(recordings, task):
 def check_recording(recordings, task, index):
     """Goes through a recording; returns on how many steps each part of the cost was on."""
     recording = Recording(recordings, task, index)
-    rules, rows = recording.env._rules, recording.rows
+    rules, rows = recording.env.rules, recording.rows
     for step, expected in enumerate(rows["cost_parts"]):
         recording.enter(step)
         reward, met = rules.reward()
@@ -113,8 +113,8 @@ def check_recording(recordings, task, index):
 
 
 def check_observation(recording, step):
-    observed, start = recording.env._vector(), 0
-    for name, size in recording.env._vector.layout:
+    observed, start = recording.env.vector_observation(), 0
+    for name, size in recording.env.vector_observation.layout:
         part = slice(start, start + size)
         start += size
         if name != CONTACT_FORCES:

@@ -21,7 +21,7 @@ def run(task, seed, sleep=True, aside=0.0):
         env.model.opt.enableflags &= ~int(mujoco.mjtEnableBit.mjENBL_SLEEP)
     env.reset(seed=seed)
     env.data.qpos[0] += aside
-    env._world.forward()
+    env.world.forward()
     rng, asleep, outcomes = np.random.default_rng(seed), 0, []
     for step in range(STEPS):
         if step % 50 == 0:  # Far enough in one direction to run into things.

@@ -178,6 +178,6 @@ def follow(env, recording, i, step):
     mujoco.mj_kinematics(env.model, env.data)
     if recording["goal_met"][i, step]:
         if "next_goal" in recording:
-            env._world.move_goal(recording["next_goal"][i, step])
+            env.world.move_goal(recording["next_goal"][i, step])
         else:
-            env._rules.set_goal_button(f"button{recording['next_goal_button'][i, step]}")
+            env.rules.set_goal_button(f"button{recording['next_goal_button'][i, step]}")

@@ -9,8 +9,7 @@ import tensorflow as tf
 from toy import LOOP, TINY, tiny_config
 from toy_runs import check_stops
 
-from la_mbda import agent as agent_module
-from la_mbda.agent import Agent
+from la_mbda.agent import Agent, starting_beliefs
 from la_mbda.config import ALGORITHMS, BASELINES
 from la_mbda.environments import make_environment
 from la_mbda.episodes import play_random
@@ -86,15 +85,15 @@ def test_nothing_is_imagined_from_terminal_states():
     beliefs = Belief(tf.constant(numbers), tf.constant(np.tile(numbers + 100, 3)))
     parts = (None, None, None, None, tf.constant(terminal.astype(np.float32)))
     batch = Sequences(*parts, first=tf.zeros((4, 6), tf.bool))
-    starts = agent_module._going_on(beliefs, batch)
+    starts = starting_beliefs(beliefs, batch)
     assert starts.stochastic.shape == (24, 1)
     assert starts.deterministic.shape == (24, 3)
     found = starts.stochastic[:, 0].numpy()
     assert set(found) == set(numbers[~terminal][:, 0])
     assert np.unique(found, return_counts=True)[1].max() == 2
     np.testing.assert_array_equal(starts.deterministic[:, 0], found + 100)
-    inside = agent_module._going_on(beliefs, batch._replace(first=None))
-    assert inside is beliefs
+    inside = starting_beliefs(beliefs, batch._replace(first=None))
+    np.testing.assert_array_equal(inside.stochastic, numbers.reshape(24, 1))
 
 
 def test_a_run_with_short_episodes_goes_on_from_where_it_was_stopped(tmp_path):

@@ -122,7 +122,7 @@ def test_wandb_goes_on_with_a_resumed_run(tmp_path):
     config = CONFIGS["ppo_lagrangian"]
     path = run_path(tmp_path, config)
     trainer = BaselineTrainer(config, RunFolder(path, config), WeightsAndBiases)
-    trainer._stop = StopAt(2)
+    trainer.stop = StopAt(2)
     with pytest.raises(KeyboardInterrupt):
         trainer.run()
     score = train(config, tmp_path, loggers.find("wandb"))

@@ -124,8 +124,8 @@ def test_transposed_convolutions_and_their_gradients_are_tensorflows_own(width):
 @pytest.mark.parametrize("true", [0.0007, 0.1, 0.9])
 def test_calibration_inverts_the_weight_of_unsafe_states(true):
     """A head that minimises the weighted loss says q; calibrated, it says the true p again."""
-    model = WorldModel(tiny_config(calibrate_cost=True), (1,), actions=1, seed=0)
-    weight = model._config.cost_weight
+    config = tiny_config(calibrate_cost=True)
+    model, weight = WorldModel(config, (1,), actions=1, seed=0), config.model.cost_weight
     q = weight * true / (1 + (weight - 1) * true)
     head = model.weights["cost"][0]
     head[-1]["kernel"].assign(tf.zeros_like(head[-1]["kernel"]))

@@ -49,7 +49,7 @@ def check_stops(trainer, config, tmp_path, moments):
     path, standing = run_path(tmp_path / "stopped", config), []
     for moment in moments:
         stopped = trainer(config, RunFolder(path, config))
-        stopped._stop = StopAt(moment)
+        stopped.stop = StopAt(moment)
         with pytest.raises(KeyboardInterrupt):
             stopped.run()
         standing.append(max(checkpoint.name for checkpoint in path.glob("checkpoint/step_*")))

@@ -145,17 +145,17 @@ def measure_parts(agent, update: float, repeats: int) -> dict[str, float]:
     from la_mbda import rssm
 
     model, training = agent.config.model, agent.config.training
-    shape = training.batch_size, training.sequence_length
-    beliefs = rssm.Belief(
-        tf.random.stateless_normal([*shape, model.stochastic_size], [0, 1]),
-        tf.random.stateless_normal([*shape, model.deterministic_size], [0, 2]),
+    count = training.batch_size * training.sequence_length
+    starts = rssm.Belief(
+        tf.random.stateless_normal([count, model.stochastic_size], [0, 1]),
+        tf.random.stateless_normal([count, model.deterministic_size], [0, 2]),
     )
 
     def imagine_and_improve(samples):
         weights = tf.nest.flatten(agent.actor.weights)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
-            imagined = agent._imagine(samples, beliefs)
+            imagined = agent.imagine(samples, starts, agent.update_noise)
             loss = tf.add_n([tf.reduce_mean(part) for part in imagined])
         return tape.gradient(loss, weights)
 

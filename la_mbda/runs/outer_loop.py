@@ -45,7 +45,7 @@ class OuterLoop(abc.ABC, Generic[AnyAgent, AnyProgress]):
         """
         self._config, self._settings, self._folder = config, config.training, folder
         self._agent, self._evaluator = agent, evaluator
-        self._stop = StopRequest()
+        self.stop = StopRequest()
         self._progress = self._restore(start)
         loggers = [make_logger(config, folder.path)] if make_logger else []
         self._recorder = Recorder(config, folder, self._progress, loggers)
@@ -70,7 +70,7 @@ class OuterLoop(abc.ABC, Generic[AnyAgent, AnyProgress]):
         """
         progress, score = self._progress, None
         try:
-            with self._stop:
+            with self.stop:
                 self._begin()
                 while self._halfway or not self._at_budget(progress) or not progress.evaluation:
                     self._iterate()
@@ -126,7 +126,7 @@ class OuterLoop(abc.ABC, Generic[AnyAgent, AnyProgress]):
 
     def _save(self, due: bool = False) -> None:
         """Save the run if that is due or a signal asked for a stop, and in that case leave it."""
-        asked = self._stop.asked
+        asked = self.stop.asked
         if due or asked:
             self._checkpoint()
         if asked:

@@ -38,7 +38,8 @@ class SafetyGymEnv(gymnasium.Env):
     control steps, which last 0.02 s (Point), 0.04 s (Car) or 0.1 s (Doggo). `info` has `cost` (0.0
     or 1.0 of a control step), its parts `cost_<part>`, `goal_met`, `env_steps`, the control steps
     taken, and `physics_error` where the simulation became unstable: then the reward is −10 and the
-    episode ends.
+    episode ends. `world` has its bodies, `rules` its goal, rewards and costs, and
+    `vector_observation` what of a vector means what.
 
     Args:
         render_mode: `rgb_array` for images on request, `human` for a window that shows each step at
@@ -82,9 +83,9 @@ class SafetyGymEnv(gymnasium.Env):
         self._window: Window | None = None
         self._action_repeat = action_repeat
         self._vision = observation == "vision"
-        self._world = World(task)
-        self._rules = Rules(self._world)
-        self._vector = VectorObservation(self._world, self._rules)
+        self.world = World(task)
+        self.rules = Rules(self.world)
+        self.vector_observation = VectorObservation(self.world, self.rules)
         self._quality = quality
         self._renderers: dict[tuple, Any] = {}
         self._layout: Layout = {}
@@ -96,18 +97,18 @@ class SafetyGymEnv(gymnasium.Env):
             shape = (IMAGE_SIZE, IMAGE_SIZE, 3)
             self.observation_space = gymnasium.spaces.Box(0, 255, shape, np.uint8)
         else:
-            shape = (self._vector.size,)
+            shape = (self.vector_observation.size,)
             self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, shape, np.float32)
 
     @property
     def model(self) -> mujoco.MjModel:
         """MuJoCo's model."""
-        return self._world.model
+        return self.world.model
 
     @property
     def data(self) -> mujoco.MjData:
         """MuJoCo's data."""
-        return self._world.data
+        return self.world.data
 
     @property
     def layout(self) -> Layout:
@@ -119,7 +120,7 @@ class SafetyGymEnv(gymnasium.Env):
 
     def layout_names(self) -> list[str]:
         """Return the names that an explicit layout must give."""
-        return self._world.task.layout_names()
+        return self.world.task.layout_names()
 
     def reset(
         self, *, seed: int | None = None, options: dict | None = None
@@ -137,10 +138,10 @@ class SafetyGymEnv(gymnasium.Env):
         """
         super().reset(seed=seed)
         layout, goal_button = self._check_options(options or {})
-        self._layout = layout or sample_layout(self._world.task, self.np_random)
+        self._layout = layout or sample_layout(self.world.task, self.np_random)
         self._steps = 0
-        self._world.place(self._layout)
-        self._rules.start(self.np_random, goal_button)
+        self.world.place(self._layout)
+        self.rules.start(self.np_random, goal_button)
         self._show()
         return self._observe(), {}
 
@@ -148,7 +149,7 @@ class SafetyGymEnv(gymnasium.Env):
         unknown = set(options) - {"layout", "goal_button"}
         if unknown:
             raise ValueError(f"unknown reset options {sorted(unknown)}: use layout or goal_button")
-        task = self._world.task
+        task = self.world.task
         layout, goal_button = options.get("layout"), options.get("goal_button")
         if goal_button is not None and goal_button not in range(task.buttons.count):
             raise ValueError(
@@ -191,25 +192,25 @@ class SafetyGymEnv(gymnasium.Env):
 
     def _advance(self, control: np.ndarray) -> tuple[float, bool, bool, dict]:
         """Physics, reward, cost, timer and goal of one control step, in the original's order."""
-        stable = self._world.step(control)
+        stable = self.world.step(control)
         self._steps += 1
         truncated = self._steps >= EPISODE_STEPS
         if not stable:
             info = {"cost": 0.0, "goal_met": False, "physics_error": True}
             return ERROR_REWARD, True, truncated, info
-        reward, met = self._rules.reward()
-        costs = self._rules.costs()
-        self._rules.tick()
+        reward, met = self.rules.reward()
+        costs = self.rules.costs()
+        self.rules.tick()
         if met:
             try:
-                self._rules.next_goal(self._layout, self.np_random)
+                self.rules.next_goal(self._layout, self.np_random)
             except LayoutError:
                 truncated = True
         info = {"cost": float(any(costs.values())), "goal_met": met}
         return reward, False, truncated, info | {f"cost_{k}": v for k, v in costs.items()}
 
     def _observe(self) -> np.ndarray:
-        return self.robot_view() if self._vision else self._vector()
+        return self.robot_view() if self._vision else self.vector_observation()
 
     def render(self) -> np.ndarray | None:
         """Draw a uint8 `[384, 384, 3]` from beside the robot in mode `rgb_array`, else None."""
@@ -247,16 +248,16 @@ class SafetyGymEnv(gymnasium.Env):
         rest = {
             "task": self._task_name,
             "layout": self._layout,
-            "goal_button": self._rules.goal_button,
-            "buttons_timer": self._rules.buttons_timer,
+            "goal_button": self.rules.goal_button,
+            "buttons_timer": self.rules.buttons_timer,
             "steps": self._steps,
             "random": self.np_random.bit_generator.state,
         }
-        goal = self._world.position("goal")[:2] if self._world.task.has_goal else np.zeros(2)
+        goal = self.world.position("goal")[:2] if self.world.task.has_goal else np.zeros(2)
         return {
-            **self._world.state(),
+            **self.world.state(),
             "goal": np.array(goal),
-            "distances": self._rules.distances.copy(),
+            "distances": self.rules.distances.copy(),
             "rest": np.frombuffer(json.dumps(rest).encode(), np.uint8),
         }
 
@@ -272,14 +273,14 @@ class SafetyGymEnv(gymnasium.Env):
         self._layout = {name: tuple(pose) for name, pose in rest["layout"].items()}
         self._steps = rest["steps"]
         self.np_random.bit_generator.state = rest["random"]
-        self._world.place(self._layout)
-        if self._world.task.has_goal:
-            self._world.move_goal(state["goal"])
+        self.world.place(self._layout)
+        if self.world.task.has_goal:
+            self.world.move_goal(state["goal"])
         else:
-            self._rules.set_goal_button(rest["goal_button"])
-        self._rules.buttons_timer = rest["buttons_timer"]
-        self._rules.distances = np.array(state["distances"])
-        self._world.restore(state)
+            self.rules.set_goal_button(rest["goal_button"])
+        self.rules.buttons_timer = rest["buttons_timer"]
+        self.rules.distances = np.array(state["distances"])
+        self.world.restore(state)
         return self._observe()
 
     def __getstate__(self) -> dict:
