@@ -4,7 +4,7 @@
 provenance, score and metrics, confirmed episodes included, and where it has them its video and what
 Figure 3 is drawn from; not its replay, checkpoints, events and logs.
 `--weights cpu/lambda/PointGoal1/seed_0` adds the weights of that run's agent, with which
-`evaluate.py` plays.
+`evaluate.py` plays, and a few samples of its posterior, with which it imagines.
 """
 
 import checkout  # noqa: F401
@@ -18,7 +18,7 @@ from pathlib import Path
 import tyro
 
 from la_mbda import command_line
-from la_mbda.api import WEIGHTS, save_weights
+from la_mbda.api import SAMPLES, WEIGHTS, save_weights
 from la_mbda.config import PRESETS
 from la_mbda.errors import ExpectedError
 from la_mbda.runs.folder import STREAMS, read_score
@@ -75,8 +75,10 @@ def ship_weights(run: Path, target: Path) -> None:
         ValueError: the run has no usable checkpoint.
     """
     save_weights(run, target)
-    size = sum(path.stat().st_size for path in (target / WEIGHTS).glob("*/*"))
-    print(f"{target / WEIGHTS}: {size / 1e3:.0f} kB")
+    for name in (WEIGHTS, SAMPLES):
+        if (target / name).exists():
+            size = sum(path.stat().st_size for path in (target / name).glob("*/*"))
+            print(f"{target / name}: {size / 1e3:.0f} kB")
 
 
 def copy_whole(path: Path, target: Path) -> None:

@@ -8,14 +8,16 @@ import shutil
 import gymnasium
 import numpy as np
 import pytest
+import tensorflow as tf
 from toy import LOOP, tiny_config
-from toy_runs import lines
+from toy_runs import lines, trained
 
 from experiments.ship import main as ship
 from la_mbda.agent import Agent
 from la_mbda.api import load_agent, save_weights, train
 from la_mbda.environments import make_environment
 from la_mbda.episodes import Evaluation, evaluate, layout_seed
+from la_mbda.open_loop import imagine_futures
 from la_mbda.presets import make_config
 from la_mbda.runs import checkpoint
 from la_mbda.runs.durations import updates_until
@@ -325,6 +327,29 @@ def test_saved_weights_are_the_runs_without_what_only_training_needs(tmp_path, f
         for folder in (tmp_path / "weights", run / "checkpoint")
     ]
     assert sizes[0] < 0.2 * sizes[1]  # Of two checkpoints.
+
+
+def test_a_shipped_agent_imagines_under_samples_of_the_posterior(tmp_path):
+    run, shipped = trained(tmp_path / "results"), tmp_path / "shipped"
+    shipped.mkdir()
+    shutil.copy(run / "config.json", shipped)
+    save_weights(run, shipped)
+    agent, whole = load_agent(shipped), load_agent(run)
+    assert bool(agent.posterior.active)
+    count = agent.posterior.count
+    expected = tf.nest.flatten(whole.posterior.sample(count, whole.evaluation_noise))
+    samples = tf.nest.flatten(agent.posterior.sample(3, agent.evaluation_noise))
+    places = [
+        [i for i in range(count) if all(np.array_equal(x[j], y[i]) for x, y in pairs)]
+        for j in range(3)
+        for pairs in [list(zip(samples, expected, strict=True))]
+    ]
+    assert len({place for (place,) in places}) == 3  # Each is another one of those stored.
+    (future,) = imagine_futures(agent, make_environment(agent.config), 5, (3,), 4)
+    assert len(np.unique(future.rewards[:, 0])) == len(future.rewards) == 2
+    # The weights themselves lie in `weights` alone.
+    sizes = [sum(np.prod(v.shape) for v in vs) for vs in (agent.posterior.variables, expected)]
+    assert sizes[0] == sizes[1]
 
 
 def test_an_unfinished_run_ships_no_weights(tmp_path, finished):
