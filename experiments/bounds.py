@@ -58,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
     if not agent.posterior.active:
         raise ExpectedError(
             f"{arguments.run} has no active posterior, so its samples are all the same model: let "
-            "its training go on, or choose a run that has its checkpoint (shipped weights come "
+            "it train further, or choose a run that has its checkpoint (older shipped weights come "
             "without a posterior)"
         )
     env = make_environment(config)

@@ -78,7 +78,7 @@ def posteriors(results: Results) -> Outcome:
 
 
 def _missing(results: Results) -> str:
-    """Return the command that brings the figure nearer; shipped runs have no posterior to draw."""
+    """Return the command that brings the figure nearer; those of shipped runs are shipped too."""
     own = results.runs[results.runs["source"] == "ours"]
     own = arranged(own, algorithm=WITH_POLICY)
     if len(own):

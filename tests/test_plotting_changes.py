@@ -126,7 +126,7 @@ def test_only_what_is_named_is_drawn(tmp_path, capsys):
     make(tmp_path, only={"figure_13"})  # What was drawn before keeps its key.
     assert redrawn(tmp_path, only={"figure_6"}) == set()
     assert figures.main([str(tmp_path), "--only", "table_1, figure_13"]) == 0
-    assert (tmp_path / "tables" / "table_1.md").exists()
+    assert (tmp_path / "tables" / "table1.md").exists()
 
 
 def test_an_unknown_name_is_an_error_that_lists_the_known(tmp_path, capsys):

@@ -260,7 +260,7 @@ def test_the_command_draws_what_it_can_and_names_the_rest(tmp_path):
     assert "--missing" not in listed.stdout
     done = run_command("results", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "missing: " not in done.stdout
+    assert "\nmissing: " not in done.stdout
     (text,) = [line for line in done.stdout.splitlines() if "--missing" in line]
     assert text == (
         "not drawn, as runs are missing: figure 9, figure 11; drawn of some runs only: table 3, "

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
+import numpy as np
 import tyro
 
 from la_mbda import command_line
@@ -37,10 +38,13 @@ def main(argv: Sequence[str]) -> int:
         f"cost regret {score['cost_regret']}, {score['env_steps']} env steps"
     )
     if confirmed:
+        pairs = zip(
+            *(np.atleast_1d(confirmed[f"cost_return{end}"]) for end in ("", "_se")), strict=True
+        )
+        costs = ", ".join(f"{cost:.2f} ± {error:.2f}" for cost, error in pairs)
         print(
             f"confirmed over {confirmed['episodes']} other layouts: return "
-            f"{confirmed['return']:.2f} ± {confirmed['return_se']:.2f}, cost return "
-            f"{confirmed['cost_return']} ± {confirmed['cost_return_se']}"
+            f"{confirmed['return']:.2f} ± {confirmed['return_se']:.2f}, cost return {costs}"
         )
     print(f"results: {run_path(arguments.results, config)}")
     return 0
