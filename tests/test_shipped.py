@@ -1,6 +1,8 @@
 """The trained policy that the repository ships still loads, and still drives to its goals."""
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from la_mbda.api import check_agent, load_agent
 from la_mbda.environments import make_environment
@@ -16,6 +18,14 @@ def test_the_shipped_policy_reaches_goals():
         env.close()
     # A random policy's mean return is near 0, a goal reached adds about 1.5.
     assert played.returns.mean() > 6.0
+
+
+@pytest.mark.parametrize("task", ["PointGoal2", "CarGoal1"])
+def test_shipped_agents_have_samples_of_their_posterior(task):
+    agent = load_agent(SHIPPED / "cpu" / "lambda" / task / "seed_0")
+    assert bool(agent.posterior.active)
+    (kernel, *_) = tf.nest.flatten(agent.posterior.sample(3, agent.evaluation_noise))
+    assert not np.array_equal(kernel[0], kernel[1])
 
 
 def test_a_shipped_run_without_weights_says_so():
