@@ -22,7 +22,7 @@ def check(episode):
     assert len(np.unique(episode.action[1:], axis=0)) == 5
 
 
-@pytest.mark.parametrize("kind", ["Vector", "Picture"])
+@pytest.mark.parametrize("kind", ["Vector", "Image"])
 def test_arrays_that_an_environment_writes_again_are_copied(kind):
     config = tiny_config(f"gymnasium:Rewriting{kind}-v0")
     env = make_environment(config)
