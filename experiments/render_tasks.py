@@ -76,7 +76,7 @@ def draw_task(arguments: Pictures, task: str, seed: int | None) -> int:
 
 
 def merit(seen: np.ndarray, beside: np.ndarray) -> tuple[bool, int, int]:
-    """Return whether a box is in both views, how many hues the robot sees, and such pixels."""
+    """Return whether a box is in both views, and how many hues and such pixels the robot sees."""
     box = all(np.mean(np.abs(hues(view) - YELLOW) < 0.05) > BOX_SHARE for view in (seen, beside))
     found = hues(seen)
     found = found[found >= 0]

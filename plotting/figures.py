@@ -207,7 +207,7 @@ def _missing_line(outcomes: Mapping[Entry, Outcome]) -> str:
     """Say which figures and tables need more runs, in one line."""
     short = {entry.name: outcome for entry, outcome in outcomes.items() if outcome.missing}
     parts = {
-        "not drawn, as runs are missing": [name for name, found in short.items() if not found.made],
+        "not drawn without more runs": [name for name, found in short.items() if not found.made],
         "drawn of some runs only": [name for name, found in short.items() if found.made],
     }
     said = [

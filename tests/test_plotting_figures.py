@@ -260,10 +260,10 @@ def test_the_command_draws_what_it_can_and_names_the_rest(tmp_path):
     assert "--missing" not in listed.stdout
     done = run_command("results", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "\nmissing: " not in done.stdout
+    assert "missing: " not in done.stdout
     (text,) = [line for line in done.stdout.splitlines() if "--missing" in line]
     assert text == (
-        "not drawn, as runs are missing: figure 9, figure 11; drawn of some runs only: table 3, "
+        "not drawn without more runs: figure 9, figure 11; drawn of some runs only: table 3, "
         "figure 1, figure 4, figure 5, figure 7, figure 10, figure 12; --missing lists the commands"
     )
     # Of `quick` nothing is told, and of the shipped runs LAMBDA's.

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-import numpy as np
 import tyro
 
 from la_mbda import command_line
 from la_mbda.api import train
 from la_mbda.runs import loggers
+from la_mbda.runs.files import numbers
 from la_mbda.runs.folder import run_path
 
 
@@ -38,9 +38,8 @@ def main(argv: Sequence[str]) -> int:
         f"cost regret {score['cost_regret']}, {score['env_steps']} env steps"
     )
     if confirmed:
-        pairs = zip(
-            *(np.atleast_1d(confirmed[f"cost_return{end}"]) for end in ("", "_se")), strict=True
-        )
+        means, errors = (numbers(confirmed, name) for name in ("cost_return", "cost_return_se"))
+        pairs = zip(means, errors, strict=True)
         costs = ", ".join(f"{cost:.2f} ± {error:.2f}" for cost, error in pairs)
         print(
             f"confirmed over {confirmed['episodes']} other layouts: return "

@@ -80,18 +80,18 @@ class WeightsAndBiases:
     def log(self, stream: str, env_steps: int, values: dict[str, float]) -> None:
         """Hand over the numbers of one line; the upload runs beside the training."""
         named = {f"{stream}/{name}": value for name, value in values.items()}
-        with self._only_once():
+        with self._reporting_failure():
             self._run.log({"env_steps": env_steps} | named)
 
     def close(self, score: dict[str, float] | None) -> None:
         """Put the score into the summary and end; a run that only stops is no finished one."""
-        with self._only_once():
+        with self._reporting_failure():
             if score is not None:
                 self._run.summary.update({f"score/{name}": v for name, v in score.items()})
             self._run.finish(exit_code=int(score is None))
 
     @contextmanager
-    def _only_once(self) -> Iterator[None]:
+    def _reporting_failure(self) -> Iterator[None]:
         """Tell the first failure, after which no other call can do anything."""
         try:
             yield
