@@ -22,11 +22,6 @@ class Foresight(NamedTuple):
     real: np.ndarray
 
     @property
-    def bias(self) -> float:
-        """Imagined minus real, the mean over the windows."""
-        return float((self.imagined - self.real).mean())
-
-    @property
     def correlation(self) -> float:
         """Pearson's, over the windows; NaN where either is the same in all of them."""
         if np.ptp(self.imagined) == 0.0 or np.ptp(self.real) == 0.0:

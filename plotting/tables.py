@@ -28,7 +28,7 @@ from plotting.table import (
 )
 
 _CELLS = "Each cell: Ĵ, Ĵ_c, ρ_c. Percentiles are in the CSV."
-CELL = ["task", "algorithm", "metric"]
+COMPARED = ["task", "algorithm", "metric"]
 ENDS = ["value", "low", "high"]
 PUBLISHED_RANGES = (
     "Published: LAMBDA and CEM-MPC, medians over seeds (LAMBDA: 5) with 5 % and 95 % percentiles; "
@@ -185,7 +185,8 @@ def comparison(runs: pd.DataFrame, scores: pd.DataFrame, published: pd.DataFrame
         return None
     scores = scores[scores["run"].isin(runs.index) & (scores["constraint"] == 1)]
     scores = arranged(scores, task=config.SG6_TASKS, algorithm=config.ALGORITHMS, metric=METRICS)
-    found = _ranges(scores).join(published.set_index(CELL)[ENDS].add_prefix("published_"), on=CELL)
+    theirs = published.set_index(COMPARED)[ENDS].add_prefix("published_")
+    found = _ranges(scores).join(theirs, on=COMPARED)
     higher = found["ours_low"] > found["published_high"]
     lower = found["ours_high"] < found["published_low"]
     found["verdict"] = np.select([higher, lower], ["ours higher", "ours lower"], "overlap")
@@ -217,7 +218,7 @@ def comparison(runs: pd.DataFrame, scores: pd.DataFrame, published: pd.DataFrame
 
 def _ranges(scores: pd.DataFrame) -> pd.DataFrame:
     """Of each cell its seeds, their middle and ends, and the mean of their first epochs."""
-    found = scores.groupby(CELL, sort=False)
+    found = scores.groupby(COMPARED, sort=False)
     baseline = found["algorithm"].first().map(is_baseline)
     value = found["value"]
     columns = {

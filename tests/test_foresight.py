@@ -9,9 +9,8 @@ from la_mbda.environments import make_environment
 from la_mbda.foresight import Foresight, foresee
 
 
-def test_bias_and_correlation():
+def test_correlation():
     foresight = Foresight(np.array([1.0, 2.0, 4.0]), np.array([0.0, 1.0, 3.0]))
-    assert foresight.bias == 1.0
     assert foresight.correlation == pytest.approx(1.0)
     assert np.isnan(Foresight(np.ones(3), np.arange(3.0)).correlation)
 

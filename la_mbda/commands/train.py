@@ -31,13 +31,14 @@ def main(argv: Sequence[str]) -> int:
     config = arguments.config(arguments.preset, arguments.task, arguments.algorithm, arguments.seed)
     make_logger = loggers.find(arguments.track) if arguments.track else None
     score = train(config, arguments.results, make_logger)
-    confirmed = score.get("confirmed")
+    costs = ", ".join(f"{cost:.2f}" for cost in numbers(score, "cost_return"))
+    regrets = ", ".join(f"{regret:.4f}" for regret in numbers(score, "cost_regret"))
     print(
         f"{config.task} {config.variant} seed {config.seed} ({config.preset} preset): "
-        f"return {score['return']:.2f}, cost return {score['cost_return']}, "
-        f"cost regret {score['cost_regret']}, {score['env_steps']} env steps"
+        f"return {score['return']:.2f}, cost return {costs}, cost regret {regrets}, "
+        f"{score['env_steps']} env steps"
     )
-    if confirmed:
+    if confirmed := score.get("confirmed"):
         means, errors = (numbers(confirmed, name) for name in ("cost_return", "cost_return_se"))
         pairs = zip(means, errors, strict=True)
         costs = ", ".join(f"{cost:.2f} ± {error:.2f}" for cost, error in pairs)
