@@ -68,8 +68,8 @@ def main(argv: Sequence[str]) -> int:
     env.close()
     samples, starts = found["task"].values.shape
     print(
-        f"{config.task} {config.variant} seed {config.seed} ({config.preset} preset), after "
-        f"{int(agent.updates):,} updates: {starts:,} starts, {samples} samples"
+        f"{config.task} {config.variant} seed {config.seed} ({config.preset} preset): "
+        f"{starts:,} starts, {samples} samples"
     )
     head = f"{'mean V_λ':9}{'same sample':>13}{'all samples':>13}"
     print(head + "".join(map(_heading, BOUND_RULES)))

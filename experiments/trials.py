@@ -40,6 +40,7 @@ def held(decision: int) -> dict:
     """Hold actions for some simulator steps; discounts keep their time scale in these steps."""
     return {
         "action_repeat": decision,
+        "episode_steps": 1_000 // decision * decision,
         "discount": 1.0 - 0.005 * decision,
         "cost_discount": 1.0 - 0.0025 * decision,
     }
@@ -173,7 +174,7 @@ def judge(trial: str, path: Path) -> dict:
         "algorithm": config.algorithm,
         "seed": config.seed,
         "env_steps": episodes[-1]["env_steps"],
-        "updates": int(agent.updates),
+        "updates": int(agent.model.optimizer.iterations),
         "episodes": len(last),
         "return": fmean(episode["return"] for episode in last),
         "cost_return": fmean(episode["cost_return"] for episode in last),

@@ -101,11 +101,14 @@ class CheckedEnvironment(gymnasium.Wrapper):
         return observation, reward, terminated, truncated, info
 
     def render(self):
-        """Draw an image."""
+        """Draw an image, uint8 `[height, width, 3]` in the mode `rgb_array`."""
         try:
-            return self.env.render()
+            image = self.env.render()
+            if self.render_mode == "rgb_array":
+                _check_image(image)
         except Exception as error:
             self._raise(error, f"render after step {self._steps}")
+        return image
 
     def _raise(self, error: Exception, where: str):
         if isinstance(error, BadEnvironmentError):
@@ -148,6 +151,14 @@ def _check_finite(what: str, value) -> None:
     raise BadEnvironmentError(
         f"{what} is {_short(bad)}: mend the environment so that it gives finite numbers"
     )
+
+
+def _check_image(image) -> None:
+    """Raise a BadEnvironmentError if it is none that a video can show."""
+    array = isinstance(image, np.ndarray)
+    if not (array and image.dtype == np.uint8 and image.ndim == 3 and image.shape[-1] == 3):
+        found = f"{image.dtype} {list(image.shape)}" if array else _short(image)
+        raise BadEnvironmentError(f"it gives {found}: return a uint8 array [height, width, 3]")
 
 
 def _as_numbers(value) -> np.ndarray | None:

@@ -31,6 +31,8 @@ TASKS = (*SG6_TASKS, "ObservablePointPush1")
 EXTERNAL_TASK_PREFIX = "gymnasium:"
 ALGORITHMS = {name: known.display_name for name, known in algorithms.ALGORITHMS.items()}
 BASELINES = tuple(name for name, known in algorithms.ALGORITHMS.items() if known.model_free)
+EPISODE_STEPS = 1_000
+"""Control steps after which Safety Gym's episodes end."""
 SCORED_EPOCHS = 2
 """A baseline's score is that of its last epochs, this many."""
 PRESETS = ("paper", "paper_long", "cpu", "quick")
@@ -164,6 +166,11 @@ def validate(config: Config) -> None:
     if not re.fullmatch(r"[\w.-]*", config.name):
         raise ExpectedError(f"name is {config.name!r}: choose letters, digits, and _ . -")
     values = _flat(config)
+    if config.task in TASKS and values["episode_steps"] > EPISODE_STEPS:
+        raise ExpectedError(
+            f"episode_steps is {values['episode_steps']}: choose {EPISODE_STEPS} or fewer, as "
+            f"episodes of {config.task} end then"
+        )
     for group in GROUPS.values():
         for f in dataclasses.fields(group):
             validation.check(f.name, values[f.name], typing.cast(type, f.type))

@@ -21,7 +21,7 @@ from plotting.aggregate import LINE, PAPER_COST_BUDGET, arranged, task_order
 from plotting.drawing import Drawing, Outcome, missing_runs
 from plotting.looks import BUDGET_COLOUR, label
 from plotting.results import Results
-from plotting.run_reading import COMPARABLE, PAPER_EPISODE_STEPS
+from plotting.run_reading import COMPARABLE
 from plotting.table import LABELS, preset_of
 
 COLUMNS = ["source", "preset", "task", "algorithm", "metric", "constraint", "line", "env_steps"]
@@ -119,7 +119,7 @@ def _budget_levels(runs: pd.DataFrame, metric: str, constraint: int) -> list[dic
         if constraint <= len(run.cost_budgets)
     ]
     if runs.empty:
-        budgets = [(PAPER_COST_BUDGET, PAPER_EPISODE_STEPS)]
+        budgets = [(PAPER_COST_BUDGET, config.EPISODE_STEPS)]
     rates = {budget / steps: budget for budget, steps in budgets}
     levels = {rate: rate if metric == "cost_regret" else rates[rate] for rate in rates}
     look = {"source": "", "algorithm": "", "line": "budget", "main": False}

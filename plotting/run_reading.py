@@ -23,7 +23,6 @@ from la_mbda.runs.files import (
 )
 from plotting.aggregate import PAPER_COST_BUDGET, cost_regret, epoch_means
 
-PAPER_EPISODE_STEPS = 1_000
 # Which published budget runs of a preset can be compared with; none for the reduced scales.
 COMPARABLE = {"paper": "short", "paper_long": "long"}
 WHO = ["source", "preset", "algorithm", "task", "seed"]
@@ -105,7 +104,7 @@ def _read_run(path: Path, source: str, warnings: list[str]) -> Run | None:
     row["finished"] = score is not None
     row |= {"comparable": preset in COMPARABLE and not changes, "changed": changes}
     row |= {"cost_budgets": budgets, "epoch_steps": epoch, "layouts": "", "early_epochs": 0}
-    for name, default in (("episode_steps", PAPER_EPISODE_STEPS), ("action_repeat", 1)):
+    for name, default in (("episode_steps", config.EPISODE_STEPS), ("action_repeat", 1)):
         row[name] = _setting(settings, "training", name, (default,))[0]
     row["confirmed"] = False
     if score is not None:

@@ -67,6 +67,21 @@ def test_a_judgement_stands(tmp_path, capsys):
     assert "hold_2" in trials.line(record)
 
 
+def test_a_trial_of_the_planner_is_judged_too(tmp_path):
+    config = tiny_config(**LOOP | {"env_steps": 160, "algorithm": "cem_mpc"})
+    train(config, tmp_path)
+    path = run_path(tmp_path, config)
+    (path / "trial.json").write_text('{"cpu_seconds": 60.0}')
+    assert trials.judge("preset", path)["updates"] == 6
+
+
+@pytest.mark.parametrize("trial", trials.TRIALS)
+def test_each_trial_has_settings_that_go_together(trial, tmp_path):
+    changes = trials.TRIALS[trial]
+    config = trials.trial_config(trials.Run(trial, tmp_path))
+    assert config.training.action_repeat == changes.get("action_repeat", 4)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

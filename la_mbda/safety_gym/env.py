@@ -2,7 +2,8 @@
 
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from numbers import Integral
 from typing import Any
 
 import gymnasium
@@ -13,7 +14,7 @@ from la_mbda.safety_gym.layout import Layout, LayoutError, check_layout, sample_
 from la_mbda.safety_gym.observations import VectorObservation
 from la_mbda.safety_gym.rendering import QUALITIES, SHARED
 from la_mbda.safety_gym.rules import Rules
-from la_mbda.safety_gym.tasks import TASKS, Task
+from la_mbda.safety_gym.tasks import TASKS, Objects, Task
 from la_mbda.safety_gym.window import Window, check_display
 from la_mbda.safety_gym.world import SUBSTEPS, World
 
@@ -28,6 +29,28 @@ def _choose(name: str, value, choices: Iterable) -> None:
     if value not in choices:
         listed = ", ".join(map(str, choices))
         raise ValueError(f"unknown {name} {value!r}: choose one of {listed}")
+
+
+def _as_task(task: Task | Mapping) -> Task:
+    """Return the task; of the fields of one, as JSON keeps them in a gymnasium `EnvSpec`, too.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if isinstance(task, Mapping):
+        try:
+            parts = {k: Objects(**v) if isinstance(v, Mapping) else v for k, v in task.items()}
+            return Task(**parts)
+        except TypeError as error:  # Unknown or missing fields.
+            raise ValueError(f"task {dict(task)} is no Task: {error}") from error
+    if not isinstance(task, Task):
+        raise ValueError(f"task is {task!r}: give one of {', '.join(TASKS)}, or a Task")
+    return task
+
+
+def _as_numbers(name: str) -> str:
+    """Spell a task, given by its name or as it reads, by its numbers."""
+    return repr(TASKS[name]) if name in TASKS else name
 
 
 class SafetyGymEnv(gymnasium.Env):
@@ -48,8 +71,8 @@ class SafetyGymEnv(gymnasium.Env):
             their end, and their rewards and costs are summed.
 
     Raises:
-        ValueError: an unknown task, observation, quality or render mode, or an action repeat that
-            is less than 1.
+        ValueError: an unknown task, observation, quality or render mode, an action repeat that is
+            less than 1, or a task that cannot be.
         RuntimeError: `human` without a display.
         gymnasium.error.DependencyNotInstalled: `human` without pygame.
     """
@@ -58,7 +81,7 @@ class SafetyGymEnv(gymnasium.Env):
 
     def __init__(
         self,
-        task: str | Task,
+        task: str | Task | Mapping,
         observation: str = "lidar",
         render_mode: str | None = None,
         quality: str = "fast",
@@ -68,6 +91,7 @@ class SafetyGymEnv(gymnasium.Env):
             _choose("task", task, TASKS)
             self._task_name, task = task, TASKS[task]
         else:
+            task = _as_task(task)
             self._task_name = repr(task)
         for name, value, choices in (
             ("observation", observation, OBSERVATIONS),
@@ -75,7 +99,7 @@ class SafetyGymEnv(gymnasium.Env):
             ("render_mode", render_mode, (None, *self.metadata["render_modes"])),
         ):
             _choose(name, value, choices)
-        if action_repeat < 1:
+        if not isinstance(action_repeat, Integral) or action_repeat < 1:
             raise ValueError(f"action_repeat is {action_repeat}: choose 1 or more")
         if render_mode == "human":
             check_display()
@@ -151,12 +175,13 @@ class SafetyGymEnv(gymnasium.Env):
             raise ValueError(f"unknown reset options {sorted(unknown)}: use layout or goal_button")
         task = self.world.task
         layout, goal_button = options.get("layout"), options.get("goal_button")
-        if goal_button is not None and goal_button not in range(task.buttons.count):
+        whole = goal_button is None or isinstance(goal_button, Integral)
+        if not whole or (goal_button is not None and goal_button not in range(task.buttons.count)):
             raise ValueError(
                 f"goal_button is {goal_button!r}, but {self._task_name} has {task.buttons.count} "
                 "buttons: choose one from 0, or leave it out"
             )
-        return layout and check_layout(task, layout), goal_button
+        return None if layout is None else check_layout(task, layout), goal_button
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict]:
         """Take as many control steps as actions are held for, fewer where the episode ends.
@@ -268,7 +293,7 @@ class SafetyGymEnv(gymnasium.Env):
             ValueError: the state is of another task.
         """
         rest = json.loads(bytes(state["rest"]))
-        if rest["task"] != self._task_name:
+        if _as_numbers(rest["task"]) != _as_numbers(self._task_name):
             raise ValueError(f"state is of {rest['task']}: make that task to go on with it")
         self._layout = {name: tuple(pose) for name, pose in rest["layout"].items()}
         self._steps = rest["steps"]

@@ -72,10 +72,13 @@ def check_layout(task: Task, layout: Mapping) -> Layout:
     """Check an explicit layout; return it with its values as floats.
 
     Raises:
-        ValueError: names are missing or unknown, or a value is not three finite numbers.
+        ValueError: it is no mapping, names are missing or unknown, or a value is not three finite
+            numbers.
     """
     names = task.layout_names()
-    unknown = [name for name in layout if name not in names]
+    if not isinstance(layout, Mapping):
+        raise ValueError(f"layout is {layout!r}: give (x, y, yaw) for each of {names}")
+    unknown = [str(name) for name in layout if name not in names]
     if unknown:
         raise ValueError(f"layout has unknown {', '.join(unknown)}: its names are {names}")
     missing = [name for name in names if name not in layout]
@@ -83,7 +86,10 @@ def check_layout(task: Task, layout: Mapping) -> Layout:
         raise ValueError(f"the layout has no {', '.join(missing)}: give (x, y, yaw) for each")
     checked = {}
     for name in names:
-        pose = np.asarray(layout[name], np.float64)
+        try:
+            pose = np.asarray(layout[name], np.float64)
+        except (TypeError, ValueError):
+            pose = np.zeros(0)
         if pose.shape != (3,) or not np.isfinite(pose).all():
             raise ValueError(f"layout of {name} is {layout[name]!r}: give finite (x, y, yaw)")
         checked[name] = tuple(pose.tolist())

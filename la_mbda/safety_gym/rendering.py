@@ -113,7 +113,8 @@ class Renderer:
         self._resources = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
         settings.offsamples, settings.numstacks = before
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._resources)
-        self._scene = mujoco.MjvScene(model, maxgeom=200)
+        # What is beyond the scene's room would be left out.
+        self._scene = mujoco.MjvScene(model, maxgeom=model.ngeom + model.nsite + 100)
         self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False
         self._scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = reflection
         self._option = mujoco.MjvOption()

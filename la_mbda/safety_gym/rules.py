@@ -57,10 +57,11 @@ class Rules:
     def costs(self) -> dict[str, float]:
         """Return the parts of a control step's cost that the task has, each 0 or 1.
 
-        A step costs 1 if any part does. Vases cost where one is touched or moves.
+        A step costs 1 if any part does. Vases cost where one is touched or moves. What is not
+        constrained has no part.
         """
         task, costs = self._task, {}
-        if task.hazards.count:
+        if task.hazards.count and task.hazards.constrained:
             centers = self._world.data.xpos[self._hazards, :2]
             offsets = centers - self._world.position("robot")[:2]
             # Weighted by its depth in the original, so that the very edge costs nothing.
@@ -70,10 +71,12 @@ class Rules:
             costs["vases_contact"] = float(self._touches(self._vases))
             costs["vases_velocity"] = float(speeds.max() >= STILL_SPEED)
             costs["vases"] = max(costs["vases_contact"], costs["vases_velocity"])
-        if self._buttons:
+        if task.pillars.count and task.pillars.constrained:
+            costs["pillars"] = float(self._touches(task.names("pillar")))
+        if self._buttons and task.buttons.constrained:
             wrong = [name for name in self._buttons if name != self.goal_button]
             costs["buttons"] = float(self.buttons_timer == 0 and self._touches(wrong))
-        if task.gremlins.count:
+        if task.gremlins.count and task.gremlins.constrained:
             costs["gremlins"] = float(self._touches(self._gremlins))
         return costs
 

@@ -12,14 +12,17 @@ from la_mbda.safety_gym.tasks import GOAL_SIZE, Task
 YELLOW, CYAN, ORANGE = (1, 1, 0), (0, 1, 1, 1), (1, 0.5, 0, 1)
 PURPLE, GREY_BLUE = (0.5, 0, 1), (0.5, 0.5, 1, 1)
 LIGHT_OBJECT_DENSITY = 0.001
+FLOOR, FLOOR_MARGIN = 3.5, 1.5
+"""Half the side of the floor that is drawn, m, and its least width around a layout. What moves on
+it finds no edge there."""
 VASE_SINK = 4e-5  # Vases start this deep in the floor, so that they do not settle.
 
 _GEOM = mujoco.mjtGeom
 
 
-@functools.cache
+@functools.lru_cache(maxsize=16)  # A model is some 13 MB, and one's own tasks may be many.
 def compiled(task: Task) -> mujoco.MjModel:
-    """Compile a task's model, once in a process."""
+    """Compile a task's model, or take one of the last that were compiled."""
     return build_spec(task).compile()
 
 
@@ -33,7 +36,7 @@ def build_spec(task: Task) -> mujoco.MjSpec:
     spec.stat.center = (0.0, 0.0, 0.0)
     spec.default.geom.condim = 6
     spec.default.geom.density = robot.density
-    _add_scenery(spec)
+    _add_scenery(spec, task)
     body = spec.worldbody.add_body(name="robot", pos=[0, 0, robot.height])
     robot.build(spec, body)
     add_common_sensors(spec)
@@ -44,11 +47,16 @@ def build_spec(task: Task) -> mujoco.MjSpec:
     return spec
 
 
-def _add_scenery(spec: mujoco.MjSpec) -> None:
+def _add_scenery(spec: mujoco.MjSpec, task: Task) -> None:
     """Sky, floor, light and the fixed cameras."""
     _add_textures(spec)
+    half = max(FLOOR, task.extent + FLOOR_MARGIN)
     floor = spec.add_material(
-        name="MatPlane", reflectance=0.1, shininess=0.1, specular=0.1, texrepeat=[10, 10]
+        name="MatPlane",
+        reflectance=0.1,
+        shininess=0.1,
+        specular=0.1,
+        texrepeat=[10 * half / FLOOR] * 2,
     )
     floor.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = "texplane"
     world = spec.worldbody
@@ -64,7 +72,7 @@ def _add_scenery(spec: mujoco.MjSpec) -> None:
     world.add_geom(
         name="floor",
         type=_GEOM.mjGEOM_PLANE,
-        size=[3.5, 3.5, 0.1],
+        size=[half, half, 0.1],
         material="MatPlane",
         rgba=[1, 1, 1, 1],
     )

@@ -3,7 +3,10 @@
 Lengths are in metres. `PointGoal1` and so on name a robot and a level of a task, as in the paper.
 """
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from numbers import Integral, Real
 
 from la_mbda.safety_gym.robots import ROBOTS
 
@@ -18,6 +21,19 @@ STILL_SPEED = 1e-4
 KINDS = ("goal", "push", "button")
 
 
+def _as_floats(values: object, names: Iterable[str]) -> None:
+    """Make floats of some fields, so that tasks that are equal also read alike.
+
+    Raises:
+        ValueError: one is no finite number.
+    """
+    for name in names:
+        value = getattr(values, name)
+        if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+            raise ValueError(f"{name} is {value!r}: choose a finite number")
+        object.__setattr__(values, name, float(value))
+
+
 @dataclass(frozen=True)
 class Objects:
     """Some objects of a kind and the room that each keeps to others when placed.
@@ -30,9 +46,13 @@ class Objects:
     keepout: float
     size: float
     constrained: bool = True
-    """Whether they cost anything."""
+    """Whether they cost anything: a hazard where the robot is over it, others where it touches
+    them, a vase also where it moves. The box to push never does."""
 
     def __post_init__(self):
+        if isinstance(self.count, bool) or not isinstance(self.count, Integral):
+            raise ValueError(f"count is {self.count!r}: choose a whole number")
+        _as_floats(self, ("keepout", "size"))
         if self.count < 0 or self.keepout < 0 or self.size <= 0:
             raise ValueError(f"{self}: choose count and keepout of 0 or more, size of more than 0")
 
@@ -67,6 +87,10 @@ class Task:
 
     def __post_init__(self):
         """Raise a ValueError if there can be no such task; the message names the value."""
+        _as_floats(self, (f.name for f in fields(self) if f.type is float))
+        for name in (f.name for f in fields(self) if f.type is Objects):
+            if not isinstance(getattr(self, name), Objects):
+                raise ValueError(f"{name} is {getattr(self, name)!r}: give Objects")
         for name, value, choices in (("robot", self.robot, ROBOTS), ("kind", self.kind, KINDS)):
             if value not in choices:
                 raise ValueError(f"unknown {name} {value!r}: choose one of {', '.join(choices)}")
@@ -75,6 +99,15 @@ class Task:
             raise ValueError(f"a {self.kind} task has {buttons} buttons: buttons are its goals")
         if self.box.count != (self.kind == "push"):
             raise ValueError(f"a {self.kind} task has {self.box.count} boxes: push takes one")
+        if self.box.count and self.box.constrained:
+            raise ValueError("box is constrained, but to push it is the task: constrained=False")
+        for name in ("robot_keepout", "goal_keepout", "gremlin_travel"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}: choose 0 or more")
+        if self.view_extent <= 0:
+            raise ValueError(f"view_extent is {self.view_extent}: choose more than 0")
+        if not 0 <= self.box_alpha <= 1:
+            raise ValueError(f"box_alpha is {self.box_alpha}: choose a value from 0 to 1")
         for name in self.layout_names():
             if self.keepout(name) >= self.extent:
                 raise ValueError(
