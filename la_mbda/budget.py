@@ -4,12 +4,13 @@ An episode's cost varies so much from layout to layout (its standard deviation i
 budget, or larger) that a mean over ten episodes says little.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import mean, stdev
 
-CONFIDENCE = 1.66
-"""Standard errors that a mean over 100 episodes has to stay below the budget: with 95 % confidence
-the policy keeps it (one-sided, Student's t)."""
+CONFIDENCE = 0.95
+"""With which a policy is said to keep its budget (one-sided, Student's t)."""
+FEWEST_EPISODES = 10
+"""Of fewer, whose costs may all be the same by chance, nothing is said."""
 
 
 def standard_error(values: Sequence[float]) -> float:
@@ -17,9 +18,29 @@ def standard_error(values: Sequence[float]) -> float:
     return stdev(values) / len(values) ** 0.5
 
 
-def keeps_budget(cost: float, error: float, budget: float) -> bool:
-    """Return whether a mean cost with its standard error is surely within a budget."""
-    return cost + CONFIDENCE * error <= budget
+def margin(episodes: int) -> float:
+    """Return how many standard errors a mean cost has to stay below the budget; 1.66 of 100."""
+    from scipy import special  # Takes a while to load, and few calls need it.
+
+    return float(special.stdtrit(episodes - 1, CONFIDENCE))
+
+
+def keeps_budget(cost: float, error: float, budget: float, episodes: int) -> bool | None:
+    """Return whether a mean cost with its standard error is surely within a budget.
+
+    None where there are too few episodes to say.
+    """
+    if episodes < FEWEST_EPISODES:
+        return None
+    return cost + margin(episodes) * error <= budget
+
+
+def all_keep(kept: Iterable[bool | None]) -> bool | None:
+    """Return whether all keep their budget: known if one does not, or if all are known."""
+    kept = list(kept)
+    if False in kept:
+        return False
+    return None if None in kept else True
 
 
 def confirmation(returns: Sequence[float], cost_returns: Sequence[float | list[float]]) -> dict:

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import difflib
 import errno
 import faulthandler
 import io
@@ -71,6 +72,7 @@ class Settings:
 Arguments = TypeVar("Arguments", bound=Settings)
 FIRST = ("env_steps", "observation", "action_repeat", "episode_steps", "cost_budget")
 """The settings that `--help` shows; `--help-all` shows them all."""
+FITTED = ("action_repeat", "episode_steps")
 
 
 def parse(
@@ -96,8 +98,13 @@ def parse(
     scout.add_argument("--preset", default=preset)
     scout.add_argument("--task", default=task)
     scout.add_argument("--algorithm", default=algorithm)
+    for name in FITTED:  # What an own task's other settings are fitted to.
+        option = name.replace("_", "-")
+        scout.add_argument(f"--{option}", f"--{name}", default="")
     chosen, _ = scout.parse_known_args(argv)
-    base = make_config(chosen.preset, chosen.task, chosen.algorithm)
+    given = {name: getattr(chosen, name) for name in FITTED}
+    fitted: dict[str, Any] = {n: int(value) for n, value in given.items() if value.isdecimal()}
+    base = make_config(chosen.preset, chosen.task, chosen.algorithm, **fitted)
     fields = [field.name for field in dataclasses.fields(kind)]
     values = {name: getattr(base, name) for name in fields if hasattr(base, name)}
     unset: dict[str, Any] = {"results": Path("results"), "track": ""}
@@ -113,7 +120,7 @@ def parse(
         return_unknown_args=True,
     )
     if unknown:
-        raise ExpectedError(_unknown_option(unknown[0], base))
+        raise ExpectedError(_unknown_option(unknown[0], fields))
     return parsed
 
 
@@ -133,16 +140,14 @@ def _brief(options: Arguments) -> Arguments:
     return dataclass(frozen=True)(brief)(**values)
 
 
-def _unknown_option(option: str, base: Config) -> str:
+def _unknown_option(option: str, fields: Sequence[str]) -> str:
+    """Args: fields: of the command's arguments; those that are groups have options of their own."""
     if not option.startswith("--"):
         return f"unknown argument {option!r}: options are given as --name value"
-    name = option.removeprefix("--").replace("-", "_")
-    try:
-        given: dict[str, Any] = {name: None}
-        make_config(base.preset, base.task, base.algorithm, **given)
-    except ExpectedError as error:
-        return str(error)
-    return f"unknown option {option!r}: see --help"
+    names = [name for name in (*fields, *GROUP_OF) if name not in GROUPS]
+    options = [f"--{name.replace('_', '-')}" for name in names]
+    close = difflib.get_close_matches(option.replace("_", "-"), options, n=1)
+    return f"unknown option {option!r}: " + (f"did you mean {close[0]}?" if close else "see --help")
 
 
 def overrides_as_arguments(config: Config) -> list[str]:

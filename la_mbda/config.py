@@ -1,6 +1,8 @@
 """What a run is: a frozen dataclass of all settings, its validation, its JSON round trip."""
 
 import dataclasses
+import numbers
+import os
 import re
 import types
 import typing
@@ -66,6 +68,11 @@ class Config:
     compute: ComputeConfig = field(default_factory=ComputeConfig)
 
     def __post_init__(self):
+        for part in (self, *(getattr(self, group) for group in GROUPS)):
+            for f in dataclasses.fields(part):
+                if f.name not in GROUPS:
+                    typed = _typed(f.name, getattr(part, f.name), f.type)
+                    object.__setattr__(part, f.name, typed)
         validate(self)
 
     @property
@@ -133,7 +140,13 @@ def _build(cls, values, where: str):
 
 
 def _typed(name: str, value, kind):
-    """Convert to the field's type; JSON has no tuples and writes some floats as integers."""
+    """Convert to the field's type, as a run's `config.json` keeps it.
+
+    JSON has no tuples and writes some floats as integers; NumPy has numbers of its own.
+
+    Raises:
+        ValueError: it is of another type.
+    """
     if typing.get_origin(kind) is typing.Annotated:
         kind = typing.get_args(kind)[0]
     if typing.get_origin(kind) is typing.Literal:
@@ -144,8 +157,13 @@ def _typed(name: str, value, kind):
         if not isinstance(value, list | tuple):
             raise ExpectedError(f"{name} must be a list of numbers, not {value!r}")
         return tuple(_typed(name, item, typing.get_args(kind)[0]) for item in value)
-    if kind is float and type(value) is int:
-        return float(value)
+    if not isinstance(value, bool):
+        if kind is float and isinstance(value, numbers.Real):
+            return float(value)
+        if kind is int and isinstance(value, numbers.Integral):
+            return int(value)
+    if kind is str and isinstance(value, os.PathLike):
+        return os.fspath(value)
     if type(value) is not kind:
         raise ExpectedError(f"{name} must be of type {kind.__name__}, not {value!r}")
     return value

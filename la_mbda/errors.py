@@ -1,6 +1,7 @@
 """The errors that a command expects, and what the writing of files does where the disk is full."""
 
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,11 +44,28 @@ def writing(path: Path) -> Iterator[None]:
         raise
 
 
-def unwritable(path: Path, error: Exception) -> ExpectedError:
+class UnwritableError(ExpectedError):
+    """A file or folder cannot be written, as on a full disk."""
+
+
+def unwritable(path: Path, error: Exception) -> UnwritableError:
     """Say that Python (an OSError) or TensorFlow (an OpError) cannot write a path."""
     said = getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)
     reason = said.splitlines()[0].rpartition("; ")[2]
-    return ExpectedError(
-        f"cannot write {path} ({reason}): free some space, or mend the folder; "
-        "the same command resumes from what is saved"
-    )
+    return UnwritableError(f"cannot write {path} ({reason}): free some space, or mend the folder")
+
+
+def check_writable(folder: Path) -> None:
+    """Make sure that files can be written to a folder, which is made if it is not there.
+
+    Raises:
+        ExpectedError: they cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ExpectedError(
+            f"cannot write to {folder} ({error.strerror}): choose another folder"
+        ) from error

@@ -153,7 +153,7 @@ def make_config(
         ValueError: unknown preset, task, algorithm or field, or a value out of range.
     """
     groups: dict[str, dict[str, typing.Any]] = {name: {} for name in GROUPS}
-    for field, value in (_preset_fields(preset, task, algorithm) | overrides).items():
+    for field, value in (_preset_fields(preset, task, algorithm, overrides) | overrides).items():
         if field not in GROUP_OF:
             raise ExpectedError(
                 f"unknown config field {field!r}{validation.suggest(field, GROUP_OF)}"
@@ -169,7 +169,10 @@ def make_config(
     )
 
 
-def _preset_fields(preset: str, task: str, algorithm: str) -> dict[str, typing.Any]:
+def _preset_fields(
+    preset: str, task: str, algorithm: str, overrides: dict[str, typing.Any]
+) -> dict[str, typing.Any]:
+    """Args: overrides: that an own task's episodes and what has to fit them follow."""
     validation.choose("preset", preset, PRESETS)
     baseline = algorithms.find(algorithm).model_free
     if preset == "paper_long" and not baseline:
@@ -188,21 +191,28 @@ def _preset_fields(preset: str, task: str, algorithm: str) -> dict[str, typing.A
         fields |= _published_window(task, preset)
     if task.startswith(EXTERNAL_TASK_PREFIX):
         fields.pop("terminal_head", None)  # SG6's episodes end by time; others' may not.
-        fields |= _fitted_to_episodes(task, fields)
+        fields |= _fitted_to_episodes(task, fields | overrides)
     return fields
 
 
-def _fitted_to_episodes(task: str, preset: dict[str, typing.Any]) -> dict[str, int]:
+def _fitted_to_episodes(task: str, given: dict[str, typing.Any]) -> dict[str, int]:
     """Return the length of an own task's episodes, in whole actions, and what has to fit it.
 
     Args:
-        preset: its fields; those it does not have are the paper's.
+        given: settings; those that are not there are the paper's.
+
+    Raises:
+        ValueError: the action repeat or the length is less than 1.
     """
-    repeat = preset.get("action_repeat", TrainingConfig.action_repeat)
-    random_steps = preset.get("random_steps", TrainingConfig.random_steps)
-    sequence_length = preset.get("sequence_length", TrainingConfig.sequence_length)
-    epoch_steps = preset.get("epoch_steps", BaselineConfig.epoch_steps)
-    decisions = math.ceil((_own_limit(task) or TrainingConfig.episode_steps) / repeat)
+    repeat = given.get("action_repeat", TrainingConfig.action_repeat)
+    random_steps = given.get("random_steps", TrainingConfig.random_steps)
+    sequence_length = given.get("sequence_length", TrainingConfig.sequence_length)
+    epoch_steps = given.get("epoch_steps", BaselineConfig.epoch_steps)
+    limit = given.get("episode_steps") or _own_limit(task) or TrainingConfig.episode_steps
+    for name, value in (("action_repeat", repeat), ("episode_steps", limit)):
+        if value < 1:
+            raise ExpectedError(f"{name} is {value}: choose 1 or more")
+    decisions = math.ceil(limit / repeat)
     steps = decisions * repeat
     return {
         "episode_steps": steps,

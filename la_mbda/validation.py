@@ -141,6 +141,11 @@ def check_baseline(values: dict) -> None:
             f"observation is {values['observation']}, but {values['algorithm']} learns from "
             "vectors: choose lidar"
         )
+    if values["offline_dataset"] is not None:
+        raise ExpectedError(
+            f"offline_dataset is {values['offline_dataset']}, but {values['algorithm']} learns "
+            "from its own policy's episodes alone: leave it out"
+        )
     if len(values["cost_budget"]) != 1:
         raise ExpectedError(
             f"cost_budget is {values['cost_budget']}, but {values['algorithm']} knows one "

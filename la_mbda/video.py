@@ -11,7 +11,7 @@ import gymnasium
 import numpy as np
 
 from la_mbda.config import Config
-from la_mbda.errors import ExpectedError
+from la_mbda.errors import ExpectedError, check_writable
 from la_mbda.runs.folder import write_json
 
 SUFFIXES = (".mp4", ".gif")
@@ -25,13 +25,15 @@ def check_path(path: Path) -> None:
     """Make sure that a video can be written to a path.
 
     Raises:
-        ValueError: its suffix is of no video, or a JSON of its name is there and not of a video.
+        ValueError: its suffix is of no video, or a JSON of its name is there and not of a video, or
+            its folder cannot be written to.
     """
     if path.suffix not in SUFFIXES:
         raise ExpectedError(f"video {path} must end in {' or '.join(SUFFIXES)}")
     numbers = path.with_suffix(".json")
     if numbers.exists() and not any(path.with_suffix(suffix).exists() for suffix in SUFFIXES):
         raise ExpectedError(f"{numbers} is there and of no video: choose another name than {path}")
+    check_writable(path.parent)
 
 
 class VideoRecorder:
@@ -73,7 +75,6 @@ class VideoRecorder:
         """Write the video, its JSON and its stills."""
         import imageio.v3 as imageio
 
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".gif":
             imageio.imwrite(path, self._frames, duration=1_000 / FRAMES_PER_SECOND, loop=0)
         else:

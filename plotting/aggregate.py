@@ -20,6 +20,8 @@ CELL = ["source", "preset", "task", "algorithm", "metric"]
 LINE = ["source", "preset", "task", "algorithm", "metric", "constraint"]
 MOST_POINTS = 400
 SPREAD = ["value", "low", "high", "se"]
+MEASURED = [*SPREAD, "seeds", "budget"]
+"""What `over_seeds` tells of each cell."""
 LEVEL = 0.95
 RESAMPLES = 5_000
 STATISTICS = ("IQM", "median", "mean")
@@ -67,7 +69,9 @@ def mean_with_error(values: Sequence[float]) -> dict[str, float]:
 
 
 def over_seeds(scores: pd.DataFrame, constraint: int = 1) -> pd.DataFrame:
-    """Return one row of `SPREAD` for the seeds of each `CELL`, with the number of `seeds`.
+    """Return one row of `MEASURED` for the seeds of each `CELL`.
+
+    The number of `seeds` and their cost `budget`, NaN where it is not known or not one.
 
     Medians with the 5 % and 95 % percentiles of LAMBDA and its variants, means with their standard
     error of the baselines, as the published scores are; of one seed, what is told of it.
@@ -84,6 +88,7 @@ def over_seeds(scores: pd.DataFrame, constraint: int = 1) -> pd.DataFrame:
     rows = []
     for cell, seeds in scores.groupby(CELL, sort=False):
         row = dict(zip(CELL, cell, strict=True)) | {"seeds": len(seeds)}
+        row["budget"] = seeds["budget"].iloc[0] if seeds["budget"].nunique() == 1 else np.nan
         if len(seeds) == 1:
             row |= seeds[SPREAD].iloc[0].to_dict()
         else:
@@ -91,7 +96,7 @@ def over_seeds(scores: pd.DataFrame, constraint: int = 1) -> pd.DataFrame:
             summary = mean_with_error if baseline else median_with_spread
             row |= summary(seeds["value"].tolist())
         rows.append(row)
-    return pd.DataFrame(rows, columns=[*CELL, *SPREAD, "seeds"])
+    return pd.DataFrame(rows, columns=[*CELL, *MEASURED])
 
 
 def band(curves: Sequence[tuple[np.ndarray, np.ndarray]]) -> Band | None:
@@ -188,27 +193,24 @@ def epoch_means(
     return env_steps[starts + counts - 1], means
 
 
-def normalise(
-    scores: pd.DataFrame, divisor: pd.Series, cost_budget: float | pd.Series = PAPER_COST_BUDGET
-) -> pd.DataFrame:
+def normalise(scores: pd.DataFrame, divisor: pd.Series) -> pd.DataFrame:
     """Return J̄, J̄_c and ρ̄_c (Appendix H) in place of scores, with what is known of their spread.
 
     A quotient that has no meaning is NaN: J̄ where Ĵ_PPO ≤ 0, ρ̄_c where ρ_c,PPO ≤ 0. An excess
     cost of 0, which the maximum makes, has no standard error.
 
     Args:
-        scores: with `task`, `metric` and `SPREAD`.
+        scores: with `task`, `metric`, `SPREAD` and `budget`, the paper's where it is NaN.
         divisor: PPO's score by task and metric.
-        cost_budget: d, one for all or one per row.
     """
-    found = scores.copy()
+    found, budget = scores.copy(), scores["budget"].fillna(PAPER_COST_BUDGET)
     cells = pd.MultiIndex.from_frame(scores[["task", "metric"]])
     unit = pd.Series(divisor.reindex(cells).to_numpy(float), scores.index)
     cost = scores["metric"] == "cost_return"
-    unit = unit.mask(cost, (unit - cost_budget).clip(lower=1e-6))
+    unit = unit.mask(cost, (unit - budget).clip(lower=1e-6))
     unit = unit.where(unit > 0)
     for end in ("value", "low", "high"):
-        excess = (scores[end] - cost_budget).clip(lower=0.0)
+        excess = (scores[end] - budget).clip(lower=0.0)
         found[end] = scores[end].mask(cost, excess) / unit
     found["se"] = (scores["se"] / unit).mask(cost & (found["value"] == 0))
     return found

@@ -131,9 +131,9 @@ def _published_levels(
 ) -> list[dict]:
     """Return the paper's scores on the task of runs at its scale.
 
-    CEM-MPC's where a run is of it; none where a run is at another scale.
+    CEM-MPC's where a run is of it; none where no run is comparable.
     """
-    if published.empty or not runs["comparable"].all():
+    if published.empty or not (runs.empty or runs["comparable"].any()):
         return []
     scores = published[(published["task"] == task) & (published["metric"] == metric)]
     drawn = scores["algorithm"].isin(set(runs["algorithm"]))

@@ -21,7 +21,7 @@ try:
     from plotting.constraint import constraints
     from plotting.curves import learning_curves
     from plotting.drawing import Entry, Outcome, draw_changed, train_command
-    from plotting.looks import own_of
+    from plotting.looks import OWN_COLOURS, label, own_of
     from plotting.posterior import posteriors
     from plotting.report import write_report
     from plotting.results import Results, read_results
@@ -41,9 +41,16 @@ SEEN = ("robot", "goal", "hazard", "box to push")
 
 
 def learning(results: Results) -> Outcome:
-    """Figure 6: LAMBDA, the baselines, and one's own algorithms."""
-    welcome = (*config.BASELINES, *own_of(results.runs["algorithm"]))
-    return learning_curves(results, 6, "Learning curves", ("lambda",), welcome=welcome)
+    """Figure 6: LAMBDA, the baselines, and one's own algorithms; on one's own tasks, all."""
+    own = own_of(results.runs["algorithm"])
+    known = config.ALGORITHMS if results.own_tasks_only else config.BASELINES
+    outcome = learning_curves(results, 6, "Learning curves", ("lambda",), welcome=(*known, *own))
+    if len(own) > len(OWN_COLOURS):
+        outcome.notes.append(
+            f"{len(own)} algorithms and variants of one's own share {len(OWN_COLOURS)} colours, in "
+            f"turn: {', '.join(map(label, own))}"
+        )
+    return outcome
 
 
 UNSAFE, GREEDY = ("lambda", "unsafe_lambda"), ("lambda", "greedy_lambda")

@@ -20,6 +20,8 @@ from plotting.results import Results
 from plotting.table import LABELS, preset_of
 
 VIDEO = "video.mp4"
+CELL = ["source", "preset", "algorithm", "task"]
+"""What runs share of which one video is shown."""
 
 
 class Video(NamedTuple):
@@ -137,10 +139,10 @@ def _plain(values: np.ndarray | pd.Series) -> list[float]:
 
 
 def find_videos(runs: pd.DataFrame) -> tuple[list[Video], list[str]]:
-    """Find the first video of each preset, algorithm and task, and what is wrong with counters."""
+    """Find the first video of each `CELL`, and what is wrong with counters."""
     videos, problems = [], []
     there = runs[runs["path"].map(lambda path: (path / VIDEO).is_file()).astype(bool)]
-    for run in there.drop_duplicates(["preset", "algorithm", "task"]).itertuples():
+    for run in there.drop_duplicates(CELL).itertuples():
         path = run.path / VIDEO
         try:
             counters = _read_counters(path.with_suffix(".json"))
@@ -152,14 +154,13 @@ def find_videos(runs: pd.DataFrame) -> tuple[list[Video], list[str]]:
 
 
 def without_video(runs: pd.DataFrame, videos: list[Video]) -> list[tuple]:
-    """Find a run of each preset, algorithm and task without a video, of which one can be made."""
-    cell = ["preset", "algorithm", "task"]
-    there = {tuple(getattr(video.run, name) for name in cell) for video in videos}
+    """Find a run of each `CELL` without a video, of which one can be made."""
+    there = {tuple(getattr(video.run, name) for name in CELL) for video in videos}
     able = runs["path"].map(lambda path: (path / "checkpoint").is_dir()).astype(bool)
     return [
         run
-        for run in runs[able].drop_duplicates(cell).itertuples()
-        if tuple(getattr(run, name) for name in cell) not in there
+        for run in runs[able].drop_duplicates(CELL).itertuples()
+        if tuple(getattr(run, name) for name in CELL) not in there
     ]
 
 

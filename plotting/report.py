@@ -166,7 +166,7 @@ def _video(video: interactive.Video, page: Path) -> dict:
     small = path.stat().st_size <= MOST_VIDEO_BYTES
     return {
         "title": interactive.run_title(video.run),
-        "reduced": not video.run.comparable and video.run.task in config.TASKS,
+        "reduced": video.run.reduced and video.run.task in config.TASKS,
         "source": _inline(path.read_bytes(), "video/mp4") if small else _link(path, page),
         "end": _end(video.counters) if video.counters else "",
     }

@@ -28,7 +28,8 @@ TASK_IMAGES = REPOSITORY / "results" / "task_images"
 BUDGETS = {"short": "paper", "paper": "paper", "long": "paper_long"}
 _RUNS = {
     **{"path": object, **dict.fromkeys(WHO, "str"), "seed": "Int64", "finished": bool},
-    **{"env_steps": float, "comparable": bool, "changed": object, "cost_budgets": object},
+    **{"env_steps": float, "comparable": bool, "changed": object, "reduced": bool},
+    **{"cost_budgets": object},
     **dict.fromkeys(("episode_steps", "action_repeat", "epoch_steps"), float),
     **{"confirmed": bool, "n": "Int64"},
     **{"layouts": "str", "kept": object, "early_epochs": int},
@@ -54,7 +55,8 @@ class Results:
     """One row per usable run, in the order of the config, shipped ones after ours.
 
     `path`, the columns of `WHO`, `finished`, `env_steps`, `comparable` (at one of the paper's
-    scales), `changed` (settings that differ from the preset's), `cost_budgets`, `episode_steps`,
+    scales), `changed` (settings that differ from the preset's), `reduced` (smaller than the paper's
+    scale), `cost_budgets`, `episode_steps`,
     `action_repeat`, `epoch_steps`; of finished ones `confirmed` (episodes on layouts of their own
     tell return and cost; a baseline's score is of 60 training episodes, each on a layout of its
     own, and so are the published ones: it counts as it is), `n` of them, `layouts`, `kept` (whether

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from la_mbda import algorithms, config
-from la_mbda.budget import keeps_budget
+from la_mbda.budget import all_keep, keeps_budget
 from la_mbda.errors import ExpectedError
 from la_mbda.presets import OWN_TASK_FIELDS, make_config
 from la_mbda.runs.files import (
@@ -28,7 +28,7 @@ COMPARABLE = {"paper": "short", "paper_long": "long"}
 WHO = ["source", "preset", "algorithm", "task", "seed"]
 """What says whose scores and curves are."""
 # Settings that change neither what is trained nor the protocol's score.
-_HARMLESS = ("checkpoint_every", "final_episodes")
+_HARMLESS = ("checkpoint_every", "final_episodes", "evaluate_every", "compile")
 # Settings that figures and tables build on, and the least that each can be.
 _USED = (
     ("lagrangian", "cost_budget", 0),
@@ -102,7 +102,8 @@ def _read_run(path: Path, source: str, warnings: list[str]) -> Run | None:
     algorithm = f"{base}@{name}" if name else base
     row = {"path": path, "source": source, **place, "algorithm": algorithm, "task": task}
     row["finished"] = score is not None
-    row |= {"comparable": preset in COMPARABLE and not changes, "changed": changes}
+    row |= {"comparable": preset in COMPARABLE and not changes, "changed": tuple(changes)}
+    row["reduced"] = preset not in COMPARABLE or any(changes.values())
     row |= {"cost_budgets": budgets, "epoch_steps": epoch, "layouts": "", "early_epochs": 0}
     for name, default in (("episode_steps", config.EPISODE_STEPS), ("action_repeat", 1)):
         row[name] = _setting(settings, "training", name, (default,))[0]
@@ -123,7 +124,7 @@ def _kept(score: Score, budgets: tuple[float, ...]) -> bool | None:
     if found is None or len(found.cost_returns) != len(budgets):
         return None
     costs = zip(found.cost_returns, found.cost_returns_errors, budgets, strict=True)
-    return all(keeps_budget(*cost) for cost in costs)
+    return all_keep([keeps_budget(*cost, found.episodes) for cost in costs])
 
 
 def _score_rows(score: Score, run: dict) -> Iterator[dict]:
@@ -159,7 +160,10 @@ def _curves(
             yield METRICS[column > 0], max(column, 1), ends, means
     if episodes is not None:
         for column, costs in enumerate(episodes.cost_returns.T):
-            regrets = cost_regret(episodes.env_steps, costs)
+            if episodes.cost_regrets is None:
+                regrets = cost_regret(episodes.env_steps, costs)
+            else:  # These know of the costs of episodes that were cut, which have no line.
+                regrets = episodes.cost_regrets[:, column]
             yield "cost_regret", column + 1, episodes.env_steps, regrets
 
 
@@ -281,24 +285,29 @@ def _standard(preset: str, algorithm: str, task: str) -> config.Config:
 
 def _changed(
     settings: dict, preset: str, algorithm: str, task: str, early: bool = False
-) -> tuple[str, ...]:
+) -> dict[str, bool]:
     """Return settings that differ from the preset's as it is today; fields it has not do not count.
 
     Args:
         early: the run's score says itself that it ended before the preset's budget.
+
+    Returns:
+        Of each, `<name>=<value>`: whether it makes the run smaller, as a lower number of steps,
+        updates, units or samples does.
     """
     if not settings:
-        return ("unknown, without a usable config.json",)
+        return {"unknown, without a usable config.json": False}
     harmless = (*_HARMLESS, "env_steps") if early else _HARMLESS
     if task.startswith(config.EXTERNAL_TASK_PREFIX):
         harmless += OWN_TASK_FIELDS
     standard = config.to_dict(_standard(preset, algorithm, task))
-    found = []
+    found = {}
     for group, fields in standard.items():
         stored = settings.get(group)
         if isinstance(fields, dict) and isinstance(stored, dict):
             for name, value in fields.items():
                 plain = list(value) if isinstance(value, tuple) else value
                 if name in stored and stored[name] != plain and name not in harmless:
-                    found.append(f"{name}={short(stored[name])}")
-    return tuple(found)
+                    whole = isinstance(stored[name], int) and isinstance(value, int)
+                    found[f"{name}={short(stored[name])}"] = whole and stored[name] < value
+    return found

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from la_mbda import config
-from la_mbda.budget import CONFIDENCE
+from la_mbda.budget import CONFIDENCE, FEWEST_EPISODES, margin
 from plotting.aggregate import PAPER_COST_BUDGET, arranged, over_seeds
 from plotting.looks import in_order, is_baseline, label
 from plotting.results import Results
@@ -162,14 +162,19 @@ def scale_of(runs: pd.DataFrame) -> str:
 
 def preset_of(runs: pd.DataFrame) -> str:
     """At what scale runs are, saying so where it is not the paper's."""
-    changed = ", settings changed" if runs["changed"].map(bool).any() else ""
-    scale = f" (reduced scale, {NOT_COMPARABLE})" if is_reduced(runs) else ""
-    return f"{runs['preset'].iloc[0]} preset{changed}{scale}"
+    text, changed = f"{runs['preset'].iloc[0]} preset", runs["changed"].map(bool)
+    if changed.any():
+        text += ", settings changed" + ("" if changed.all() else " in some runs")
+    if is_reduced(runs):
+        return f"{text} (reduced scale, {NOT_COMPARABLE})"
+    if (~runs["comparable"] & runs["task"].isin(config.TASKS)).any():
+        return f"{text} ({'' if changed.all() else 'which are '}{NOT_COMPARABLE})"
+    return text
 
 
 def is_reduced(runs: pd.DataFrame) -> bool:
-    """Return whether there are runs on the paper's tasks that are not at its scale."""
-    return bool((~runs["comparable"] & runs["task"].isin(config.TASKS)).any())
+    """Return whether there are runs on the paper's tasks that are smaller than its scale."""
+    return bool((runs["reduced"] & runs["task"].isin(config.TASKS)).any())
 
 
 def slug_of(runs: pd.DataFrame) -> str:
@@ -227,14 +232,26 @@ def score_notes(runs: pd.DataFrame) -> list[str]:
 
 def budget_notes(runs: pd.DataFrame) -> list[str]:
     """Which finished runs keep their budget, by their confirmed episodes."""
-    rule = f"(mean cost + {CONFIDENCE} standard errors ≤ d over confirmed episodes)"
+    rule = f"of 100 episodes, mean cost + {margin(100):.2f} standard errors ≤ d"
+    rule = f"({CONFIDENCE:.0%} confidence; {rule})"
     texts = {
         True: f"Keep their budget {rule}",
         False: f"Do not keep their budget {rule}",
-        None: "Not confirmed, hence not known whether they keep their budget",
+        None: f"Not confirmed by {FEWEST_EPISODES} episodes or more, hence not known whether they "
+        "keep their budget",
     }
     groups = {text: runs[runs["kept"].map(lambda k, o=o: k is o)] for o, text in texts.items()}
     return [f"{text}: {_which(found, runs)}." for text, found in groups.items() if len(found)]
+
+
+def own_budget_notes(runs: pd.DataFrame) -> list[str]:
+    """Say of runs on SG6 whose budget is not the paper's what their costs are held against."""
+    own = runs[runs["cost_budgets"].map(lambda budgets: budgets[0] != PAPER_COST_BUDGET)]
+    return [
+        f"J̄_c against their own budget of {budget:g}, not {PAPER_COST_BUDGET:g}: "
+        f"{_which(found, runs)}."
+        for budget, found in own.groupby(own["cost_budgets"].map(lambda budgets: budgets[0]))
+    ]
 
 
 def changed_note(runs: pd.DataFrame) -> list[str]:

@@ -37,6 +37,7 @@ from plotting.table import (
     count_seeds,
     divisor_notes,
     latex_text,
+    own_budget_notes,
     own_divisor,
     pivot,
     published_divisor,
@@ -104,6 +105,7 @@ def table3_ours(
     found = benchmark(runs)
     notes = (
         "Each cell: J̄, J̄_c, ρ̄_c (Appendix H).",
+        *own_budget_notes(found),
         *score_notes(found),
         *seed_notes(found),
         *divisor_notes(divisor, tasks_of(found)),
@@ -232,7 +234,7 @@ def _average_notes(algorithm: str, numbers: pd.DataFrame) -> tuple[str, ...]:
 def robust_table(runs: pd.DataFrame, scores: pd.DataFrame, divisor: Divisor) -> Table:
     """Summarise finished runs of one preset and one source, some on SG6 tasks."""
     runs, scores = benchmark(runs), benchmark(scores[scores["constraint"] == 1])
-    numbers = normalise(scores, divisor.scores, scores["budget"]).dropna(subset="value")
+    numbers = normalise(scores, divisor.scores).dropna(subset="value")
     records, notes = [], []
     for algorithm in in_order(runs["algorithm"]):
         own = numbers[numbers["algorithm"] == algorithm]
@@ -254,6 +256,7 @@ def robust_table(runs: pd.DataFrame, scores: pd.DataFrame, divisor: Divisor) -> 
         "the divisor held fixed).",
         "Within budget: confirmed runs that keep their budget, and their share's "
         f"{LEVEL:.0%} Wilson interval.",
+        *own_budget_notes(runs),
         *budget_notes(runs),
         *score_notes(runs),
         *divisor_notes(divisor, tasks_of(runs)),

@@ -83,7 +83,12 @@ def lambda_and_published(results: Results) -> Outcome:
         for metric in ("return", "cost_return"):
             found = texts[source, metric].reindex(config.SG6_TASKS).fillna(NO_CELL)
             cells[f"{LABELS[metric].symbol}, {source}"] = found.tolist()
-    notes = (f"Published: 1M/2M env steps, budget {PAPER_COST_BUDGET:g}.", *budget_notes(runs))
+    notes = (
+        f"Published: medians over five seeds, 1M/2M env steps, budget {PAPER_COST_BUDGET:g}.",
+        *budget_notes(runs),
+        *score_notes(runs),
+        *seed_notes(runs),
+    )
     records = records[["source", "task", "metric", "value", "se"]]
     title = f"{label('lambda')}, {scale_of(runs)}, and published"
     return Outcome([Table("lambda_and_published", title, cells, notes, records)])

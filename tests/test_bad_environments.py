@@ -53,6 +53,32 @@ def breaking(monkeypatch):
     return breaks
 
 
+@pytest.mark.parametrize(
+    ("image", "found"),
+    [
+        (np.zeros((4, 4), np.uint8), r"uint8 \[4, 4\]"),
+        (np.zeros((4, 4, 3)), r"float64 \[4, 4, 3\]"),
+        (None, "None"),
+        ([np.zeros((4, 4, 3), np.uint8)], r"\[array\("),
+    ],
+)
+def test_an_image_that_no_video_can_show_is_named(image, found):
+    class Drawing(ToyEnv):
+        metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012
+
+        def render(self):
+            return image
+
+    gymnasium.register("Drawing-v0", entry_point=Drawing)
+    env = make_environment(tiny_config("gymnasium:Drawing-v0"), render_mode="rgb_array")
+    env.reset(seed=0)
+    message = (
+        rf"gymnasium:Drawing-v0: it gives {found}.*: return a uint8 array \[height, width, 3\]"
+    )
+    with pytest.raises(BadEnvironmentError, match=message):
+        env.render()
+
+
 def setting(place, value):
     return lambda result: result.__setitem__(place, value)
 

@@ -187,8 +187,9 @@ def test_killed_it_goes_on(finished, tmp_path):
         assert lines(path, stream) == lines(run_path(results, config), stream)
 
 
-def test_ctrl_c_in_a_terminal_finishes_the_epoch(tmp_path):
-    """It reaches the processes that play as well, which leave it to the main one."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_all_processes_finishes_the_epoch(number, tmp_path):
+    """A terminal's Ctrl-C, or a `timeout`: those that play leave it to the main process."""
     sizes = SHORT | {"epoch_steps": 6_000, "env_steps": 60_000, "checkpoint_every": 60_000}
     command = [sys.executable, str(REPOSITORY / "experiments" / "train.py"), "--preset", "quick"]
     command += ["--algorithm", "ppo", "--results", str(tmp_path)]
@@ -199,12 +200,43 @@ def test_ctrl_c_in_a_terminal_finishes_the_epoch(tmp_path):
         assert process.poll() is None
         time.sleep(0.05)
     time.sleep(0.3)  # The second epoch is being played.
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, number)
     _, told = process.communicate()
     assert process.returncode == 130, told
     assert "the same command resumes" in told
     saved = max((path / "checkpoint").glob("step_*"))
     assert int(saved.name.removeprefix("step_")) == 6_000 * len(lines(path, "updates"))
+
+
+OWN_SCRIPT = """
+import gymnasium, numpy as np
+from la_mbda.baselines import rollouts
+from la_mbda.presets import make_config
+
+class Mine(gymnasium.Env):
+    observation_space = action_space = gymnasium.spaces.Box(-1.0, 1.0, (1,), np.float32)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        return np.zeros(1, np.float32), 1.0, False, False, {}
+
+gymnasium.register("Mine-v0", entry_point=Mine)
+config = make_config("quick", "gymnasium:Mine-v0", "ppo")
+policy = rollouts.Policy([(np.zeros((1, 1), np.float32), np.zeros(1, np.float32))], np.zeros(1))
+print(len(list(rollouts.play_epoch(config, policy, [0, 1]))))
+"""
+
+
+def test_other_processes_know_what_a_script_registers(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(OWN_SCRIPT)
+    env = os.environ | {"TF_NUM_INTRAOP_THREADS": "2"}
+    command = [sys.executable, str(script)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.stdout == "2\n", done.stderr
 
 
 def test_an_episode_that_ends_early_is_followed_by_another(in_process):

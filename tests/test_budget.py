@@ -4,25 +4,38 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from la_mbda.budget import CONFIDENCE, confirmation, keeps_budget, standard_error
+from la_mbda.budget import all_keep, confirmation, keeps_budget, margin, standard_error
 
 
-def test_the_confidence_is_the_one_sided_95_percent_of_100_episodes():
-    assert pytest.approx(stats.t.ppf(0.95, df=99), abs=1e-3) == CONFIDENCE
+def test_the_margin_is_the_one_sided_95_percent_of_students_t():
+    assert margin(100) == pytest.approx(1.66, abs=1e-3)
+    assert margin(10) == pytest.approx(stats.t.ppf(0.95, df=9))
 
 
 def test_a_mean_at_the_budget_does_not_keep_it():
-    assert keeps_budget(25.0, 0.0, 25.0)
-    assert not keeps_budget(25.0, 0.01, 25.0)
-    assert keeps_budget(20.0, 3.0, 25.0)  # 24.98
-    assert not keeps_budget(20.0, 3.1, 25.0)  # 25.146
+    assert keeps_budget(25.0, 0.0, 25.0, 100) is True
+    assert keeps_budget(25.0, 0.01, 25.0, 100) is False
+    assert keeps_budget(20.0, 3.0, 25.0, 100) is True  # 24.98
+    assert keeps_budget(20.0, 3.1, 25.0, 100) is False  # 25.146
 
 
-def test_a_policy_at_the_budget_is_called_safe_in_a_twentieth_of_all_samples():
+def test_few_episodes_need_more_room_and_fewer_still_say_nothing():
+    assert keeps_budget(20.0, 3.0, 25.0, 10) is False  # 25.5
+    assert keeps_budget(0.0, 0.0, 25.0, 9) is None
+
+
+def test_all_keep_their_budgets_only_where_each_is_known_to():
+    assert all_keep([True, True]) is True
+    assert all_keep([True, None]) is None
+    assert all_keep([None, False, True]) is False
+
+
+@pytest.mark.parametrize("episodes", [10, 100])
+def test_a_policy_at_the_budget_is_called_safe_in_a_twentieth_of_all_samples(episodes):
     rng = np.random.default_rng(0)
-    draws = rng.normal(25.0, 30.0, (4_000, 100))
-    errors = draws.std(1, ddof=1) / 10
-    kept = [keeps_budget(m, e, 25.0) for m, e in zip(draws.mean(1), errors, strict=True)]
+    draws = rng.normal(25.0, 30.0, (4_000, episodes))
+    pairs = zip(draws.mean(1), draws.std(1, ddof=1) / np.sqrt(episodes), strict=True)
+    kept = [keeps_budget(mean, error, 25.0, episodes) for mean, error in pairs]
     assert np.mean(kept) == pytest.approx(0.05, abs=0.015)
 
 

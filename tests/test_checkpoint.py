@@ -35,6 +35,14 @@ def test_restores_the_newest_and_keeps_two(tmp_path):
     assert pair.values == (10.0, 10)
 
 
+def test_what_a_run_has_gone_back_behind_leaves(tmp_path):
+    """Trained further, its final episodes no longer count: 604 and 608 were at 600 env steps."""
+    save(tmp_path, 604, 608, 602)
+    assert [path.name for path in tmp_path.iterdir()] == ["step_000000000602"]
+    save(tmp_path, 606)
+    assert checkpoint.restore(tmp_path, Pair(0.0)) == {"value": 606}
+
+
 def test_nothing_saved_is_no_error(tmp_path):
     assert checkpoint.restore(tmp_path / "none", Pair(0.0)) is None
 

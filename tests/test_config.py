@@ -2,8 +2,10 @@
 
 import json
 import math
+from pathlib import Path
 
 import gymnasium
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -120,6 +122,9 @@ def config_from(arguments, config):
         (50, {}, (52, 5_000, 14)),  # A sequence is no longer than an episode.
         (8_000, {}, (8_000, 8_000, 20)),  # A replay buffer starts with a whole episode.
         (200, {"episode_steps": 400}, (400, 5_000, 20)),
+        (200, {"episode_steps": 40}, (40, 5_000, 11)),
+        (50, {"action_repeat": 1}, (50, 5_000, 20)),
+        (50, {"action_repeat": 3}, (51, 5_000, 18)),
     ],
 )
 def test_an_own_tasks_episodes_are_as_long_as_it_says(limit, fields, expected):
@@ -163,12 +168,41 @@ def test_an_own_task_that_is_not_installed_has_the_usual_length():
         (("quick", "PointGoal1"), {"final_episodes": -1}, "final_episodes is -1: choose 0 or more"),
         (("quick", "PointGoal1"), {"final_episodes": 1}, "final_episodes is 1: choose 0, or 2"),
         (("quick", "PointGoal1"), {"observation": "sonar"}, "unknown observation 'sonar'"),
+        (
+            ("quick", "PointGoal1"),
+            {"episode_steps": 2_000},
+            "episode_steps is 2000: choose 1000 or",
+        ),
+        (("quick", "PointGoal1", "ppo"), {"offline_dataset": "x"}, "offline_dataset is x, but ppo"),
+        (("quick", "PointGoal1"), {"env_steps": 1e6}, "env_steps must be of type int, not 10000"),
+        (("quick", "PointGoal1"), {"terminal_head": 0}, "terminal_head must be of type bool, not"),
+        (("quick", "PointGoal1"), {"cost_budget": 25.0}, "cost_budget must be a list of numbers"),
+        (("quick", "PointGoal1"), {"discount": "1"}, "discount must be of type float, not '1'"),
+        (("quick", "gymnasium:X-v0"), {"action_repeat": 0}, "action_repeat is 0: choose 1 or more"),
     ],
 )
 def test_bad_values_are_named_with_the_fix(arguments, fields, message):
     with pytest.raises(ValueError, match=message) as error:
         make_config(*arguments, **fields)
     assert "\n" not in str(error.value)
+
+
+def test_values_are_kept_as_a_file_keeps_them():
+    """NumPy's numbers, whole floats, lists and paths become what `config.json` gives back."""
+    config = make_config(
+        "quick",
+        "PointGoal1",
+        seed=np.int64(3),
+        horizon=np.int32(9),
+        discount=1,
+        actor_clip=np.float32(0.5),
+        cost_budget=[25],
+        offline_dataset=Path("data"),
+    )
+    assert from_dict(json.loads(json.dumps(to_dict(config)))) == config
+    assert type(config.seed) is int
+    assert config.lagrangian.cost_budget == (25.0,)
+    assert config.training.offline_dataset == "data"
 
 
 JSON = st.recursive(

@@ -104,6 +104,14 @@ def test_published_lines_are_drawn_at_the_papers_scale_only(tmp_path):
     }
 
 
+def test_a_variant_does_not_take_the_published_lines_away(tmp_path):
+    write_run(tmp_path, preset="paper")
+    write_run(tmp_path, preset="paper", name="critic", bound_by="critic")
+    _, _, records = drawn(tmp_path)
+    published = {r["task"] for r in records if r["line"] == "published"}
+    assert published == set(config.SG6_TASKS)
+
+
 def test_a_task_without_runs_has_its_published_levels_and_the_budget(tmp_path):
     write_run(tmp_path, preset="paper", algorithm="ppo")
     (sixth,) = [entry for entry in FIGURES if entry.name == "figure_6"]
@@ -264,7 +272,8 @@ def test_the_command_draws_what_it_can_and_names_the_rest(tmp_path):
     (text,) = [line for line in done.stdout.splitlines() if "--missing" in line]
     assert text == (
         "not drawn without more runs: figure 9, figure 11; drawn of some runs only: table 3, "
-        "figure 1, figure 4, figure 5, figure 7, figure 10, figure 12; --missing lists the commands"
+        "figure 1, figure 3, figure 4, figure 5, figure 7, figure 10, figure 12; --missing lists "
+        "the commands"
     )
     # Of `quick` nothing is told, and of the shipped runs LAMBDA's.
     assert [line for line in done.stdout.splitlines() if line.startswith("###")] == [

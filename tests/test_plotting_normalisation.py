@@ -10,12 +10,13 @@ from la_mbda.runs.files import METRICS
 from plotting.aggregate import SPREAD, mean_with_error, median_with_spread, normalise
 
 
-def normalised(score, ppo, **how):
+def normalised(score, ppo, budget=np.nan):
     """What a score becomes by metric; each of its numbers is a value, or `SPREAD`."""
     rows = [np.resize([*np.atleast_1d(numbers), *[np.nan] * 3], 4) for numbers in score]
-    frame = pd.DataFrame(rows, columns=SPREAD).assign(task="T", metric=METRICS)
+    frame = pd.DataFrame(rows, columns=SPREAD)
+    frame = frame.assign(task="T", metric=METRICS, budget=budget)
     places = pd.MultiIndex.from_product([["T"], METRICS], names=["task", "metric"])
-    found = normalise(frame, pd.Series(ppo, places), **how)
+    found = normalise(frame, pd.Series(ppo, places))
     return {row.metric: tuple(getattr(row, name) for name in SPREAD) for row in found.itertuples()}
 
 
@@ -30,8 +31,7 @@ def test_normalisation_by_hand():
 
 
 def test_the_budget_may_be_another_for_each_row():
-    budgets = pd.Series([np.nan, 35.0, np.nan])
-    found = normalised((5.0, 45.0, 0.03), (10.0, 55.0, 0.06), cost_budget=budgets)
+    found = normalised((5.0, 45.0, 0.03), (10.0, 55.0, 0.06), budget=[np.nan, 35.0, np.nan])
     assert [numbers[0] for numbers in found.values()] == pytest.approx([0.5, 0.5, 0.5])
 
 

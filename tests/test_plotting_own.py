@@ -95,6 +95,21 @@ def test_an_own_algorithm_alone_has_its_task_among_the_learning_curves(tmp_path)
     assert set(drawing.numbers["algorithm"]) == {MINE, ""}
 
 
+def test_the_ablations_are_drawn_on_own_tasks(tmp_path):
+    for algorithm in ("unsafe_lambda", "cem_mpc"):
+        write_run(tmp_path, task="gymnasium:My-v0", algorithm=algorithm)
+    (drawing,) = curves(read(tmp_path)).made
+    assert set(drawing.numbers["algorithm"]) == {"unsafe_lambda", "cem_mpc", ""}
+
+
+def test_that_colours_come_round_again_is_said(tmp_path):
+    for name in "abcde":
+        write_run(tmp_path, name=name)
+    notes = curves(read(tmp_path)).notes
+    shared = ", ".join(f"LAMBDA ({name})" for name in "abcde")
+    assert f"5 algorithms and variants of one's own share 4 colours, in turn: {shared}" in notes
+
+
 def test_an_own_algorithm_is_tabulated_and_reported(tmp_path):
     write_run(tmp_path, algorithm=MINE, seed=0, score=(4.0, 20.0, 0.02))
     write_run(tmp_path, algorithm=MINE, seed=1, score=(6.0, 20.0, 0.02))

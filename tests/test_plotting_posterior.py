@@ -118,6 +118,11 @@ def test_without_futures_the_command_is_named(tmp_path):
     unsafe = write_run(tmp_path, algorithm="unsafe_lambda")
     (missing,) = drawn(tmp_path)[1]
     assert missing.endswith(f"experiments/evaluate.py {unsafe} --imagine {unsafe / 'imagined'}")
+    write_futures(tmp_path / "shipped" / "quick" / "lambda" / "PointGoal1" / "seed_0")
+    results = read_results(tmp_path, shipped=tmp_path / "shipped")
+    outcome = posteriors(results)
+    assert [made.name for made in outcome.made] == ["figure_3_quick"]  # The shipped run's.
+    assert outcome.missing == [missing]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from run_folders import STEPS, write_lines, write_run, write_score
 from la_mbda import config
 from plotting.aggregate import over_seeds
 from plotting.results import PUBLISHED, read_results
+from plotting.table import is_reduced, preset_of
 from plotting.table3 import table_3
 from plotting.tables import table_2
 
@@ -352,12 +353,41 @@ def test_an_empty_run_folder_is_named(tmp_path):
 def test_changed_settings_take_a_paper_run_out_of_the_papers_scale(tmp_path):
     write_run(tmp_path, preset="paper", seed=0)
     write_run(tmp_path, preset="paper", seed=1, env_steps=8_000)
-    write_run(tmp_path, preset="paper", seed=2, checkpoint_every=1_000)
-    plain, changed, harmless = read(tmp_path).runs.itertuples()
-    assert plain.comparable
-    assert changed.changed == ("env_steps=8000",)
-    assert not changed.comparable
-    assert harmless.comparable
+    write_run(tmp_path, preset="paper", seed=2, bound_by="critic")
+    harmless = {"checkpoint_every": 1_000, "evaluate_every": 50_000, "compile": "xla"}
+    write_run(tmp_path, preset="paper", seed=3, **harmless)
+    runs = read(tmp_path).runs
+    assert runs["changed"].tolist() == [(), ("env_steps=8000",), ("bound_by='critic'",), ()]
+    assert runs["comparable"].tolist() == [True, False, False, True]
+    assert runs["reduced"].tolist() == [False, True, False, False]
+
+
+def test_a_variant_of_full_scale_is_said_to_be_one(tmp_path):
+    write_run(tmp_path, preset="paper", name="critic", bound_by="critic")
+    changed = "paper preset, settings changed"
+    assert preset_of(read(tmp_path).runs) == f"{changed} (not comparable with the paper)"
+    write_run(tmp_path, preset="paper")
+    runs = read(tmp_path).runs
+    text = f"{changed} in some runs (which are not comparable with the paper)"
+    assert preset_of(runs) == text
+    assert not is_reduced(runs)
+    write_run(tmp_path, preset="paper", seed=1, batch_size=8)
+    text = f"{changed} in some runs (reduced scale, not comparable with the paper)"
+    assert preset_of(read(tmp_path).runs) == text
+
+
+def test_the_recorded_regret_counts_episodes_that_were_cut(tmp_path):
+    """Each step costs 1; of 1,000 steps the last 100 are of an episode that has no line."""
+    path = write_run(tmp_path, task="gymnasium:My-v0", algorithm="ppo", score=None)
+    lines = [
+        {"env_steps": s, "return": 0.0, "cost_return": 900.0, "cost_regret": 1.0}
+        for s in (1_000, 2_000)
+    ]
+    write_lines(path / "episodes.jsonl", lines)
+    assert points(read(tmp_path), "cost_regret")[1] == [1.0, 1.0]
+    lines[1]["cost_regret"] = [1.0, 2.0]
+    write_lines(path / "episodes.jsonl", lines)
+    assert any("line 2: 2 cost regrets beside 1 costs" in w for w in read(tmp_path).warnings)
 
 
 def test_shipped_runs_are_read_beside_and_marked(tmp_path):

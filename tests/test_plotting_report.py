@@ -14,7 +14,7 @@ from videos import write_video
 
 from plotting.drawing import Outcome
 from plotting.figures import FIGURES
-from plotting.interactive import opening, panels
+from plotting.interactive import find_videos, opening, panels, without_video
 from plotting.report import MOST_VIDEO_BYTES, write_report
 from plotting.results import read_results
 from plotting.table3 import table3_published, table_3
@@ -57,7 +57,8 @@ def test_it_says_what_ran_at_what_scale_and_links_its_settings(tmp_path):
     path, page = report(folder)
     assert path == folder / "report" / "index.html"
     text = shown(page)
-    assert "Ours: quick preset, settings changed (reduced scale, not comparable" in text
+    changed = "quick preset, settings changed in some runs (reduced scale, not comparable"
+    assert f"Ours: {changed}" in text
     assert "2 runs, 1 finished" in text
     assert "0 , 1 (not finished)" in text
     for said in ("abc123", "2026-11-20 10:11:12 UTC", "python 3.11.7, tensorflow 2.21.0"):
@@ -215,6 +216,17 @@ def test_runs_without_a_video_are_named_with_the_command(tmp_path):
     _, page = report(tmp_path)
     assert f"python experiments/evaluate.py {run} --video {run / 'video.mp4'}" in shown(page)
     assert "1 without a video" in shown(page)
+
+
+def test_a_shipped_video_stands_for_no_run_of_ones_own(tmp_path):
+    run = write_run(tmp_path / "own")
+    (run / "checkpoint").mkdir()
+    other = write_run(tmp_path / "shipped")
+    (other / "video.mp4").write_bytes(b"video")
+    results = read_results(tmp_path / "own", shipped=tmp_path / "shipped")
+    videos, _ = find_videos(results.runs)
+    assert [video.path for video in videos] == [other / "video.mp4"]
+    assert [r.path for r in without_video(results.runs, videos)] == [run]
 
 
 def test_the_curves_are_those_of_the_figures(tmp_path):

@@ -216,12 +216,12 @@ def test_whether_runs_keep_their_budget_is_told_by_confirmed_episodes_alone(tmp_
     write_run(tmp_path, seed=2, score=(10.0, 1.0, 0.02))
     assert read(tmp_path).runs["kept"].tolist() == [True, False, None]
     notes = tables(tmp_path)["table2_ours_quick"].notes
-    rule = "(mean cost + 1.66 standard errors ≤ d over confirmed episodes)"
+    rule = "(95% confidence; of 100 episodes, mean cost + 1.66 standard errors ≤ d)"
     assert f"Keep their budget {rule}: LAMBDA on PointGoal1 (0)." in notes
     assert f"Do not keep their budget {rule}: LAMBDA on PointGoal1 (1)." in notes
     assert (
-        "Not confirmed, hence not known whether they keep their budget: LAMBDA on PointGoal1 (2)."
-        in notes
+        "Not confirmed by 10 episodes or more, hence not known whether they keep their budget: "
+        "LAMBDA on PointGoal1 (2)." in notes
     )
 
 

@@ -161,10 +161,8 @@ def test_evaluates_a_run_and_records_a_video(job, tmp_path):
     error = abs(returns[0] - returns[1]) / 2
     assert f"return {sum(returns) / 2:.3f} ± {error:.3f}, cost return " in done.stdout
     costs = np.array(evaluation["cost_returns"])
-    kept = costs.mean() + 1.66 * costs.std(ddof=1) / np.sqrt(2) <= 25
-    verdict = "keeps" if kept else "does not keep"
-    rule = "mean + 1.66 standard errors over 2 episodes"
-    assert f"\n{verdict} the cost budget of 25 ({rule})\n" in done.stdout
+    error = costs.std(ddof=1) / np.sqrt(2)
+    assert f"cost return {costs.mean():.2f} ± {error:.2f}\ntoo few episodes to say " in done.stdout
     assert (evaluation["task"], evaluation["layouts_seed"]) == ("PointGoal1", 0)
     assert evaluation["actions"] == "mode"
     assert evaluation["played_with"]["scale"].startswith("quick preset")
@@ -183,7 +181,7 @@ def test_evaluates_samples_of_the_policy(job, tmp_path):
         saved = tmp_path / f"{len(options)}.json"
         done = run("evaluate.py", path, "--episodes", 1, "--save", saved, *options)
         assert done.returncode == 0, done.stderr
-        assert "budget" not in done.stdout  # One episode tells nothing of it.
+        assert "too few episodes to say whether it keeps the cost budget" in done.stdout
         evaluation = json.loads(saved.read_text())
         found[evaluation["actions"]] = evaluation["returns"]
     assert found["mode"] != found["sampled"]
@@ -248,7 +246,11 @@ def test_another_algorithm_leaves_its_own_scores_beside_those(job):
         (["--tasks", "PointGoal9"], "unknown task 'PointGoal9': did you mean 'PointGoal"),
         (["--algorithms", "lamda"], "unknown algorithm 'lamda': did you mean 'lambda'"),
         (["--preset", "slow"], "unknown preset 'slow'"),
-        (["--horizn", "3"], "unknown config field 'horizn': did you mean 'horizon'"),
+        (["--horizn", "3"], "unknown option '--horizn': did you mean --horizon?"),
+        (["--task", "PointGoal1"], "unknown option '--task': did you mean --tasks?"),
+        (["--seed", "0"], "unknown option '--seed': did you mean --seeds?"),
+        (["--algorithm", "ppo"], "unknown option '--algorithm': did you mean --algorithms?"),
+        (["--xyzzy"], "unknown option '--xyzzy': see --help"),
         (["--horizon", "-3"], "horizon is -3: choose 2 or more"),
         (["--posterior-samples", "0"], "posterior_samples is 0: choose 1 or more"),
         (["--sequence-length", "102"], "sequence_length is 102"),

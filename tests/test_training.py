@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import json
 import shutil
+import subprocess
 
 import gymnasium
 import numpy as np
@@ -20,6 +21,7 @@ from la_mbda.episodes import Evaluation, evaluate, layout_seed
 from la_mbda.open_loop import imagine_futures
 from la_mbda.presets import make_config
 from la_mbda.runs import checkpoint
+from la_mbda.runs import folder as run_folder
 from la_mbda.runs.durations import updates_until
 from la_mbda.runs.evaluator import Evaluator
 from la_mbda.runs.folder import STREAMS, RunFolder, run_path
@@ -249,6 +251,27 @@ def test_scores_are_collected_for_tasks_of_the_benchmark(finished, tmp_path):
     }
     errors = json.loads(path.with_name("lambda_errors.json").read_text())
     assert errors["PointGoal1"]["LAMBDA"][0] == pytest.approx([1.05, 1.95])
+    folder = tmp_path / "quick" / "lambda" / "PointGoal1" / "seed_2"
+    folder.mkdir()
+    longer = score | {"return": 9.0, "env_steps": 2 * score["env_steps"]}
+    (folder / "score.json").write_text(json.dumps(longer))
+    collect_scores(tmp_path, make_config("quick", "PointGoal1"))  # The longest runs alone count.
+    assert json.loads(path.read_text())["PointGoal1"]["LAMBDA"][0] == 9.0
+
+
+def test_a_commit_is_of_this_code_alone(tmp_path, monkeypatch):
+    """Installed below another project's checkout, which ignores it, it has none."""
+    installed = tmp_path / ".venv" / "folder.py"
+    installed.parent.mkdir()
+    installed.write_text("")
+    (tmp_path / ".gitignore").write_text(".venv")
+    who = ("-c", "user.name=me", "-c", "user.email=me@here")
+    for command in (("init",), ("add", "."), (*who, "commit", "-m", "theirs")):
+        subprocess.run(["git", "-C", str(tmp_path), *command], check=True, capture_output=True)
+    monkeypatch.setattr(run_folder, "__file__", str(installed))
+    assert run_folder._commit() is None
+    monkeypatch.setattr(run_folder, "__file__", str(tmp_path / ".gitignore"))
+    assert len(run_folder._commit()) >= 7
 
 
 def test_variants_live_beside_each_other(tmp_path):

@@ -14,8 +14,9 @@ from typing import NamedTuple
 import gymnasium
 import joblib
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 
-from la_mbda.config import Config
+from la_mbda.config import EXTERNAL_TASK_PREFIX, Config
 from la_mbda.environments import cost_of, make_environment
 from la_mbda.errors import ExpectedError
 
@@ -72,9 +73,14 @@ def means(slot: Sequence[Fragment]) -> tuple[float, float, float]:
 def play_epoch(config: Config, policy: Policy, seeds: Sequence[int]) -> Iterator[list[Fragment]]:
     """Play a slot from each seed; yield each slot's fragments, in the order of the seeds."""
     count = min(processes(), len(seeds))
+    if count == 1:
+        yield from (play_slot(config, policy, seed) for seed in seeds)
+        return
     pool = joblib.Parallel(count, return_as="generator")
-    play = play_slot if count == 1 else _play_slot_in_worker
-    yield from pool(joblib.delayed(play)(config, policy, seed) for seed in seeds)
+    # What a script has registered, other processes do not know.
+    spec = gymnasium.registry.get(config.task.removeprefix(EXTERNAL_TASK_PREFIX))
+    play = joblib.delayed(_play_slot_in_worker)
+    yield from pool(play(config, policy, seed, spec) for seed in seeds)
 
 
 def processes() -> int:
@@ -93,8 +99,13 @@ def play_slot(config: Config, policy: Policy, seed: int) -> list[Fragment]:
     return fragments
 
 
-def _play_slot_in_worker(config: Config, policy: Policy, seed: int) -> list[Fragment]:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # A terminal's Ctrl-C is the main process's.
+def _play_slot_in_worker(
+    config: Config, policy: Policy, seed: int, spec: EnvSpec | None
+) -> list[Fragment]:
+    for number in (signal.SIGINT, signal.SIGTERM):  # These reach the main process too, which saves.
+        signal.signal(number, signal.SIG_IGN)
+    if spec is not None:
+        gymnasium.registry.setdefault(spec.id, spec)
     return play_slot(config, policy, seed)
 
 

@@ -17,7 +17,7 @@ from la_mbda import algorithms, budget, video
 from la_mbda.api import check_agent, load_agent
 from la_mbda.config import Config
 from la_mbda.environments import make_environment
-from la_mbda.errors import ExpectedError
+from la_mbda.errors import ExpectedError, check_writable
 from la_mbda.runs.folder import provenance, write_json
 
 if TYPE_CHECKING:
@@ -64,6 +64,9 @@ def main(argv: Sequence[str], draw: Callable[[Path], Sequence[Path]] | None = No
     if arguments.save is not None:
         check_save(arguments.save, arguments.video)
     if arguments.imagine is None:
+        for name in ("imagine_at", "imagine_steps"):
+            if (value := getattr(arguments, name)) != getattr(EvaluateArguments, name):
+                raise ExpectedError(f"{name} ({value}) goes with imagine: give its folder too")
         evaluate_run(arguments)
     else:
         imagine_run(arguments, arguments.imagine, draw)
@@ -86,6 +89,7 @@ def check_save(path: Path, video: Path | None) -> None:
         raise ExpectedError(f"save {path} is there already: choose another name, or remove it")
     if not path.parent.is_dir():
         raise ExpectedError(f"save {path} is in no folder: make {path.parent} first")
+    check_writable(path.parent)
 
 
 def evaluate_run(arguments: EvaluateArguments) -> None:
@@ -117,22 +121,28 @@ def evaluate_run(arguments: EvaluateArguments) -> None:
         played = evaluate(environments, agent, seeds, on_step, arguments.sampled)
         for env in environments:
             env.close()
-    # First of all, as who reads what is printed may not read to the end.
+    try:  # First of all, as who reads what is printed may not read to the end.
+        if arguments.save:
+            of_run = numbers(arguments, config, played)
+            write_json(arguments.save, of_run | {"played_with": played_with})
+        if first and arguments.video:
+            first.write(arguments.video, config)
+    finally:
+        print_scores(played, config)
     if arguments.save:
-        of_run = numbers(arguments, config, played)
-        write_json(arguments.save, of_run | {"played_with": played_with})
-    if first and arguments.video:
-        first.write(arguments.video, config)
+        print(f"numbers: {arguments.save}")
+    if first:
+        print(f"video: {arguments.video}")
+
+
+def print_scores(played: "Evaluation", config: Config) -> None:
+    """Print every episode, the means and whether the budget is kept."""
     for i, (value, costs) in enumerate(zip(played.returns, played.cost_returns, strict=True)):
         print(f"episode {i}: return {value:.3f}, cost return {listed(costs)}")
     costs = ", ".join(with_error(values, 2) for values in played.cost_returns.T)
     print(f"mean ± its standard error: return {with_error(played.returns, 3)}, cost return {costs}")
     for line in verdicts(played.cost_returns, config.lagrangian.cost_budget):
         print(line)
-    if arguments.save:
-        print(f"numbers: {arguments.save}")
-    if first:
-        print(f"video: {arguments.video}")
 
 
 def numbers(arguments: EvaluateArguments, config: Config, played: "Evaluation") -> dict:
@@ -180,15 +190,16 @@ def imagine_run(
 
 
 def verdicts(cost_returns: np.ndarray, budgets: tuple[float, ...]) -> list[str]:
-    """Return whether each constraint's budget is kept, where there are enough episodes to say."""
-    if len(cost_returns) == 1:
-        return []
-    lines = []
+    """Return whether each constraint's budget is kept, or that too few episodes can tell."""
+    episodes, lines = len(cost_returns), []
+    if episodes < budget.FEWEST_EPISODES:
+        which = " and ".join(f"{limit:g}" for limit in budgets)
+        return [f"too few episodes to say whether it keeps the cost budget of {which}: choose 100"]
+    rule = f"mean + {budget.margin(episodes):.2f} standard errors over {episodes} episodes"
     for costs, limit in zip(cost_returns.T.tolist(), budgets, strict=True):
         error = budget.standard_error(costs)
-        kept = budget.keeps_budget(float(np.mean(costs)), error, limit)
+        kept = budget.keeps_budget(float(np.mean(costs)), error, limit, episodes)
         verdict = "keeps" if kept else "does not keep"
-        rule = f"mean + {budget.CONFIDENCE} standard errors over {len(costs)} episodes"
         lines.append(f"{verdict} the cost budget of {limit:g} ({rule})")
     return lines
 

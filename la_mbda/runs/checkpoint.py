@@ -1,8 +1,9 @@
 """Atomic save and restore of a run: TensorFlow variables and a JSON manifest, in one folder.
 
 A checkpoint is written beside the earlier ones under a temporary name, flushed to disk, and only
-then renamed; the last two are kept. Its manifest holds the checksum of every other file, so a
-damaged checkpoint is found out and the one before it is used.
+then renamed; the last two are kept, and none that a run has gone back behind. Its manifest holds
+the checksum of every other file, so a damaged checkpoint is found out and the one before it is
+used.
 """
 
 import contextlib
@@ -57,8 +58,10 @@ def save(folder: Path, variables: tf.Module, state: dict, step: int) -> None:
     shutil.rmtree(final, ignore_errors=True)
     partial.rename(final)
     _flush(folder)
-    for old in _all(folder)[:-KEPT]:
-        shutil.rmtree(old)
+    # Later ones are of what was undone, or of final episodes before the run was trained further.
+    later = [path for path in _all(folder) if path.name > final.name]
+    for other in (*later, *_all(folder)[: -KEPT - len(later)]):
+        shutil.rmtree(other)
 
 
 def restore(folder: Path, variables: tf.Module) -> dict | None:

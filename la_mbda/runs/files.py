@@ -27,6 +27,8 @@ class Series(NamedTuple):
     env_steps: np.ndarray
     returns: np.ndarray
     cost_returns: np.ndarray
+    cost_regrets: np.ndarray | None = None
+    """`[n, constraints]`, where every line has it: all costs so far per environment step."""
 
 
 class Confirmed(NamedTuple):
@@ -188,8 +190,10 @@ def read_series(path: Path, whole: bool) -> tuple[Series | None, list[str]]:
     warnings = [_summary(path, bad, whole and index < len(lines) - 1)] if bad else []
     if not rows:
         return None, warnings or [f"{path}: is empty: not drawn"]
-    columns = [np.array(column, dtype=float) for column in zip(*rows, strict=True)]
-    return Series(*columns), warnings
+    *columns, regrets = zip(*rows, strict=True)
+    steps, returns, costs = (np.array(column, dtype=float) for column in columns)
+    told = None if None in regrets else np.array(regrets)
+    return Series(steps, returns, costs, told), warnings
 
 
 def number(values: dict, name: str) -> float:
@@ -242,7 +246,10 @@ def _row(line: str, before: tuple | None) -> tuple:
         number(values, "env_steps"),
         number(values, "return"),
         numbers(values, "cost_return"),
+        numbers(values, "cost_regret") if "cost_regret" in values else None,
     )
+    if row[3] is not None and len(row[3]) != len(row[2]):
+        raise ExpectedError(f"{len(row[3])} cost regrets beside {len(row[2])} costs")
     if row[0] <= (before[0] if before else 0):
         raise ExpectedError(f"env_steps {row[0]:g} does not come after the line before")
     if before and len(row[2]) != len(before[2]):

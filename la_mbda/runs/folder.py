@@ -247,13 +247,20 @@ def _scale(config: Config) -> str:
 
 def _commit() -> str | None:
     """Return the commit of the code; None where it is not run from a git checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    here = Path(__file__)
     try:
-        return subprocess.run(
-            command, capture_output=True, encoding="utf-8", errors="replace", check=True
-        ).stdout.strip()
+        _git(here.parent, "ls-files", "--error-unmatch", here.name)  # It may lie in another's.
+        return _git(here.parent, "describe", "--always", "--dirty")
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """Return what git says of a checkout."""
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", check=True
+    ).stdout.strip()
 
 
 def processor() -> str:

@@ -144,6 +144,7 @@ def check_memory(config: Config, env: gymnasium.Env) -> str:
     if needed > free:
         raise ExpectedError(
             f"replay_capacity is {config.training.replay_capacity} env steps, which takes {text} "
-            f"of memory, but {free / 1e9:,.2f} GB are free: lower replay_capacity"
+            f"of memory, but {free / 1e9:,.2f} GB are free: lower replay_capacity "
+            "(of a run that has begun it cannot be: choose other --results then)"
         )
     return f"replay: up to {text} of memory, {free / 1e9:,.0f} GB are free"

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from la_mbda.config import Config
+from la_mbda.errors import UnwritableError
 from la_mbda.runs import checkpoint
 from la_mbda.runs.evaluator import Evaluator
 from la_mbda.runs.folder import RunFolder
@@ -65,7 +66,8 @@ class OuterLoop(abc.ABC, Generic[AnyAgent, AnyProgress]):
 
         Raises:
             KeyboardInterrupt: Ctrl-C or SIGTERM; what was under way is finished and saved.
-            ValueError: a loss, a weight, an action or what the environment gives is not finite.
+            ValueError: a loss, a weight, an action or what the environment gives is not finite, or
+                the run cannot be written.
             EnvironmentFailedError: the environment raised an error.
         """
         progress, score = self._progress, None
@@ -80,6 +82,9 @@ class OuterLoop(abc.ABC, Generic[AnyAgent, AnyProgress]):
                     self._save(due=True)
             score = self._score() | progress.confirmation()
             score = self._folder.finish(score, progress.seconds)
+        except UnwritableError as error:
+            error.add_note("the same command resumes from what is saved")
+            raise
         finally:
             self._recorder.close(score)
         self._close()

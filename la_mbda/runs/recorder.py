@@ -126,7 +126,7 @@ class Recorder:
             raise ExpectedError(
                 f"{', '.join(broken)} at {where} of {self._folder.path}: the run stops here. Its "
                 f"last checkpoint ({self._folder.checkpoints}) is from before; lower a learning "
-                "rate or a clip"
+                "rate or a clip, in a new run (other --results, or a --name)"
             )
 
     def close(self, score: dict | None = None) -> None:

@@ -3,10 +3,12 @@
 The schema is that of the scores the authors published: `{task: {"LAMBDA": [Ĵ, Ĵ_c, ρ_c]}}`, as the
 protocol reads them (ten episodes), and in a second file their spread, `[[low, high], …]`. Over
 seeds, LAMBDA and its variants have medians with the 5 % and 95 % percentiles, the baselines means
-with one standard error to each side. It has room for Safety Gym's tasks alone: scores of other
+with one standard error to each side; of seeds that were trained for different numbers of env steps,
+those of the most count. It has room for Safety Gym's tasks alone: scores of other
 environments stay in their runs' own folders.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,22 +30,23 @@ def collect_scores(results: Path, config: Config) -> Path | None:
         The path of the scores, or None where no run has finished.
     """
     runs = run_path(results, config).parents[1]
-    scores: dict[str, list[list[float]]] = {}
+    found: dict[str, list[dict]] = {}
     for path in sorted(runs.glob("*/seed_*/score.json")):
         task = path.parts[-3]
         if task in TASKS:
-            score = read_score(path)
-            scores.setdefault(task, []).append([score[metric] for metric in METRICS])
-    if not scores:
+            found.setdefault(task, []).append(read_score(path))
+    if not found:
         return None
     algorithm = algorithms.find(config.algorithm)
     name = algorithm.display_name + (f" ({config.name})" if config.name else "")
     over_seeds = _mean if algorithm.model_free else _median
     values, errors = {}, {}
-    for task, rows in scores.items():
-        found = [over_seeds(column) for column in zip(*rows, strict=True)]
-        values[task] = {name: [value for value, *_ in found]}
-        errors[task] = {name: [ends for _, *ends in found]}
+    for task, scores in found.items():
+        most = max(score.get("env_steps", 0) for score in scores)
+        longest = [score for score in scores if score.get("env_steps", 0) == most]
+        told = [over_seeds([score[metric] for score in longest]) for metric in METRICS]
+        values[task] = {name: [value for value, *_ in told]}
+        errors[task] = {name: [ends for _, *ends in told]}
     folder = runs.parent / "scores"
     folder.mkdir(exist_ok=True)
     path = folder / f"{runs.name}_results.json"
@@ -52,13 +55,13 @@ def collect_scores(results: Path, config: Config) -> Path | None:
     return path
 
 
-def _median(values: tuple[float, ...]) -> tuple[float, float, float]:
+def _median(values: Sequence[float]) -> tuple[float, float, float]:
     """With the 5 % and 95 % percentiles."""
     low, median, high = np.percentile(values, [5, 50, 95]).tolist()
     return median, low, high
 
 
-def _mean(values: tuple[float, ...]) -> tuple[float, float, float]:
+def _mean(values: Sequence[float]) -> tuple[float, float, float]:
     """With the ends of one standard error to each side; of one seed, itself."""
     mean = float(np.mean(values))
     error = standard_error(values) if len(values) > 1 else 0.0

@@ -3,6 +3,7 @@
 The system sends SIGXCPU, once a second, to a process that has used up its CPU time (`ulimit -t`).
 """
 
+import os
 import signal
 import sys
 import threading
@@ -34,4 +35,8 @@ class StopRequest:
         if self.asked:
             return
         self.asked = True
-        print("\nstopping after the current update or episode", file=sys.stderr, flush=True)
+        try:
+            print("\nstopping after the current update or episode", file=sys.stderr, flush=True)
+        except OSError:
+            # Whatever reads it, as `tee`, was ended by the same Ctrl-C; the run must be saved yet.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

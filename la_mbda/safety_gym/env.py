@@ -40,7 +40,7 @@ def _as_task(task: Task | Mapping) -> Task:
     if isinstance(task, Mapping):
         try:
             parts = {k: Objects(**v) if isinstance(v, Mapping) else v for k, v in task.items()}
-            return Task(**parts)
+            return Task(**dict[str, Any](parts))
         except TypeError as error:  # Unknown or missing fields.
             raise ValueError(f"task {dict(task)} is no Task: {error}") from error
     if not isinstance(task, Task):
@@ -99,7 +99,7 @@ class SafetyGymEnv(gymnasium.Env):
             ("render_mode", render_mode, (None, *self.metadata["render_modes"])),
         ):
             _choose(name, value, choices)
-        if not isinstance(action_repeat, Integral) or action_repeat < 1:
+        if action_repeat < 1 or action_repeat != int(action_repeat):
             raise ValueError(f"action_repeat is {action_repeat}: choose 1 or more")
         if render_mode == "human":
             check_display()

@@ -1,0 +1,24 @@
+"""A request to stop, where nobody reads what is printed."""
+
+import os
+import subprocess
+import sys
+
+SCRIPT = """
+import os, signal, sys
+from la_mbda.runs.stopping import StopRequest
+with StopRequest() as stop:
+    os.kill(os.getpid(), signal.SIGINT)
+    print("what else a run prints", file=sys.stderr, flush=True)
+    print(stop.asked)
+"""
+
+
+def test_a_run_is_stopped_in_order_though_its_reader_has_ended():
+    """As `train.py 2>&1 | tee log` is by Ctrl-C, which ends `tee` first."""
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-c", SCRIPT]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=write, text=True, check=False)
+    os.close(write)
+    assert (done.stdout, done.returncode) == ("True\n", 0)
