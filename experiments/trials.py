@@ -174,7 +174,7 @@ def judge(trial: str, path: Path) -> dict:
         "algorithm": config.algorithm,
         "seed": config.seed,
         "env_steps": episodes[-1]["env_steps"],
-        "updates": int(agent.model.optimizer.iterations),
+        "updates": int(agent.model.optimizer.iterations) - config.training.pretraining_updates,
         "episodes": len(last),
         "return": fmean(episode["return"] for episode in last),
         "cost_return": fmean(episode["cost_return"] for episode in last),

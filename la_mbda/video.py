@@ -75,6 +75,7 @@ class VideoRecorder:
         """Write the video, its JSON and its stills."""
         import imageio.v3 as imageio
 
+        path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".gif":
             imageio.imwrite(path, self._frames, duration=1_000 / FRAMES_PER_SECOND, loop=0)
         else:

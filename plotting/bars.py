@@ -40,6 +40,11 @@ BOTH = "figures 1 and 4"
 """Which lack the same."""
 LEARNT = 0.5
 """LAMBDA has learnt a task if it returns this share of what the paper's returns there."""
+PUBLISHED_SPREAD = "lines: the published ranges (of LAMBDA 5–95 % of seeds)"
+SPREAD_OF_RUNS = (
+    "lines: 5–95 % of seeds (of baselines ± the standard error); "
+    "of one seed ± the standard error over its confirmed episodes"
+)
 _MARKS = {True: "✓", False: "✗", None: "?"}
 
 
@@ -71,7 +76,8 @@ def tasks(results: Results) -> Outcome:
         # A quotient without meaning has no spread either.
         numbers[SPREAD] = numbers[SPREAD].where(numbers["value"].notna())
         numbers = numbers.rename(columns={"se": "error"})
-        arguments = (numbers, title, results.colours)
+        spread = PUBLISHED_SPREAD if slug == "published" else SPREAD_OF_RUNS
+        arguments = (numbers, title, results.colours, spread)
         drawing = Drawing(f"figure_4_{slug}", numbers, _draw_tasks, arguments)
         outcome.made.append(drawing)
     return outcome
@@ -142,12 +148,16 @@ def _draw_summary(numbers: pd.DataFrame, title: str, colours: dict[str, str]) ->
     return figure
 
 
-def _draw_tasks(numbers: pd.DataFrame, title: str, colours: dict[str, str]) -> Figure:
-    """Draw a row per metric, a panel per task with a scale of its own."""
+def _draw_tasks(numbers: pd.DataFrame, title: str, colours: dict[str, str], spread: str) -> Figure:
+    """Draw a row per metric, a panel per task with a scale of its own.
+
+    Args:
+        spread: what the lines on the bars are.
+    """
     tasks = arranged(numbers, task=config.SG6_TASKS)["task"].unique()
     order = in_order(numbers["algorithm"], LAST)
     figure = Figure(figsize=(7.4, 4.6), layout="constrained")
-    figure.suptitle(f"Normalised scores per task; {title}", fontsize=9)
+    figure.suptitle(f"Normalised scores per task\n{title}", fontsize=9)
     grid = figure.subplots(len(METRICS), len(tasks), squeeze=False)
     for axes, metric in zip(grid, METRICS, strict=True):
         for ax, task in zip(axes, tasks, strict=True):
@@ -163,10 +173,7 @@ def _draw_tasks(numbers: pd.DataFrame, title: str, colours: dict[str, str]) -> F
         axes[0].set_ylabel(f"{_name(metric)}\n({better} is better)")
     for ax, task in zip(grid[0], tasks, strict=True):
         ax.set_title(task, fontsize=8)
-    spread = "of one seed ± the standard error over its confirmed episodes"
-    text = f"lines: 5–95 % of seeds (of baselines ± the standard error); {spread}"
-    figure.supxlabel(text, fontsize=6.5)
-    _legend(figure, order, colours)
+    _legend(figure, order, colours, spread)
     return figure
 
 
@@ -204,9 +211,12 @@ def _name(metric: str) -> str:
     return f"{LABELS[metric].normalised_name} {latex_text(LABELS[metric].normalised)}"
 
 
-def _legend(figure: Figure, algorithms: Sequence[str], colours: dict[str, str]) -> None:
+def _legend(
+    figure: Figure, algorithms: Sequence[str], colours: dict[str, str], title: str = ""
+) -> None:
     patches = [Patch(color=colours[a], label=label(a)) for a in algorithms]
-    figure.legend(handles=patches, loc="outside lower center", ncols=4)
+    look = {"title": title, "title_fontsize": 6.5}
+    figure.legend(handles=patches, loc="outside lower center", ncols=4, **look)
 
 
 def published_reaches(results: Results) -> pd.DataFrame:

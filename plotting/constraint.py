@@ -40,7 +40,7 @@ def constraints(results: Results) -> Outcome:
         runs = results.runs.loc[curves["run"].unique()]
         lines = pd.concat([lines_of(curves), _budgets(runs)], ignore_index=True)
         lines = arranged(lines.astype({"main": bool}), task=task_order(runs["task"]))
-        title = f"The constraint over a run, {preset_of(runs)}"
+        title = f"The constraint over a run\n{preset_of(runs)}"
         arguments = (lines, title, results.colours, QUANTITIES)
         name = f"figure_constraint_{preset}"
         outcome.made.append(Drawing(name, lines[COLUMNS], draw_grid, arguments, "%.8g"))

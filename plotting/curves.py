@@ -66,7 +66,7 @@ def learning_curves(
         if len(own) and not (whole and cells):
             lines = curve_lines(results, own, tasks if welcome else ())
             outcome.notes += _notes(lines)
-            arguments = (lines, f"{title}, {preset_of(own)}", results.colours, COLUMN_TITLES)
+            arguments = (lines, f"{title}\n{preset_of(own)}", results.colours, COLUMN_TITLES)
             name = f"figure_{number}_{preset}"
             outcome.made.append(Drawing(name, lines[COLUMNS], draw_grid, arguments, "%.8g"))
         if len(own) and preset in asked:

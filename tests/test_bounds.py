@@ -26,8 +26,7 @@ def test_compares_on_a_trained_run(tmp_path, capsys):
     capsys.readouterr()
     assert main([str(run), "--episodes", "2"]) == 0
     heading, columns, *lines = capsys.readouterr().out.splitlines()
-    assert heading.startswith("gymnasium:Toy-v0 lambda seed 0 (quick preset), after 6 updates")
-    assert heading.endswith("40 starts, 2 samples")
+    assert heading == "gymnasium:Toy-v0 lambda seed 0 (quick preset): 40 starts, 2 samples"
     assert columns.split("  ")[-2:] == ["by values", "by critic"]
     assert [line.split()[0] for line in lines] == ["task", "cost_0"]
     agent = load_agent(run)

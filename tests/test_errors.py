@@ -125,7 +125,7 @@ def test_no_room_for_what_tensorflow_and_streams_write(tmp_path):
     )
     told = done.stdout.splitlines()
     assert len(told) == 3, done.stderr
-    assert all(line.startswith("ExpectedError cannot write ") for line in told)
+    assert all(line.startswith("UnwritableError cannot write ") for line in told)
     assert "File too large" in told[0]
     assert [path.name for path in tmp_path.glob("step_*")] == ["step_000000000001"]
     assert not (tmp_path / "partial").exists()
