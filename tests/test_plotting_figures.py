@@ -277,8 +277,8 @@ def test_the_command_draws_what_it_can_and_names_the_rest(tmp_path):
     )
     # Of `quick` nothing is told, and of the shipped runs LAMBDA's.
     assert [line for line in done.stdout.splitlines() if line.startswith("###")] == [
-        "### LAMBDA, shipped: cpu preset, settings changed (reduced scale, not comparable with the "
-        "paper), and published"
+        "### LAMBDA, shipped: cpu preset, settings changed in some runs (reduced scale, not "
+        "comparable with the paper), and published"
     ]
     chosen = run_command("results", "--only", "table_3", cwd=tmp_path)
     assert "Table 3, published" in chosen.stdout
