@@ -24,7 +24,7 @@ import tyro
 
 from la_mbda import command_line, validation
 from la_mbda.api import load_agent, train
-from la_mbda.config import Config
+from la_mbda.config import EPISODE_STEPS, Config
 from la_mbda.errors import ExpectedError
 from la_mbda.presets import make_config
 from la_mbda.runs.folder import read_json, run_path, write_json
@@ -40,7 +40,7 @@ def held(decision: int) -> dict:
     """Hold actions for some simulator steps; discounts keep their time scale in these steps."""
     return {
         "action_repeat": decision,
-        "episode_steps": 1_000 // decision * decision,
+        "episode_steps": EPISODE_STEPS // decision * decision,
         "discount": 1.0 - 0.005 * decision,
         "cost_discount": 1.0 - 0.0025 * decision,
     }

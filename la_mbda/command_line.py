@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import difflib
 import errno
 import faulthandler
 import io
@@ -15,6 +14,7 @@ from typing import Annotated, Any, TypeVar
 
 import tyro
 
+from la_mbda import validation
 from la_mbda.config import ALGORITHMS, GROUP_OF, GROUPS, PRESETS, Config
 from la_mbda.errors import ExpectedError
 from la_mbda.presets import make_config, overrides
@@ -73,6 +73,7 @@ Arguments = TypeVar("Arguments", bound=Settings)
 FIRST = ("env_steps", "observation", "action_repeat", "episode_steps", "cost_budget")
 """The settings that `--help` shows; `--help-all` shows them all."""
 FITTED = ("action_repeat", "episode_steps")
+"""The settings that an own task's other settings are fitted to."""
 
 
 def parse(
@@ -98,7 +99,7 @@ def parse(
     scout.add_argument("--preset", default=preset)
     scout.add_argument("--task", default=task)
     scout.add_argument("--algorithm", default=algorithm)
-    for name in FITTED:  # What an own task's other settings are fitted to.
+    for name in FITTED:
         option = name.replace("_", "-")
         scout.add_argument(f"--{option}", f"--{name}", default="")
     chosen, _ = scout.parse_known_args(argv)
@@ -146,8 +147,8 @@ def _unknown_option(option: str, fields: Sequence[str]) -> str:
         return f"unknown argument {option!r}: options are given as --name value"
     names = [name for name in (*fields, *GROUP_OF) if name not in GROUPS]
     options = [f"--{name.replace('_', '-')}" for name in names]
-    close = difflib.get_close_matches(option.replace("_", "-"), options, n=1)
-    return f"unknown option {option!r}: " + (f"did you mean {close[0]}?" if close else "see --help")
+    close = validation.nearest(option.replace("_", "-"), options)
+    return f"unknown option {option!r}: " + (f"did you mean {close}?" if close else "see --help")
 
 
 def overrides_as_arguments(config: Config) -> list[str]:

@@ -22,7 +22,7 @@ from la_mbda.config import (
     differences,
 )
 from la_mbda.errors import ExpectedError
-from la_mbda.settings import BaselineConfig, TrainingConfig
+from la_mbda.settings import BaselineConfig, Count, TrainingConfig
 
 # The paper's budget in simulator steps; every other task has 1M (Section 5).
 PAPER_BUDGET = {
@@ -210,8 +210,7 @@ def _fitted_to_episodes(task: str, given: dict[str, typing.Any]) -> dict[str, in
     epoch_steps = given.get("epoch_steps", BaselineConfig.epoch_steps)
     limit = given.get("episode_steps") or _own_limit(task) or TrainingConfig.episode_steps
     for name, value in (("action_repeat", repeat), ("episode_steps", limit)):
-        if value < 1:
-            raise ExpectedError(f"{name} is {value}: choose 1 or more")
+        validation.check(name, value, Count)
     decisions = math.ceil(limit / repeat)
     steps = decisions * repeat
     return {

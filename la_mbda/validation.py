@@ -49,10 +49,15 @@ class Between:
         return f"a value from {self.low} to {self.high}"
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that an unknown one is most like, if any is like it."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1)), None)
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """Return the end of a message about an unknown name: the nearest known one, or all of them."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f": did you mean {close[0]!r}?" if close else f": choose one of {', '.join(known)}"
+    close = nearest(name, known)
+    return f": did you mean {close!r}?" if close else f": choose one of {', '.join(known)}"
 
 
 def choose(name: str, value: str, choices: Iterable[str]) -> None:

@@ -20,7 +20,7 @@ from plotting.results import Results
 from plotting.table import LABELS, preset_of
 
 VIDEO = "video.mp4"
-CELL = ["source", "preset", "algorithm", "task"]
+PLACE = ["source", "preset", "algorithm", "task"]
 """What runs share of which one video is shown."""
 
 
@@ -139,10 +139,10 @@ def _plain(values: np.ndarray | pd.Series) -> list[float]:
 
 
 def find_videos(runs: pd.DataFrame) -> tuple[list[Video], list[str]]:
-    """Find the first video of each `CELL`, and what is wrong with counters."""
+    """Find the first video of each `PLACE`, and what is wrong with counters."""
     videos, problems = [], []
     there = runs[runs["path"].map(lambda path: (path / VIDEO).is_file()).astype(bool)]
-    for run in there.drop_duplicates(CELL).itertuples():
+    for run in there.drop_duplicates(PLACE).itertuples():
         path = run.path / VIDEO
         try:
             counters = _read_counters(path.with_suffix(".json"))
@@ -154,13 +154,13 @@ def find_videos(runs: pd.DataFrame) -> tuple[list[Video], list[str]]:
 
 
 def without_video(runs: pd.DataFrame, videos: list[Video]) -> list[tuple]:
-    """Find a run of each `CELL` without a video, of which one can be made."""
-    there = {tuple(getattr(video.run, name) for name in CELL) for video in videos}
+    """Find a run of each `PLACE` without a video, of which one can be made."""
+    there = {tuple(getattr(video.run, name) for name in PLACE) for video in videos}
     able = runs["path"].map(lambda path: (path / "checkpoint").is_dir()).astype(bool)
     return [
         run
-        for run in runs[able].drop_duplicates(CELL).itertuples()
-        if tuple(getattr(run, name) for name in CELL) not in there
+        for run in runs[able].drop_duplicates(PLACE).itertuples()
+        if tuple(getattr(run, name) for name in PLACE) not in there
     ]
 
 

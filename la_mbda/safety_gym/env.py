@@ -175,8 +175,8 @@ class SafetyGymEnv(gymnasium.Env):
             raise ValueError(f"unknown reset options {sorted(unknown)}: use layout or goal_button")
         task = self.world.task
         layout, goal_button = options.get("layout"), options.get("goal_button")
-        whole = goal_button is None or isinstance(goal_button, Integral)
-        if not whole or (goal_button is not None and goal_button not in range(task.buttons.count)):
+        whole = isinstance(goal_button, Integral)
+        if goal_button is not None and not (whole and goal_button in range(task.buttons.count)):
             raise ValueError(
                 f"goal_button is {goal_button!r}, but {self._task_name} has {task.buttons.count} "
                 "buttons: choose one from 0, or leave it out"

@@ -15,7 +15,7 @@ class Rules:
 
     def __init__(self, world: World):
         self._world, self._task = world, world.task
-        self._buttons = self._task.names("button")
+        self._buttons, self._pillars = self._task.names("button"), self._task.names("pillar")
         self._vases, self._gremlins = self._task.names("vase"), self._task.names("gremlin")
         self._hazards = [world.body_ids[name] for name in self._task.names("hazard")]
         self.goal_button = ""
@@ -72,7 +72,7 @@ class Rules:
             costs["vases_velocity"] = float(speeds.max() >= STILL_SPEED)
             costs["vases"] = max(costs["vases_contact"], costs["vases_velocity"])
         if task.pillars.count and task.pillars.constrained:
-            costs["pillars"] = float(self._touches(task.names("pillar")))
+            costs["pillars"] = float(self._touches(self._pillars))
         if self._buttons and task.buttons.constrained:
             wrong = [name for name in self._buttons if name != self.goal_button]
             costs["buttons"] = float(self.buttons_timer == 0 and self._touches(wrong))
