@@ -186,15 +186,16 @@ def _draw_bar(ax: Axes, place: int, bar: tuple, colour: str) -> None:
         ax.plot(place, 0, marker="x", color=colour)
         return
     ax.bar(place, bar.value, color=colour)
-    if bar.value == 0:
-        offset = {"xytext": (0, 1), "textcoords": "offset points"}
-        ax.annotate("0", (place, 0), **offset, ha="center", va="bottom", fontsize=6, color=colour)
     low, high = bar.low, bar.high
     if math.isnan(low):
         low, high = bar.value - bar.error, bar.value + bar.error
     if not math.isnan(low):
         least = 0.0 if bar.metric == "cost_return" else -math.inf  # An excess has no less.
         ax.vlines(place, max(low, least), high, color="#444444", linewidth=0.9)
+    if bar.value == 0:
+        look = {"ha": "center", "va": "bottom", "fontsize": 6, "color": colour}
+        top = 0.0 if math.isnan(high) else max(high, 0.0)
+        ax.annotate("0", (place, top), (0, 1), textcoords="offset points", **look)
 
 
 def _dress(ax: Axes, bars: int) -> None:

@@ -3,7 +3,8 @@
 From `updates.jsonl`, where each line has the means over an iteration's updates. V^c is that of the
 trajectories that the pessimistic bound chose, which the multiplier holds against the budget
 (Eq. 11). Costs are logged per decision, imagined and in the replayed batch, and shown per episode
-of full length. Runs without a safety critic have no such numbers, and are left out.
+of full length; what the policy itself costs comes from `episodes.jsonl`, as moving averages. Runs
+without a safety critic have no such numbers, and are left out.
 """
 
 import json
@@ -14,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from la_mbda import config
-from la_mbda.runs.files import number
+from la_mbda.runs.files import number, read_series
 from plotting.aggregate import arranged, lines_of, task_order
 from plotting.curves import COLUMNS, draw_grid
 from plotting.drawing import Drawing, Outcome, missing_runs
@@ -27,9 +28,11 @@ QUANTITIES = {
     "multiplier": "Multiplier λ\n",
     "safety_bound": "V$^c$, pessimistic\n(discounted)",
     "imagined_cost": "Imagined cost\nper episode",
-    "real_cost": "Real cost\nper episode",
+    "real_cost": "Replayed cost\nper episode",
 }
 PER_DECISION = ("imagined_cost", "real_cost")
+AVERAGED = 25
+COLUMN_TITLES = QUANTITIES | {"episode_cost": f"Training episodes'\ncost, last {AVERAGED}"}
 
 
 def constraints(results: Results) -> Outcome:
@@ -41,24 +44,26 @@ def constraints(results: Results) -> Outcome:
         lines = pd.concat([lines_of(curves), _budgets(runs)], ignore_index=True)
         lines = arranged(lines.astype({"main": bool}), task=task_order(runs["task"]))
         title = f"The constraint over a run\n{preset_of(runs)}"
-        arguments = (lines, title, results.colours, QUANTITIES)
+        arguments = (lines, title, results.colours, COLUMN_TITLES)
         name = f"figure_constraint_{preset}"
         outcome.made.append(Drawing(name, lines[COLUMNS], draw_grid, arguments, "%.8g"))
     if not found and not results.own_tasks_only:
         cells = [("lambda", task) for task in config.SG6_TASKS]
-        outcome.missing.append(missing_runs("figure constraint", results.folder, None, cells))
+        preset = results.telling_presets()[0]
+        outcome.missing.append(missing_runs("figure constraint", results.folder, preset, cells))
     return outcome
 
 
 def logged(run: tuple) -> Iterator[pd.DataFrame]:
-    """Read what a run's updates logged of each constraint, as rows of `Results.curves`.
+    """Read what a run logged of each constraint, as rows of `Results.curves`.
 
-    Lines that lack it, as of pre-training, or are damaged are left out.
+    Lines of updates that lack it, as of pre-training, or are damaged are left out.
 
     Args:
         run: a row of `Results.runs`.
     """
     who = {"run": run.Index} | {name: getattr(run, name) for name in WHO}
+    episodes, _ = read_series(run.path / "episodes.jsonl", whole=False)
     for constraint in range(len(run.cost_budgets)):
         names = ["env_steps", *(f"{quantity}_{constraint}" for quantity in QUANTITIES)]
         rows = []
@@ -68,8 +73,13 @@ def logged(run: tuple) -> Iterator[pd.DataFrame]:
         if rows:
             found = pd.DataFrame(rows, columns=["env_steps", *QUANTITIES])
             found[[*PER_DECISION]] *= run.episode_steps / run.action_repeat
-            found = found.melt("env_steps", var_name="metric")
-            yield found.assign(constraint=constraint + 1, **who)
+            found = [found.melt("env_steps", var_name="metric")]
+            if episodes is not None and constraint < episodes.cost_returns.shape[1]:
+                costs = pd.Series(episodes.cost_returns[:, constraint])
+                costs = costs.rolling(AVERAGED, min_periods=1).mean()
+                columns = {"env_steps": episodes.env_steps, "value": costs}
+                found.append(pd.DataFrame({"metric": "episode_cost"} | columns))
+            yield pd.concat(found).assign(constraint=constraint + 1, **who)
 
 
 def _lines(path: Path) -> Iterator[dict]:
@@ -86,7 +96,7 @@ def _budgets(runs: pd.DataFrame) -> pd.DataFrame:
         (run.preset, run.task, i + 1, budget, metric)
         for run in runs.itertuples()
         for i, budget in enumerate(run.cost_budgets)
-        for metric in QUANTITIES
+        for metric in COLUMN_TITLES
         if metric != "multiplier"
     }
     columns = ["preset", "task", "constraint", "value", "metric"]

@@ -74,7 +74,7 @@ def learning_curves(
             if cells:
                 outcome.missing.append(missing_runs(what, results.folder, preset, cells))
     if needed and not began:
-        preset = asked[0] if len(asked) else None
+        preset = asked[0] if len(asked) else results.telling_presets()[0]
         outcome.missing.append(missing_runs(what, results.folder, preset, needed))
     return outcome
 
@@ -172,7 +172,8 @@ def draw_grid(
     dashes = {"shipped": SHIPPED_DASHES} if (lines["source"] == "ours").any() else {}
     tasks = lines.groupby("task", sort=False)["constraint"].max()
     rows = [(task, i + 1) for task, constraints in tasks.items() for i in range(constraints)]
-    figure = Figure(figsize=(7.4, 1.45 + 1.3 * len(rows)), layout="constrained")
+    width = max(7.4, 1.85 * len(columns))
+    figure = Figure(figsize=(width, 1.45 + 1.3 * len(rows)), layout="constrained")
     grid = figure.subplots(len(rows), len(columns), squeeze=False)
     entries: dict[str, Line2D | Patch] = {}
     for axes, (task, constraint) in zip(grid, rows, strict=True):
@@ -216,7 +217,7 @@ def _draw_seeds(ax: Axes, group: pd.DataFrame, name: str, look: dict, entries: d
     if main.empty:
         return
     entries[name] = Line2D([], [], linewidth=1.3, **look)
-    marker = {"marker": "o", "markersize": 2.2} if len(main) <= 20 else {}
+    marker = {"marker": "o", "markersize": 2.2} if len(main) == 1 else {}
     ax.plot(main["env_steps"], main["value"], linewidth=1.3, **look, **marker)
     if len(seeds):
         ends = main["env_steps"], main["low"], main["high"]

@@ -147,18 +147,16 @@ def _digest(*parts: object) -> str:
 
 
 def missing_runs(
-    what: str, results: Path, preset: str | None, cells: Sequence[tuple[str, str]], state: str = ""
+    what: str, results: Path, preset: str, cells: Sequence[tuple[str, str]], state: str = ""
 ) -> str:
     """Say that a figure or table needs runs, and the command that makes them.
 
     Args:
         what: the name of the figure or table.
-        preset: None for the default of the command.
         cells: algorithms and tasks.
         state: "finished " where unfinished runs do not do.
     """
-    where = f", {preset} preset" if preset else ""
-    return f"{what}{where}: {_how_to_train(results, preset, cells, state)}"
+    return f"{what}, {preset} preset: {_how_to_train(results, preset, cells, state)}"
 
 
 def missing_scores(what: str, results: Results) -> list[str]:
@@ -187,9 +185,7 @@ def train_command(results: Path) -> str:
     return f"bash experiments/run_sg6.sh --results {shlex.quote(str(results))}"
 
 
-def _how_to_train(
-    results: Path, preset: str | None, cells: Sequence[tuple[str, str]], state: str
-) -> str:
+def _how_to_train(results: Path, preset: str, cells: Sequence[tuple[str, str]], state: str) -> str:
     algorithms = dict.fromkeys(algorithm for algorithm, _ in cells)
     groups: dict[tuple[str, ...], list[str]] = {}
     for algorithm in algorithms:
@@ -199,9 +195,7 @@ def _how_to_train(
         for tasks, found in groups.items()
     ]
     tasks = [task for task in config.TASKS if any(task == cell[1] for cell in cells)]
-    command = train_command(results)
-    command += f" --preset {preset}" if preset else ""
-    command += f" --algorithms {','.join(algorithms)}"
+    command = f"{train_command(results)} --preset {preset} --algorithms {','.join(algorithms)}"
     command += f" --tasks {','.join(tasks)}" if tuple(tasks) != config.SG6_TASKS else ""
     return f"no {state}runs of {'; '.join(names)}. To make them: {command}"
 

@@ -83,7 +83,7 @@ def _missing(results: Results) -> str:
     if len(own):
         return f"figure 3: no run has imagined futures. {_how_to(own['path'].iloc[0])}"
     cells = [("lambda", task) for task in config.SG6_TASKS]
-    return missing_runs("figure 3", results.folder, None, cells)
+    return missing_runs("figure 3", results.folder, results.telling_presets()[0], cells)
 
 
 def _own(results: Results) -> pd.DataFrame:

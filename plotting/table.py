@@ -18,6 +18,8 @@ NOT_COMPARABLE = "not comparable with the paper"
 NO_CELL = "–"
 OWN_PPO_SEEDS = 3
 """Seeds of our own PPO on each task, at least, for a table normalised by it."""
+EPOCHS = 0.1
+"""Share of LAMBDA's budget by which a baseline's last whole epoch may end after it."""
 _SYMBOLS = {
     "Ĵ": r"\hat{J}",
     "J̄": r"\bar{J}",
@@ -163,6 +165,9 @@ def scale_of(runs: pd.DataFrame) -> str:
 def preset_of(runs: pd.DataFrame) -> str:
     """At what scale runs are, saying so where it is not the paper's."""
     text, changed = f"{runs['preset'].iloc[0]} preset", runs["changed"].map(bool)
+    if uneven(runs):
+        low, high = runs["env_steps"].min(), runs["env_steps"].max()
+        text += f", {low:,.0f} to {high:,.0f} env steps"
     if changed.any():
         text += ", settings changed" + ("" if changed.all() else " in some runs")
     if is_reduced(runs):
@@ -175,6 +180,12 @@ def preset_of(runs: pd.DataFrame) -> str:
 def is_reduced(runs: pd.DataFrame) -> bool:
     """Return whether there are runs on the paper's tasks that are smaller than its scale."""
     return bool((runs["reduced"] & runs["task"].isin(config.TASKS)).any())
+
+
+def uneven(runs: pd.DataFrame) -> bool:
+    """Return whether finished runs on one task differ by more in env steps than whole epochs do."""
+    steps = runs.groupby("task")["env_steps"]
+    return bool((steps.max() > (1.0 + EPOCHS) * steps.min()).any())
 
 
 def slug_of(runs: pd.DataFrame) -> str:

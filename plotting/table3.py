@@ -47,6 +47,7 @@ from plotting.table import (
     show,
     slug_of,
     tasks_of,
+    uneven,
 )
 
 DOGGO = "DoggoGoal1"
@@ -117,7 +118,7 @@ def table3_ours(
     name, title = f"table3_{slug_of(runs)}", f"Table 3, {scale_of(found)}"
     if own:
         name, title = f"{name}_own_ppo", f"{title}, normalised by our own PPO"
-    return _table3(name, title, numbers, divisor, notes)
+    return _table3(name, title, numbers, divisor, notes, rivals=not uneven(found))
 
 
 def table3_difference(runs: pd.DataFrame, scores: pd.DataFrame, results: Results) -> Table | None:
@@ -266,7 +267,8 @@ def robust_table(runs: pd.DataFrame, scores: pd.DataFrame, divisor: Divisor) -> 
     records = pd.DataFrame(records).astype({"value": float, "low": float, "high": float})
     cells, latex = _robust_cells(records)
     tasks = runs.groupby("algorithm")["task"].agg(frozenset)
-    latex = latex if tasks.nunique() == 1 else None  # Over other tasks, nothing is better.
+    # Over other tasks, or of other budgets, nothing is better.
+    latex = latex if tasks.nunique() == 1 and not uneven(runs) else None
     title = f"Robust statistics over SG6, {scale_of(runs)}"
     return Table(f"robust_{slug_of(runs)}", title, cells, notes, records, latex)
 

@@ -4,7 +4,7 @@ import pytest
 from run_folders import write_lines, write_run
 
 from plotting.aggregate import MOST_POINTS
-from plotting.constraint import constraints
+from plotting.constraint import AVERAGED, constraints
 from plotting.results import read_results
 
 
@@ -40,9 +40,24 @@ def test_the_numbers_are_those_logged_and_costs_are_per_episode(tmp_path):
     assert points(drawing, "safety_bound") == ([1_000, 2_000], [10, 20])
     assert points(drawing, "imagined_cost")[1] == pytest.approx([50, 100])
     assert points(drawing, "real_cost")[1] == pytest.approx([25, 50])
-    for metric in ("safety_bound", "imagined_cost", "real_cost"):
+    for metric in ("safety_bound", "imagined_cost", "real_cost", "episode_cost"):
         assert points(drawing, metric, "budget")[1] == [25]
     assert points(drawing, "multiplier", "budget")[1] == []
+
+
+def test_what_the_policy_costs_is_a_moving_average_of_training_episodes(tmp_path):
+    path = write_run(tmp_path)
+    write_lines(path / "updates.jsonl", [update(1_000, 1.0)])
+    episodes = [
+        {"env_steps": 1_000 * (i + 1), "return": 0.0, "cost_return": 100.0 * (i == 0)}
+        for i in range(AVERAGED + 1)
+    ]
+    write_lines(path / "episodes.jsonl", episodes)
+    (drawing,) = made(tmp_path).made
+    steps, costs = points(drawing, "episode_cost")
+    assert steps == [episode["env_steps"] for episode in episodes]
+    expected = [100.0 / (i + 1) for i in range(AVERAGED)]
+    assert costs == pytest.approx([*expected, 0.0])
 
 
 def test_each_panel_has_its_lines_and_the_budget(tmp_path):
@@ -54,9 +69,13 @@ def test_each_panel_has_its_lines_and_the_budget(tmp_path):
     assert points(drawing, "multiplier", "median") == ([1_000, 2_000], [1.5, 1.5])
     assert points(drawing, "safety_bound", "budget", constraint=2)[1] == [3]
     figure = drawing.draw(*drawing.arguments)
-    titles = [ax.get_title().split("\n")[0] for ax in figure.axes[:4]]
-    assert titles == ["Multiplier λ", "V$^c$, pessimistic", "Imagined cost", "Real cost"]
-    assert [len(ax.lines) for ax in figure.axes] == [3, 4, 4, 4] * 2  # Two seeds, their median.
+    titles = [ax.get_title().split("\n")[0] for ax in figure.axes[:5]]
+    assert titles == [
+        *("Multiplier λ", "V$^c$, pessimistic", "Imagined cost", "Replayed cost"),
+        "Training episodes'",
+    ]
+    assert [len(ax.lines) for ax in figure.axes[:5]] == [3, 4, 4, 4, 4]  # Two seeds, their median.
+    assert [len(ax.lines) for ax in figure.axes[5:]] == [3, 4, 4, 4, 1]  # Its episodes tell one.
     assert "paper" in figure.get_suptitle()
 
 
@@ -67,7 +86,7 @@ def test_runs_without_a_safety_critic_are_left_out(tmp_path):
     outcome = made(tmp_path)
     assert outcome.made == []
     (text,) = outcome.missing
-    assert text.startswith("figure constraint: no runs of LAMBDA on any SG6 task. To make them: ")
+    assert text.startswith("figure constraint, cpu preset: no runs of LAMBDA on any SG6 task. ")
 
 
 def test_damaged_lines_are_left_out(tmp_path):

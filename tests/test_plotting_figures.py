@@ -310,8 +310,9 @@ def test_a_folder_without_runs_still_has_the_published_tables(tmp_path, capsys):
     published = {f"figure_{number}_published.png" for number in (1, 4, 7)}
     assert drawn == published | {f"figure_{number}.png" for number in (2, 8, 13)}
     for number in (5, 6, 9, 10, 11, 12):
-        (text,) = [text for text in missing if text.startswith(f"figure {number}: no runs of ")]
-        assert f"bash experiments/run_sg6.sh --results {tmp_path} --algorithms " in text
+        start = f"figure {number}, cpu preset: no runs of "
+        (text,) = [text for text in missing if text.startswith(start)]
+        assert f"run_sg6.sh --results {tmp_path} --preset cpu --algorithms " in text
         assert f"missing: {text}" in printed
 
 

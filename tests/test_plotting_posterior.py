@@ -113,8 +113,9 @@ def test_without_futures_the_command_is_named(tmp_path):
     write_run(tmp_path, algorithm="cem_mpc")
     write_run(tmp_path / "shipped")
     (missing,) = drawn(tmp_path)[1]
-    train = f"bash experiments/run_sg6.sh --results {tmp_path} --algorithms lambda"
-    assert missing == f"figure 3: no runs of LAMBDA on any SG6 task. To make them: {train}"
+    train = f"bash experiments/run_sg6.sh --results {tmp_path} --preset cpu --algorithms lambda"
+    where = "figure 3, cpu preset"
+    assert missing == f"{where}: no runs of LAMBDA on any SG6 task. To make them: {train}"
     unsafe = write_run(tmp_path, algorithm="unsafe_lambda")
     (missing,) = drawn(tmp_path)[1]
     assert missing.endswith(f"experiments/evaluate.py {unsafe} --imagine {unsafe / 'imagined'}")

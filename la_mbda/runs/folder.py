@@ -106,7 +106,8 @@ def check_config(path: Path, config: Config) -> Config | None:
     if changes:
         listed = ", ".join(f"{name} {old} not {new}" for name, (old, new) in changes.items())
         raise ExpectedError(
-            f"{path} holds a run with {listed}: choose another --results folder, or remove that one"
+            f"{path} holds a run with {listed}: give this one a --name, choose another --results "
+            "folder, or remove that one"
         )
     return stored
 
