@@ -15,6 +15,7 @@ import tyro
 from benchmarks import baselines, hours, planner, plots, simulator, updates
 
 from la_mbda import command_line
+from la_mbda.errors import check_writable
 
 COMMANDS = {
     simulator.Simulator: simulator.run,
@@ -37,6 +38,8 @@ Arguments = (
 def main(argv: Sequence[str]) -> int:
     """Parse, measure and print."""
     arguments = tyro.cli(Arguments, args=list(argv), description=__doc__)
+    if arguments.json:
+        check_writable(arguments.json.parent)
     figures = COMMANDS[type(arguments)](arguments)
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import tyro
 
-from la_mbda import command_line
+from la_mbda import command_line, validation
 from la_mbda.api import check_agent, load_agent
 from la_mbda.environments import make_environment
 from la_mbda.errors import ExpectedError
-from la_mbda.settings import BOUND_RULES
+from la_mbda.settings import BOUND_RULES, Count, Seed
 
 BOUNDED = ("lambda", "unsafe_lambda")
 
@@ -42,8 +42,8 @@ def main(argv: Sequence[str]) -> int:
         ValueError: the run has no bounds, or no posterior to choose from.
     """
     arguments = tyro.cli(BoundsArguments, args=list(argv))
-    if arguments.episodes < 1:
-        raise ExpectedError(f"episodes is {arguments.episodes}: choose 1 or more")
+    validation.check("episodes", arguments.episodes, Count)
+    validation.check("seed", arguments.seed, Seed)
     config = check_agent(arguments.run)
     if config.algorithm not in BOUNDED:
         raise ExpectedError(
@@ -72,10 +72,11 @@ def main(argv: Sequence[str]) -> int:
         f"{starts:,} starts, {samples} samples"
     )
     head = f"{'mean V_λ':9}{'same sample':>13}{'all samples':>13}"
-    print(head + "".join(map(_heading, BOUND_RULES)))
+    print(f"{head}{''.join(map(_heading, BOUND_RULES))}{'lift':>10}{'by noise':>10}")
     for name, comparison in found.items():
         chosen = "".join(f"{comparison.of_chosen(rule):11.3f}" for rule in BOUND_RULES)
-        print(f"{name:9}{comparison.agreement:13.1%}{comparison.of_all:13.3f}{chosen}")
+        lifts = f"{comparison.lift:10.3f}{comparison.lift_by_noise:10.3f}"
+        print(f"{name:9}{comparison.agreement:13.1%}{comparison.of_all:13.3f}{chosen}{lifts}")
     return 0
 
 

@@ -21,9 +21,9 @@ from la_mbda import command_line
 from la_mbda.api import SAMPLES, WEIGHTS, save_weights
 from la_mbda.config import PRESETS
 from la_mbda.errors import ExpectedError
-from la_mbda.runs.folder import STREAMS, read_score
+from la_mbda.runs.folder import STREAMS, check_place, read_score
 
-WHOLE = ("config.json", "run.json", "score.json")
+WHOLE = ("config.json", "run.json")
 WHERE_MADE = (
     *(f"video.{suffix}" for suffix in ("mp4", "png", "json")),
     *(f"imagined/{name}" for name in ("policy.csv", "futures.json")),
@@ -52,12 +52,20 @@ def main(argv: Sequence[str]) -> int:
     for name in arguments.weights:
         if arguments.results / name / "score.json" not in scores:
             raise ExpectedError(f"weights {name} is no finished run below {arguments.results}")
+    for score in scores:
+        check_place(score, read_score(score))
+        there = arguments.shipped / score.relative_to(arguments.results)
+        if there.exists() and there.read_bytes() != score.read_bytes():
+            raise ExpectedError(
+                f"{there} is another than {score}, which was trained further or anew: remove "
+                f"{there.parent} to ship that one"
+            )
     for score in sorted(scores):
-        read_score(score)
         run = score.parent
         target = arguments.shipped / run.relative_to(arguments.results)
         if not (target / "score.json").exists():
             copy(run, target)
+            copy_whole(score, target / "score.json")
             size = sum(path.stat().st_size for path in target.iterdir())
             print(f"{target}: {size / 1e3:.0f} kB")
         for name in WHERE_MADE:
@@ -91,7 +99,7 @@ def copy_whole(path: Path, target: Path) -> None:
 
 
 def copy(run: Path, target: Path) -> None:
-    """Copy one run. Its score goes last, as it marks the copy as whole."""
+    """Copy one run but for its score, which goes last, as it marks the copy as whole."""
     target.mkdir(parents=True, exist_ok=True)
     for stream in STREAMS:
         source = run / f"{stream}.jsonl"

@@ -24,10 +24,11 @@ import tyro
 
 from la_mbda import command_line, validation
 from la_mbda.api import load_agent, train
-from la_mbda.config import EPISODE_STEPS, Config
+from la_mbda.config import BASELINES, EPISODE_STEPS, Config
 from la_mbda.errors import ExpectedError
 from la_mbda.presets import make_config
 from la_mbda.runs.folder import read_json, run_path, write_json
+from la_mbda.settings import Positive
 
 JUDGEMENT = "trial.json"
 LAST_EPISODES = 20
@@ -109,8 +110,12 @@ def main(argv: Sequence[str]) -> int:
         show(command.results)
         return 0
     validation.choose("trial", command.trial, TRIALS)
-    if command.minutes <= 0:
-        raise ExpectedError(f"minutes is {command.minutes}: choose more than 0")
+    validation.check("minutes", command.minutes, Positive)
+    if command.algorithm in BASELINES:
+        raise ExpectedError(
+            f"algorithm is {command.algorithm}, which has no model to judge: choose lambda or one "
+            "of its ablations"
+        )
     config = trial_config(command)
     path = run_path(command.results / command.trial, config)
     train_for(config, command.results / command.trial, path / JUDGEMENT, 60.0 * command.minutes)

@@ -78,7 +78,9 @@ def train(config: Config, results: Path, make_logger: MakeLogger | None = None) 
     check_rendering(config)
     with locked(path):
         folder = RunFolder(path, config)
-        return folder.score or trainer(config, folder, make_logger=make_logger).run()
+        if is_finished(path, config):  # By another process, in the meantime.
+            return read_score(path / "score.json")
+        return trainer(config, folder, make_logger=make_logger).run()
 
 
 def _has_saved(path: Path, kind: str) -> bool:

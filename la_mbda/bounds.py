@@ -21,6 +21,8 @@ class Comparison(NamedTuple):
     """V_λ `[sample, start]`, the mean over time."""
     chosen: dict[BoundRule, np.ndarray]
     """Indices of samples `[start]` by rule."""
+    of_one: np.ndarray
+    """V_λ as `values`, of as many trajectories under one sample: they differ by noise alone."""
 
     @property
     def agreement(self) -> float:
@@ -36,6 +38,20 @@ class Comparison(NamedTuple):
     def of_chosen(self, rule: BoundRule) -> float:
         """Return the mean V_λ of the samples that a rule takes."""
         return float(np.take_along_axis(self.values, self.chosen[rule][None], 0).mean())
+
+    @property
+    def lift(self) -> float:
+        """What the largest of all samples has above their mean."""
+        return _lift(self.values)
+
+    @property
+    def lift_by_noise(self) -> float:
+        """The same of trajectories under one sample, which it cannot have from the posterior."""
+        return _lift(self.of_one)
+
+
+def _lift(values: np.ndarray) -> float:
+    return float(values.max(0).mean() - values.mean())
 
 
 def compare_rules(agent: Agent, env: gymnasium.Env, seeds: Iterable[int]) -> dict[str, Comparison]:
@@ -55,12 +71,16 @@ def _compare_on_episode(agent: Agent, env: gymnasium.Env, seed: int) -> dict[str
     beliefs = [state.belief for state in states]
     starts = rssm.Belief(*(tf.concat(part, 0) for part in zip(*beliefs, strict=True)))
     noise = agent.evaluation_noise
-    imagined = agent.imagine(agent.sample_models(noise), starts, noise)
+    samples = agent.sample_models(noise)
+    imagined = agent.imagine(samples, starts, noise)
     by_rule = {rule: agent.values_of_samples(imagined, rule) for rule in BOUND_RULES}
+    first = tf.nest.map_structure(lambda x: tf.repeat(x[:1], len(x), 0), samples)
+    of_first = agent.values_of_samples(agent.imagine(first, starts, noise), "values")
     return {
         name: Comparison(
             tf.reduce_mean(values, -1).numpy(),
             {rule: upper_bound(by_rule[rule][name]).numpy() for rule in BOUND_RULES},
+            tf.reduce_mean(of_first[name], -1).numpy(),
         )
         for name, values in by_rule["values"].items()
     }
@@ -69,4 +89,8 @@ def _compare_on_episode(agent: Agent, env: gymnasium.Env, seed: int) -> dict[str
 def _join(parts: list[Comparison]) -> Comparison:
     """Of all their starts, one after the other."""
     chosen = {rule: np.concatenate([part.chosen[rule] for part in parts]) for rule in BOUND_RULES}
-    return Comparison(np.concatenate([part.values for part in parts], 1), chosen)
+    values, of_one = (
+        np.concatenate(arrays, 1)
+        for arrays in zip(*((part.values, part.of_one) for part in parts), strict=True)
+    )
+    return Comparison(values, chosen, of_one)

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from la_mbda.validation import AtLeast, Between, MoreThan
 
 Count = Annotated[int, AtLeast(1)]
+Seed = Annotated[int, AtLeast(0)]
 Positive = Annotated[float, MoreThan(0)]
 NotNegative = Annotated[float, AtLeast(0)]
 Fraction = Annotated[float, Between(0, 1)]

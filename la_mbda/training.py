@@ -15,6 +15,7 @@ from la_mbda.algorithms import make_agent
 from la_mbda.config import Config
 from la_mbda.environments import make_environment
 from la_mbda.episodes import Played, layout_seed, plain, play_exploring, play_random
+from la_mbda.errors import ExpectedError
 from la_mbda.model_based import ModelBasedAgent
 from la_mbda.offline import read_episodes
 from la_mbda.replay import Episode
@@ -186,5 +187,15 @@ class Trainer(OuterLoop[ModelBasedAgent, Progress]):
         if progress.replay_random_state:
             self._agent.replay.set_random_state(progress.replay_random_state)
         for index in range(progress.episodes):
-            self._agent.replay.add(Episode.load(self._folder.episode_path(index)))
+            self._agent.replay.add(self._load(index))
         return progress
+
+    def _load(self, index: int) -> Episode:
+        path = self._folder.episode_path(index)
+        try:
+            return Episode.load(path)
+        except ValueError as error:
+            raise ExpectedError(
+                f"{path} cannot be read ({error.__cause__ or error}), and the run needs it to "
+                "resume: put it back, or choose other --results"
+            ) from error

@@ -4,6 +4,8 @@ They lie under the video's name with the suffixes .png and .json. Whoever shows 
 the numbers in step with it: their lists have a value per frame, frame i after decision i + 1.
 """
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +78,13 @@ class VideoRecorder:
         import imageio.v3 as imageio
 
         path.parent.mkdir(parents=True, exist_ok=True)
+        rate: dict[str, Any] = {"fps": FRAMES_PER_SECOND}
         if path.suffix == ".gif":
-            imageio.imwrite(path, self._frames, duration=1_000 / FRAMES_PER_SECOND, loop=0)
-        else:
-            imageio.imwrite(path, self._frames, fps=FRAMES_PER_SECOND)
-        imageio.imwrite(path.with_suffix(".png"), self._stills())
+            rate = {"duration": 1_000 / FRAMES_PER_SECOND, "loop": 0}
+        with _whole(path) as partial:
+            imageio.imwrite(partial, self._frames, **rate)
+        with _whole(path.with_suffix(".png")) as partial:
+            imageio.imwrite(partial, self._stills())
         write_json(path.with_suffix(".json"), self._numbers(config))
 
     def _stills(self) -> np.ndarray:
@@ -99,6 +103,17 @@ class VideoRecorder:
             "return": self._returns,
             "cost_return": self._cost_returns,
         }
+
+
+@contextlib.contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Name a file to write in place of another, which it becomes once it is whole."""
+    partial = path.with_name(f"{path.stem}.partial{path.suffix}")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _beside(image: np.ndarray, view: np.ndarray) -> np.ndarray:

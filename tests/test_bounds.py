@@ -14,11 +14,13 @@ from la_mbda.runs.folder import run_path
 
 def test_means_over_starts():
     values = np.array([[1.0, 2.0], [5.0, 4.0], [3.0, 3.0]])
-    comparison = Comparison(values, {"values": np.array([1, 1]), "critic": np.array([1, 0])})
+    chosen = {"values": np.array([1, 1]), "critic": np.array([1, 0])}
+    comparison = Comparison(values, chosen, np.array([[1.0, 2.0], [2.0, 2.0], [3.0, 2.0]]))
     assert comparison.agreement == 0.5
     assert comparison.of_all == 3.0
     assert comparison.of_chosen("values") == 4.5
     assert comparison.of_chosen("critic") == 3.5
+    assert (comparison.lift, comparison.lift_by_noise) == (1.5, 0.5)
 
 
 def test_compares_on_a_trained_run(tmp_path, capsys):
@@ -27,7 +29,7 @@ def test_compares_on_a_trained_run(tmp_path, capsys):
     assert main([str(run), "--episodes", "2"]) == 0
     heading, columns, *lines = capsys.readouterr().out.splitlines()
     assert heading == "gymnasium:Toy-v0 lambda seed 0 (quick preset): 40 starts, 2 samples"
-    assert columns.split("  ")[-2:] == ["by values", "by critic"]
+    assert columns.split("by ")[1:] == ["values  ", "critic      lift  ", "noise"]
     assert [line.split()[0] for line in lines] == ["task", "cost_0"]
     agent = load_agent(run)
     found = compare_rules(agent, make_environment(agent.config), [0, 1])
@@ -37,6 +39,7 @@ def test_compares_on_a_trained_run(tmp_path, capsys):
         by_values, by_critic = map(comparison.of_chosen, ("values", "critic"))
         assert by_values == pytest.approx(comparison.values.max(0).mean())
         assert comparison.values.min(0).mean() <= by_critic <= by_values
+        assert comparison.lift_by_noise > 0.0  # Even one sample's trajectories differ.
 
 
 @pytest.mark.parametrize(

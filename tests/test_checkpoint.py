@@ -1,5 +1,7 @@
 """Checkpoints are whole, verified, and fall back to the one before."""
 
+from pathlib import Path
+
 import pytest
 import tensorflow as tf
 
@@ -103,6 +105,35 @@ def test_another_versions_checkpoint_is_an_error_and_left_alone(tmp_path, change
         checkpoint.restore(tmp_path, pair)
     assert "remove" not in str(caught.value)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_kill_while_a_step_is_saved_again_loses_nothing(tmp_path, monkeypatch, moment):
+    """As on a stop within an iteration that had been saved before."""
+    save(tmp_path, 1)
+    rename = Path.rename
+
+    def killed(path, target):
+        if path.name == "partial" and moment == "before":
+            raise KilledError
+        rename(path, target)
+        if path.name == "partial":
+            raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", killed)
+        with pytest.raises(KilledError):
+            checkpoint.save(tmp_path, Pair(5.0), {"value": 5}, step=1)
+    pair, value = Pair(0.0), 1 if moment == "before" else 5
+    assert checkpoint.restore(tmp_path, pair) == {"value": value}
+    assert pair.values == (value, value)
+    checkpoint.save(tmp_path, Pair(6.0), {"value": 6}, step=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["step_000000000001"]
+    assert checkpoint.restore(tmp_path, Pair(0.0)) == {"value": 6}
 
 
 def test_an_interrupted_save_is_not_seen(tmp_path):

@@ -14,9 +14,10 @@ from la_mbda.presets import make_config
 from la_mbda.replay import Episode
 from la_mbda.runs import checkpoint
 from la_mbda.runs.files import METRICS
-from la_mbda.runs.folder import RunFolder, read_json, read_score, run_path
+from la_mbda.runs.folder import RunFolder, read_config, read_json, read_score, run_path
 
 SCORE = {"task": "PointGoal1", "return": 1.5, "cost_return": 20.0, "cost_regret": 0.04}
+SCORE |= {"env_steps": 8_000}
 MANY = settings(
     max_examples=350, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -88,6 +89,14 @@ def tuples(node):
     return {k: tuple(v) if isinstance(v, list) else v for k, v in node.items()}
 
 
+def test_a_config_of_another_version_is_named(tmp_path):
+    values = to_dict(make_config("cpu", "PointGoal1"))
+    values["training"]["newer"] = 1
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    with pytest.raises(ValueError, match=f"{tmp_path}/config.json: unknown config field 'newer'"):
+        read_config(tmp_path)
+
+
 @MANY
 @given(mutations(SCORE))
 def test_scores(tmp_path, content):
@@ -106,8 +115,11 @@ def test_scores(tmp_path, content):
         ("[" * 100_000, "no valid JSON"),
         (f'{{"return": 1{"0" * 400}, "cost_return": 1, "cost_regret": 1}}', "too large"),
         ('{"return": 1, "cost_return": [], "cost_regret": 1}', "cost_return is an empty list"),
+        ('{"return": 1, "cost_return": 1, "cost_regret": 1}', "'env_steps' is missing"),
+        (json.dumps(SCORE | {"env_steps": "x"}), "env_steps is 'x', not a number"),
+        (json.dumps(SCORE | {"env_steps": 9, "confirmed": 3}), "confirmed is 3, not an object"),
     ],
-    ids=["deep", "large", "empty"],
+    ids=["deep", "large", "empty", "steps", "text", "confirmed"],
 )
 def test_a_score_of_valid_json_that_no_program_can_use_is_named(tmp_path, content, problem):
     path = tmp_path / "score.json"

@@ -14,6 +14,8 @@ from la_mbda.commands import evaluate
         (["--imagine-at", "3"], r"imagine_at \(\(3,\)\) goes with imagine: give its folder too"),
         (["--imagine-steps", "3"], r"imagine_steps \(3\) goes with imagine"),
         (["--episodes", "0"], "episodes is 0: choose 1 or more"),
+        (["--seed", "-1"], "seed is -1: choose 0 or more"),
+        (["--imagine", __file__], "cannot write to .*test_evaluate"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_anything_is_played(options, message, tmp_path):

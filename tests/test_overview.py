@@ -41,7 +41,7 @@ def trained(run, *env_steps, rest=""):
 
 
 def finish(run, cost=12.0):
-    score = {"return": 0.3, "cost_return": cost, "cost_regret": 0.1}
+    score = {"env_steps": STEPS, "return": 0.3, "cost_return": cost, "cost_regret": 0.1}
     (run.path / "score.json").write_text(json.dumps(score))
     trained(run, STEPS)
 

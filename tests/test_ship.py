@@ -1,6 +1,7 @@
 """Thinned copies of finished runs say what the runs say."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +44,32 @@ def test_copies_what_figures_are_drawn_from(tmp_path):
     ours, theirs = (curves.get_group(source).tolist() for source in ("ours", "shipped"))
     assert theirs == ours
     assert ship(results, shipped).stdout == ""  # A second time there is nothing to copy.
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_copy_of_another_score_is_not_taken_for_this_ones(tmp_path, cut):
+    """Of a run that was trained further since, or one that an earlier call left half-written."""
+    results, shipped = tmp_path / "results", tmp_path / "shipped"
+    run = write_run(results)
+    (run / "run.json").write_text("{}")
+    assert ship(results, shipped).returncode == 0
+    copied = shipped / run.relative_to(results) / "score.json"
+    changed = copied if cut else run / "score.json"
+    changed.write_text("" if cut else changed.read_text().replace("8000", "9000"))
+    before = copied.read_bytes()
+    done = ship(results, shipped)
+    assert done.returncode == 1
+    assert f"remove {copied.parent} to ship that one" in " ".join(done.stderr.split())
+    assert copied.read_bytes() == before
+
+
+def test_a_copy_of_a_run_folder_is_not_shipped_as_another_seed(tmp_path):
+    run = write_run(tmp_path / "results")
+    shutil.copytree(run, run.with_name("seed_1"))
+    done = ship(tmp_path / "results", tmp_path / "shipped")
+    assert done.returncode == 1
+    assert "seed is 0, but its folder says seed_1" in " ".join(done.stderr.split())
+    assert not (tmp_path / "shipped").exists()
 
 
 def test_nothing_to_ship(tmp_path):

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import os, signal, sys
 from la_mbda.runs.stopping import StopRequest
@@ -12,6 +14,15 @@ with StopRequest() as stop:
     print("what else a run prints", file=sys.stderr, flush=True)
     print(stop.asked)
 """
+
+
+@pytest.mark.parametrize("nohup", [False, True])
+def test_a_closed_terminal_asks_for_a_stop_unless_it_is_ignored(nohup):
+    before = "signal.signal(signal.SIGHUP, signal.SIG_IGN)" if nohup else ""
+    script = SCRIPT.replace("SIGINT", "SIGHUP").replace("with Stop", f"{before}\nwith Stop")
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{not nohup}\n"
 
 
 def test_a_run_is_stopped_in_order_though_its_reader_has_ended():

@@ -14,12 +14,12 @@ import pytest
 
 from la_mbda.presets import make_config
 from la_mbda.runs import local
-from la_mbda.runs.local import Outcome, Run, shares, train_here
+from la_mbda.runs.local import Outcome, Run, failure, shares, train_here
 from la_mbda.runs.lock import is_locked, locked
 from la_mbda.runs.overview import Overview
 from la_mbda.runs.stopping import StopRequest
 
-SCORE = {"return": 1.0, "cost_return": 2.0, "cost_regret": 0.1}
+SCORE = {"env_steps": 8_000, "return": 1.0, "cost_return": 2.0, "cost_regret": 0.1}
 FINISH = f"import pathlib; pathlib.Path('score.json').write_text('{json.dumps(SCORE)}')"
 SLEEP = "import time; print('going on', flush=True); time.sleep(60)"
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEP
@@ -76,6 +76,14 @@ def test_the_reason_is_of_the_last_start(tmp_path):
     (outcome,) = train_here([again], 1, StopRequest(), quiet([again]))
     assert outcome == Outcome("failed", "exit status 3")
     assert run.log.read_text().count("--- ") == 2
+
+
+def test_why_a_process_failed_is_told_though_another_one_writes_its_bar_into_the_log(tmp_path):
+    log = tmp_path / "train.log"
+    log.write_text(
+        "PointGoal1:  3%|▎    | 00:10, actingtrain.py: error: another process trains it\n"
+    )
+    assert failure(log, 0, 1) == "error: another process trains it"
 
 
 def test_a_folder_that_cannot_be_written_is_a_failure(tmp_path):

@@ -126,6 +126,52 @@ def test_a_finished_run_is_trained_further(finished, tmp_path):
         train(config, tmp_path)
 
 
+def _cut_checkpoints(path):
+    for state in path.glob("checkpoint/*/state.json"):
+        state.write_text("{}")
+    return "no checkpoint in .* is usable"
+
+
+def _remove_an_episode(path):
+    min((path / "replay").iterdir()).unlink()
+    return "episode_000000"
+
+
+def _cut_a_stream(path):
+    with (path / "episodes.jsonl").open("r+") as file:
+        file.truncate(100)
+    return r"episodes.jsonl has 100 bytes, but the run's checkpoint was made when it had \d+"
+
+
+@pytest.mark.filterwarnings("ignore:checkpoint .* is not usable")
+@pytest.mark.parametrize("damage", [_cut_checkpoints, _remove_an_episode, _cut_a_stream])
+def test_a_finished_run_that_cannot_be_trained_further_stays_as_it_is(finished, tmp_path, damage):
+    config, results, score = finished
+    shutil.copytree(results, tmp_path, dirs_exist_ok=True)
+    path = run_path(tmp_path, config)
+    problem = damage(path)
+    larger = tiny_config(**LOOP | {"env_steps": 300})
+    before = {p: p.read_bytes() for p in path.rglob("*") if p.is_file()}
+    with pytest.raises(ValueError, match=problem):
+        train(larger, tmp_path)
+    after = {p: p.read_bytes() for p in path.rglob("*") if p.is_file()}
+    assert {p: data for p, data in after.items() if p in before} == before
+    assert train(config, tmp_path) == score
+
+
+def test_a_run_whose_provenance_is_gone_is_resumed(finished, tmp_path):
+    config, results, _ = finished
+    shutil.copytree(results, tmp_path, dirs_exist_ok=True)
+    path = run_path(tmp_path, config)
+    (path / "run.json").write_text("half")
+    larger = tiny_config(**LOOP | {"env_steps": 300})
+    with pytest.raises(ValueError, match=r"run\.json.*repair or remove it"):
+        train(larger, tmp_path)
+    (path / "run.json").unlink()
+    train(larger, tmp_path)
+    assert json.loads((path / "run.json").read_text())["scale"].startswith("quick preset")
+
+
 def test_a_finished_run_without_a_checkpoint_is_not_trained_further(finished, tmp_path):
     config, results, _ = finished
     shutil.copytree(results, tmp_path, dirs_exist_ok=True)
@@ -241,7 +287,8 @@ def test_scores_are_collected_for_tasks_of_the_benchmark(finished, tmp_path):
     for task, seed, value in (("PointGoal1", 0, 1.0), ("PointGoal1", 1, 2.0), ("CarGoal1", 0, 5.0)):
         folder = tmp_path / "quick" / "lambda" / task / f"seed_{seed}"
         folder.mkdir(parents=True)
-        (folder / "score.json").write_text(json.dumps(score | {"return": value}))
+        found = score | {"return": value, "task": task, "seed": seed}
+        (folder / "score.json").write_text(json.dumps(found))
     path = collect_scores(tmp_path, make_config("quick", "PointGoal1"))
     assert path == tmp_path / "quick" / "scores" / "lambda_results.json"
     rest = [score["cost_return"], score["cost_regret"]]
@@ -253,9 +300,17 @@ def test_scores_are_collected_for_tasks_of_the_benchmark(finished, tmp_path):
     assert errors["PointGoal1"]["LAMBDA"][0] == pytest.approx([1.05, 1.95])
     folder = tmp_path / "quick" / "lambda" / "PointGoal1" / "seed_2"
     folder.mkdir()
-    longer = score | {"return": 9.0, "env_steps": 2 * score["env_steps"]}
+    longer = {"return": 9.0, "env_steps": 2 * score["env_steps"]}
+    longer = score | longer | {"task": "PointGoal1", "seed": 2}
     (folder / "score.json").write_text(json.dumps(longer))
     collect_scores(tmp_path, make_config("quick", "PointGoal1"))  # The longest runs alone count.
+    assert json.loads(path.read_text())["PointGoal1"]["LAMBDA"][0] == 9.0
+    shutil.copytree(folder, folder.with_name("seed_2_backup"))
+    (folder.with_name("seed_2_backup") / "score.json").write_text(
+        json.dumps(longer | {"return": 99.0})
+    )
+    with pytest.warns(UserWarning, match="its folder says seed_2_backup: left out of the scores"):
+        collect_scores(tmp_path, make_config("quick", "PointGoal1"))
     assert json.loads(path.read_text())["PointGoal1"]["LAMBDA"][0] == 9.0
 
 
@@ -289,7 +344,8 @@ def test_variants_live_beside_each_other(tmp_path):
     for variant, value in (("lambda", 1.0), ("lambda@wide", 2.0)):
         run = folder / variant / "CarGoal1" / "seed_0"
         run.mkdir(parents=True)
-        score = {"return": value, "cost_return": 5.0, "cost_regret": 0.1}
+        who = {"preset": "quick", "task": "CarGoal1", "seed": 0, "env_steps": 8_000}
+        score = who | {"return": value, "cost_return": 5.0, "cost_regret": 0.1}
         (run / "score.json").write_text(json.dumps(score))
     paths = [collect_scores(tmp_path, config) for config in (plain, wide)]
     assert [path.name for path in paths] == ["lambda_results.json", "lambda@wide_results.json"]
@@ -304,7 +360,8 @@ def test_baselines_scores_are_means_with_their_standard_error(tmp_path):
     for seed, value in enumerate((1.0, 2.0, 6.0)):
         folder = tmp_path / "quick" / "ppo" / "PointGoal1" / f"seed_{seed}"
         folder.mkdir(parents=True)
-        score = {"return": value, "cost_return": 5.0, "cost_regret": 0.1}
+        who = {"preset": "quick", "task": "PointGoal1", "seed": seed, "env_steps": 8_000}
+        score = who | {"return": value, "cost_return": 5.0, "cost_regret": 0.1}
         (folder / "score.json").write_text(json.dumps(score))
     path = collect_scores(tmp_path, make_config("quick", "PointGoal1", "ppo"))
     assert json.loads(path.read_text())["PointGoal1"]["PPO"] == pytest.approx([3.0, 5.0, 0.1])

@@ -88,6 +88,8 @@ def test_each_trial_has_settings_that_go_together(trial, tmp_path):
         (["hold_9"], "unknown trial 'hold_9': did you mean 'hold_"),
         (["hold_4", "--task", "PointGoal9"], "unknown task 'PointGoal9'"),
         (["hold_4", "--minutes", "0"], "minutes is 0.0: choose more than 0"),
+        (["hold_4", "--minutes", "nan"], "minutes is nan: choose a finite number"),
+        (["hold_4", "--algorithm", "ppo"], "algorithm is ppo, which has no model to judge"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message, tmp_path):

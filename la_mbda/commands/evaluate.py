@@ -13,12 +13,13 @@ import numpy as np
 import tyro
 from tqdm import tqdm
 
-from la_mbda import algorithms, budget, video
+from la_mbda import algorithms, budget, validation, video
 from la_mbda.api import check_agent, load_agent
 from la_mbda.config import Config
 from la_mbda.environments import make_environment
 from la_mbda.errors import ExpectedError, check_writable
 from la_mbda.runs.folder import provenance, write_json
+from la_mbda.settings import Count, Seed
 
 if TYPE_CHECKING:
     from la_mbda.episodes import Evaluation
@@ -57,8 +58,10 @@ def main(argv: Sequence[str], draw: Callable[[Path], Sequence[Path]] | None = No
         draw: draws what a folder of imagined futures holds and returns the figures' paths.
     """
     arguments = tyro.cli(EvaluateArguments, args=list(argv))
-    if arguments.episodes < 1:
-        raise ExpectedError(f"episodes is {arguments.episodes}: choose 1 or more")
+    validation.check("episodes", arguments.episodes, Count)
+    validation.check("seed", arguments.seed, Seed)
+    if arguments.imagine is not None:
+        check_writable(arguments.imagine)
     if arguments.video is not None:
         video.check_path(arguments.video)
     if arguments.save is not None:

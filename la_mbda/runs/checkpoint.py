@@ -8,7 +8,6 @@ used.
 
 import contextlib
 import hashlib
-import os
 import shutil
 import tempfile
 import warnings
@@ -19,12 +18,14 @@ from typing import TypeVar
 import tensorflow as tf
 
 from la_mbda.errors import ExpectedError, unwritable, writing
-from la_mbda.runs.folder import read_json, write_json
+from la_mbda.runs.folder import flush, read_json, write_json
 
 Progress = TypeVar("Progress")
 
 KEPT = 2
 MANIFEST = "manifest.json"
+REPLACED = ".replaced"
+"""What the name of a checkpoint ends with while a newer one of the same step takes its place."""
 _STATE = "state.json"
 _VARIABLES = "variables"
 _OF_PATTERNS = frozenset("*?[\\")
@@ -53,11 +54,14 @@ def save(folder: Path, variables: tf.Module, state: dict, step: int) -> None:
         checksums = {path.name: _checksum(path) for path in sorted(partial.iterdir())}
         write_json(partial / MANIFEST, checksums)
         for path in (*partial.iterdir(), partial):
-            _flush(path)
+            flush(path)
     final = folder / f"step_{step:012d}"
-    shutil.rmtree(final, ignore_errors=True)
+    if final.exists():
+        replaced = final.with_suffix(REPLACED)
+        shutil.rmtree(replaced, ignore_errors=True)
+        final.rename(replaced)  # Killed here, a run resumes from that one.
     partial.rename(final)
-    _flush(folder)
+    flush(folder)
     # Later ones are of what was undone, or of final episodes before the run was trained further.
     later = [path for path in _all(folder) if path.name > final.name]
     for other in (*later, *_all(folder)[: -KEPT - len(later)]):
@@ -134,7 +138,9 @@ def as_progress(kind: type[Progress], state: dict, folder: Path) -> Progress:
 
 
 def _all(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("step_*") if (path / MANIFEST).exists())
+    """Return checkpoints by age."""
+    found = [path for path in folder.glob("step_*") if (path / MANIFEST).exists()]
+    return sorted(found, key=lambda path: (path.stem, path.suffix != REPLACED))
 
 
 def _verify(path: Path) -> None:
@@ -150,9 +156,3 @@ def _verify(path: Path) -> None:
 def _checksum(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    os.fsync(descriptor)
-    os.close(descriptor)

@@ -75,7 +75,7 @@ class Score(NamedTuple):
                 number(values, "return"),
                 numbers(values, "cost_return"),
                 numbers(values, "cost_regret"),
-                _read_confirmed(values),
+                read_confirmed(values),
                 _read_first_epoch(values),
                 int(number({"early_epochs": 0} | values, "early_epochs")),
             )
@@ -130,7 +130,12 @@ def check_metrics(values: dict) -> None:
         numbers(values, metric)
 
 
-def _read_confirmed(values: dict) -> Confirmed | None:
+def read_confirmed(values: dict) -> Confirmed | None:
+    """Read what confirms a score; None where nothing does.
+
+    Raises:
+        ValueError: a value is missing or no finite number.
+    """
     if "confirmed" not in values:
         return None
     found = values["confirmed"]

@@ -9,13 +9,20 @@ import os
 import platform
 import shutil
 import subprocess
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
 from la_mbda import config as config_module
 from la_mbda.config import Config
 from la_mbda.errors import ExpectedError, unwritable, writing
-from la_mbda.runs.files import check_metrics, read_object
+from la_mbda.runs.files import (
+    check_identity,
+    check_metrics,
+    number,
+    read_confirmed,
+    read_object,
+)
 
 STREAMS = ("episodes", "evaluations", "updates", "confirmed")
 PROGRESS = "progress.json"
@@ -44,6 +51,13 @@ def write_json(path: Path, values: dict) -> None:
         partial.replace(path)
 
 
+def flush(path: Path) -> None:
+    """Make sure that what was written to a file, or the names in a folder, last."""
+    descriptor = os.open(path, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)
+
+
 def read_json(path: Path) -> dict:
     """Read a JSON object.
 
@@ -60,28 +74,55 @@ def read_score(path: Path) -> dict:
     """Read the score of a finished run.
 
     Raises:
-        ValueError: the file is unreadable, or a metric is missing or no finite number (with
-            several constraints, costs are lists of them).
+        ValueError: the file is unreadable, or a metric, the env steps or what confirms them is
+            missing or no finite number (with several constraints, costs are lists of them).
     """
     score = read_json(path)
     try:
         check_metrics(score)
+        number(score, "env_steps")
+        read_confirmed(score)
     except ValueError as error:
         message = f"{path}: {error}: remove it, and the run resumes to its end"
         raise ExpectedError(message) from error
     return score
 
 
+def check_place(path: Path, score: dict) -> None:
+    """Make sure that a score lies in the folder of its run, and not in a copy of it.
+
+    Args:
+        path: of the file, `…/<preset>/<algorithm>/<task>/seed_<n>/score.json`.
+
+    Raises:
+        ValueError: it is of another run.
+    """
+    preset, _, task, seed = path.parts[-5:-1]
+    check_identity(score, {"preset": preset, "task": task})
+    if seed != f"seed_{score.get('seed')}":
+        raise ExpectedError(f"seed is {score.get('seed')}, but its folder says {seed}")
+
+
 def read_config(path: Path) -> Config | None:
     """Read the configuration of a run folder; None where there is no run yet."""
     path /= "config.json"
-    return config_module.from_dict(read_json(path)) if path.exists() else None
+    if not path.exists():
+        return None
+    try:
+        return config_module.from_dict(read_json(path))
+    except ValueError as error:
+        raise error if str(path) in str(error) else ExpectedError(f"{path}: {error}") from error
 
 
 def is_finished(path: Path, config: Config) -> bool:
-    """Return whether a run has its score, at the budget of a configuration or beyond it."""
+    """Return whether a run has its score, at the budget of a configuration or beyond it.
+
+    Raises:
+        ValueError: the score or the run's configuration cannot be read.
+    """
     if not (path / "score.json").exists():
         return False
+    read_score(path / "score.json")
     stored = read_config(path)
     return stored is None or stored.training.env_steps >= config.training.env_steps
 
@@ -115,30 +156,42 @@ def check_config(path: Path, config: Config) -> Config | None:
 class RunFolder:
     """One run's folder.
 
-    One of a smaller budget takes the larger one: its score, if it had one, is kept beside.
-
     Raises:
-        ValueError: the folder holds a run of another configuration, or cannot be written.
+        ValueError: the folder holds a run of another configuration, or cannot be written, or its
+            `run.json` cannot be read.
     """
 
     def __init__(self, path: Path, config: Config):
         self.path = path
         stored = check_config(path, config)
-        self._config = config
+        self._config, self._larger = config, stored is not None and stored != config
         try:
             self.replay.mkdir(parents=True, exist_ok=True)
-            if stored is None:
+            if (path / "run.json").exists():
+                read_json(path / "run.json")
+            else:
                 write_json(path / "run.json", provenance(config))
+            if stored is None:
                 write_json(path / "config.json", config_module.to_dict(config))
-            elif stored != config:
-                self._extend()
         except OSError as error:
             raise ExpectedError(
                 f"cannot write to {path} ({error}): choose other --results"
             ) from error
 
+    def extend(self) -> None:
+        """Take a larger budget than the run had, once it is known that it can be resumed.
+
+        What was found at the smaller one is kept in `EARLIER`.
+
+        Raises:
+            ValueError: it cannot be written.
+        """
+        if self._larger:
+            with writing(self.path):
+                self._extend()
+            self._larger = False
+
     def _extend(self) -> None:
-        """Keep what was found at the smaller budget in `EARLIER`, and note the larger one."""
         if (score := self.path / "score.json").exists():
             kept = self.path / EARLIER / f"env_steps_{read_score(score)['env_steps']}"
             kept.mkdir(parents=True, exist_ok=True)
@@ -183,23 +236,47 @@ class RunFolder:
         """Write how far the run is, for who watches it; whole, but not made sure to last."""
         path = self.path / PROGRESS
         partial = path.with_name(f"{path.name}.partial")
-        partial.write_text(json.dumps(values), encoding="utf-8")
-        partial.replace(path)
+        try:
+            partial.write_text(json.dumps(values), encoding="utf-8")
+            partial.replace(path)
+        except OSError:  # It only informs: what must be saved says why it cannot be.
+            with suppress(OSError):
+                partial.unlink()
 
     def end_progress(self) -> None:
         """Take it back, as no process trains the run any more."""
         (self.path / PROGRESS).unlink(missing_ok=True)
 
-    def sizes(self) -> dict[str, int]:
-        """Return bytes written to each stream so far."""
-        paths = {stream: self._stream(stream) for stream in STREAMS}
-        return {name: path.stat().st_size if path.exists() else 0 for name, path in paths.items()}
+    def flush(self) -> dict[str, int]:
+        """Make sure that all streams last, and return how many bytes each has."""
+        for stream in STREAMS:
+            if self._stream(stream).exists():
+                flush(self._stream(stream))
+        return self._sizes()
+
+    def check_streams(self, sizes: dict[str, int]) -> None:
+        """Make sure that the streams have what they had at a checkpoint.
+
+        Raises:
+            ValueError: one is shorter or missing.
+        """
+        for stream, size in self._sizes().items():
+            if size < sizes.get(stream, 0):
+                raise ExpectedError(
+                    f"{self._stream(stream)} has {size:,} bytes, but the run's checkpoint was made "
+                    f"when it had {sizes[stream]:,}: put the whole file back, or choose other "
+                    "--results"
+                )
 
     def truncate(self, sizes: dict[str, int]) -> None:
         """Take back lines written after a checkpoint that had these sizes."""
         for stream in STREAMS:
             if self._stream(stream).exists():
                 os.truncate(self._stream(stream), sizes.get(stream, 0))
+
+    def _sizes(self) -> dict[str, int]:
+        paths = {stream: self._stream(stream) for stream in STREAMS}
+        return {name: path.stat().st_size if path.exists() else 0 for name, path in paths.items()}
 
     @property
     def score(self) -> dict | None:

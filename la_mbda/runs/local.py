@@ -30,6 +30,7 @@ INTERRUPTED = 130
 """The exit status of a run that was asked to stop and has saved itself."""
 _PAUSE = 0.25
 _ERROR = re.compile(r"\berror\b|^[\w.]*(Error|Exception|Interrupt)\b", re.IGNORECASE)
+_MESSAGE = re.compile(r"error: ")
 _PROGRESS = re.compile(r"\d+%\|")
 
 
@@ -53,7 +54,11 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether it has its score, at its budget."""
+        """Whether it has its score, at its budget.
+
+        Raises:
+            ValueError: the score cannot be read.
+        """
         return is_finished(self.path, self.config)
 
     @property
@@ -223,8 +228,10 @@ def _wait(process: subprocess.Popen, stop: StopRequest, tick: Callable[[], None]
             tick()
             time.sleep(_PAUSE)
     finally:
-        process.kill()  # Does nothing to a process that has ended.
-    return process.wait()
+        if process.poll() is None:  # The sweep itself fails, as where nobody reads what it prints.
+            (process.kill if stop.insisted else process.terminate)()
+        code = process.wait()
+    return code
 
 
 def failure(log: Path, begin: int, code: int) -> str:
@@ -240,5 +247,7 @@ def failure(log: Path, begin: int, code: int) -> str:
     written = log.read_bytes()[begin:].decode(errors="replace")
     lines = [line.strip() for line in re.split(r"[\r\n]+", written)]
     said = [line for line in lines if line and not _PROGRESS.search(line)]
-    errors = [line for line in said if _ERROR.search(line)]
+    # Another process that trains the run writes its bar into the same log, without an end of line.
+    mixed = [line[m.start() :] for line in lines if (m := _MESSAGE.search(line))]
+    errors = [line for line in said if _ERROR.search(line)] or mixed
     return (errors or said or [f"exit status {code}"])[-1]

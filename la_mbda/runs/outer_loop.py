@@ -73,6 +73,8 @@ class OuterLoop(abc.ABC, Generic[AnyAgent, AnyProgress]):
         progress, score = self._progress, None
         try:
             with self.stop:
+                self._folder.extend()
+                self._folder.truncate(progress.sizes)
                 self._begin()
                 while self._halfway or not self._at_budget(progress) or not progress.evaluation:
                     self._iterate()
@@ -148,7 +150,7 @@ class OuterLoop(abc.ABC, Generic[AnyAgent, AnyProgress]):
     def _checkpoint(self) -> None:
         progress = self._progress
         with self._recorder.stage("checkpointing"):
-            progress.sizes = self._folder.sizes()
+            progress.sizes = self._folder.flush()
             state = dataclasses.asdict(progress)
             checkpoint.save(self._folder.checkpoints, self._agent, state, progress.moment)
 
@@ -157,9 +159,9 @@ class OuterLoop(abc.ABC, Generic[AnyAgent, AnyProgress]):
         progress, state = start, checkpoint.restore(self._folder.checkpoints, self._agent)
         if state is not None:
             progress = checkpoint.as_progress(type(start), state, self._folder.checkpoints)
+        self._folder.check_streams(progress.sizes)
         if progress.confirmed and not self._at_budget(progress):
             # It is trained further: other episodes will confirm its next score.
             progress.confirmed = []
             progress.sizes["confirmed"] = 0
-        self._folder.truncate(progress.sizes)
         return progress

@@ -8,6 +8,7 @@ those of the most count. It has room for Safety Gym's tasks alone: scores of oth
 environments stay in their runs' own folders.
 """
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from la_mbda import algorithms
 from la_mbda.budget import standard_error
 from la_mbda.config import TASKS, Config
 from la_mbda.runs.files import METRICS
-from la_mbda.runs.folder import read_score, run_path, write_json
+from la_mbda.runs.folder import check_place, read_score, run_path, write_json
 
 
 def collect_scores(results: Path, config: Config) -> Path | None:
@@ -33,8 +34,15 @@ def collect_scores(results: Path, config: Config) -> Path | None:
     found: dict[str, list[dict]] = {}
     for path in sorted(runs.glob("*/seed_*/score.json")):
         task = path.parts[-3]
-        if task in TASKS:
-            found.setdefault(task, []).append(read_score(path))
+        if task not in TASKS:
+            continue
+        score = read_score(path)
+        try:
+            check_place(path, score)
+        except ValueError as error:
+            warnings.warn(f"{path}: {error}: left out of the scores", stacklevel=2)
+            continue
+        found.setdefault(task, []).append(score)
     if not found:
         return None
     algorithm = algorithms.find(config.algorithm)
@@ -42,8 +50,8 @@ def collect_scores(results: Path, config: Config) -> Path | None:
     over_seeds = _mean if algorithm.model_free else _median
     values, errors = {}, {}
     for task, scores in found.items():
-        most = max(score.get("env_steps", 0) for score in scores)
-        longest = [score for score in scores if score.get("env_steps", 0) == most]
+        most = max(score["env_steps"] for score in scores)
+        longest = [score for score in scores if score["env_steps"] == most]
         told = [over_seeds([score[metric] for score in longest]) for metric in METRICS]
         values[task] = {name: [value for value, *_ in told]}
         errors[task] = {name: [ends for _, *ends in told]}

@@ -1,6 +1,7 @@
-"""Ctrl-C, SIGTERM and SIGXCPU as a request: the current work is finished and saved first.
+"""Ctrl-C, SIGTERM, SIGHUP and SIGXCPU as a request: the current work is finished and saved first.
 
-The system sends SIGXCPU, once a second, to a process that has used up its CPU time (`ulimit -t`).
+A terminal that is closed sends SIGHUP, but not to what `nohup` started. The system sends SIGXCPU,
+once a second, to a process that has used up its CPU time (`ulimit -t`).
 """
 
 import os
@@ -8,7 +9,7 @@ import signal
 import sys
 import threading
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGXCPU)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU)
 
 
 class StopRequest:
@@ -21,7 +22,9 @@ class StopRequest:
 
     def __enter__(self) -> "StopRequest":
         if threading.current_thread() is threading.main_thread():  # Python allows it nowhere else.
-            self._before = {number: signal.signal(number, self._ask) for number in SIGNALS}
+            hung_up = signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
+            asking = [number for number in SIGNALS if number != signal.SIGHUP or hung_up]
+            self._before = {number: signal.signal(number, self._ask) for number in asking}
         return self
 
     def __exit__(self, *_) -> None:
