@@ -22,7 +22,14 @@ from la_mbda.budget import all_keep
 from la_mbda.presets import make_config
 from la_mbda.runs.files import METRICS
 from plotting.aggregate import PAPER_COST_BUDGET, SPREAD, arranged, lines_of, normalise, over_seeds
-from plotting.drawing import TABLE3_ALGORITHMS, Drawing, Outcome, missing_runs, missing_scores
+from plotting.drawing import (
+    TABLE3_ALGORITHMS,
+    Drawing,
+    Outcome,
+    missing_runs,
+    missing_scores,
+    wrapped,
+)
 from plotting.looks import in_order, label
 from plotting.results import Results
 from plotting.table import (
@@ -132,7 +139,7 @@ def scaled(averages: pd.Series, higher_is_better: bool) -> pd.Series:
 
 def _draw_summary(numbers: pd.DataFrame, title: str, colours: dict[str, str]) -> Figure:
     figure = Figure(figsize=(7.2, 2.9), layout="constrained")
-    figure.suptitle(f"SG6 averages, scaled: best 1, worst 0\n{title}", fontsize=9)
+    figure.suptitle(wrapped(f"SG6 averages, scaled: best 1, worst 0\n{title}"), fontsize=9)
     for ax, metric in zip(figure.subplots(1, len(METRICS)), METRICS, strict=True):
         bars = numbers[numbers["metric"] == metric]
         for place, bar in enumerate(bars.itertuples()):
@@ -157,7 +164,7 @@ def _draw_tasks(numbers: pd.DataFrame, title: str, colours: dict[str, str], spre
     tasks = arranged(numbers, task=config.SG6_TASKS)["task"].unique()
     order = in_order(numbers["algorithm"], LAST)
     figure = Figure(figsize=(7.4, 4.6), layout="constrained")
-    figure.suptitle(f"Normalised scores per task\n{title}", fontsize=9)
+    figure.suptitle(wrapped(f"Normalised scores per task\n{title}"), fontsize=9)
     grid = figure.subplots(len(METRICS), len(tasks), squeeze=False)
     for axes, metric in zip(grid, METRICS, strict=True):
         for ax, task in zip(axes, tasks, strict=True):
@@ -286,7 +293,8 @@ def _draw_reaches(numbers: pd.DataFrame, title: str, colours: dict[str, str]) ->
     tasks = numbers["task"].unique()
     rows = math.ceil(len(tasks) / 2)
     figure = Figure(figsize=(7.2, 0.9 + 1.25 * rows), layout="constrained")
-    figure.suptitle(f"Environment steps to LAMBDA's final return\n{title}", fontsize=9)
+    title = wrapped(f"Environment steps to LAMBDA's final return\n{title}")
+    figure.suptitle(title, fontsize=9)
     axes = figure.subplots(rows, 2, squeeze=False, sharex=True).ravel()
     axes[0].set_xscale("log")
     axes[0].set_xlim(numbers["env_steps"].min() / 4, numbers["env_steps"].max() * 6)

@@ -18,7 +18,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 from la_mbda import config
 from la_mbda.runs.files import METRICS
 from plotting.aggregate import LINE, PAPER_COST_BUDGET, arranged, task_order
-from plotting.drawing import Drawing, Outcome, missing_runs
+from plotting.drawing import Drawing, Outcome, missing_runs, wrapped
 from plotting.looks import BUDGET_COLOUR, label
 from plotting.results import Results
 from plotting.run_reading import COMPARABLE
@@ -204,7 +204,7 @@ def draw_grid(
         ax.set_title(name)
     for ax in grid[-1]:
         ax.set_xlabel("environment steps")
-    figure.suptitle(title, fontsize=9.5)
+    figure.suptitle(wrapped(title), fontsize=9.5)
     figure.legend(entries.values(), entries, loc="outside lower center", ncols=4)
     return figure
 

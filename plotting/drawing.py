@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import shlex
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -24,6 +25,8 @@ from plotting.results import Results
 TABLE3_ALGORITHMS = ("trpo_lagrangian", "ppo_lagrangian", "cpo", "lambda")
 DPI = 200
 KEYS = "keys.json"
+LONGEST_LINE = 95
+"""Characters of a title's line."""
 SOURCES = Path(__file__).parent
 STYLE = {
     "font.size": 8,
@@ -144,6 +147,11 @@ def _digest(*parts: object) -> str:
             part = part.shape
         found.update(repr(part).encode())
     return found.hexdigest()
+
+
+def wrapped(title: str) -> str:
+    """Break lines that are longer than a figure is wide."""
+    return "\n".join(textwrap.fill(line, LONGEST_LINE) for line in title.splitlines())
 
 
 def missing_runs(
