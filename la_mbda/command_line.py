@@ -164,15 +164,28 @@ def overrides_as_arguments(config: Config) -> list[str]:
     return arguments
 
 
+def _open_streams() -> None:
+    """Open what the caller has closed (`2>&-`), so that writing there loses what is written."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # Takes the lowest number that is free.
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w")
+
+
 def run(main: Callable[[Sequence[str]], int]) -> None:
     """Run a command and end the process; an expected error is one line and exit status 1.
 
     Any other keeps its traceback.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # Keeps the terminal readable.
-    if sys.stderr is not None:
-        # Where a library written in C crashes, the log says what Python was doing.
-        faulthandler.enable()
+    _open_streams()
+    # Where a library written in C crashes, the log says what Python was doing.
+    faulthandler.enable()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # Some locales have no δ and no λ.
     name = Path(sys.argv[0]).name

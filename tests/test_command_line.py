@@ -1,6 +1,9 @@
 """What the commands' help shows."""
 
 import re
+import shlex
+import subprocess
+import sys
 
 import pytest
 
@@ -39,3 +42,20 @@ def test_help_shows_what_a_newcomer_needs_first_and_help_all_everything(kind, ca
     assert set(everything) == besides | set(GROUP_OF)
     assert everything["env_steps"] == "1000000"
     assert everything["deterministic_size"] == "200"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_end_no_command(closed, tmp_path):
+    script = tmp_path / "command.py"
+    script.write_text(
+        "import os, sys\n"
+        "from la_mbda import command_line\n"
+        "def main(_):\n"
+        "    os.dup(2)\n"
+        "    print('told', flush=True)\n"
+        "    sys.stderr.flush()\n"
+        "    return 7\n"
+        "command_line.run(main)\n"
+    )
+    command = f"exec {shlex.quote(sys.executable)} {shlex.quote(str(script))} {closed}"
+    assert subprocess.run(["sh", "-c", command], check=False).returncode == 7
