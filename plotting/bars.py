@@ -79,10 +79,7 @@ def tasks(results: Results) -> Outcome:
     for title, slug, numbers in _normalised(results):
         order = in_order(numbers["algorithm"], LAST)
         numbers = arranged(numbers, metric=METRICS, task=config.SG6_TASKS, algorithm=order)
-        numbers = numbers[["task", "algorithm", "metric", *SPREAD]]
-        # A quotient without meaning has no spread either.
-        numbers[SPREAD] = numbers[SPREAD].where(numbers["value"].notna())
-        numbers = numbers.rename(columns={"se": "error"})
+        numbers = numbers[["task", "algorithm", "metric", *SPREAD]].rename(columns={"se": "error"})
         spread = PUBLISHED_SPREAD if slug == "published" else SPREAD_OF_RUNS
         arguments = (numbers, title, results.colours, spread)
         drawing = Drawing(f"figure_4_{slug}", numbers, _draw_tasks, arguments)
@@ -130,7 +127,7 @@ def _normalised(results: Results) -> Iterator[tuple[str, str, pd.DataFrame]]:
 def scaled(averages: pd.Series, higher_is_better: bool) -> pd.Series:
     """Return values moved and stretched so that the best is 1 and the worst 0 (Figure 1).
 
-    All are 1 where all are equal. What is NaN stays NaN and does not count.
+    All are 1 where all are equal.
     """
     signed = averages if higher_is_better else -averages
     low, high = signed.min(), signed.max()
@@ -143,10 +140,9 @@ def _draw_summary(numbers: pd.DataFrame, title: str, colours: dict[str, str]) ->
     for ax, metric in zip(figure.subplots(1, len(METRICS)), METRICS, strict=True):
         bars = numbers[numbers["metric"] == metric]
         for place, bar in enumerate(bars.itertuples()):
-            height = 0.0 if math.isnan(bar.scaled) else bar.scaled
-            ax.bar(place, height, color=colours[bar.algorithm])
-            text = "n/a" if math.isnan(bar.average) else f"{bar.average:.3f}"
-            ax.text(place, height + 0.02, text, ha="center", fontsize=6.5)
+            ax.bar(place, bar.scaled, color=colours[bar.algorithm])
+            text = f"{bar.average:.3f}"
+            ax.text(place, bar.scaled + 0.02, text, ha="center", fontsize=6.5)
         ax.set_title(_name(metric))
         ax.set_ylim(0, 1.15)
         ax.set_xticks([])
@@ -185,13 +181,7 @@ def _draw_tasks(numbers: pd.DataFrame, title: str, colours: dict[str, str], spre
 
 
 def _draw_bar(ax: Axes, place: int, bar: tuple, colour: str) -> None:
-    """Draw a bar with its spread, of one seed its standard error; a cross at 0 for no meaning.
-
-    A 0 stands where the bar has no height.
-    """
-    if math.isnan(bar.value):
-        ax.plot(place, 0, marker="x", color=colour)
-        return
+    """Draw a bar with its spread, of one seed its standard error; a 0 where it has no height."""
     ax.bar(place, bar.value, color=colour)
     low, high = bar.low, bar.high
     if math.isnan(low):

@@ -301,7 +301,10 @@ class Divisor(NamedTuple):
 
 
 def published_divisor(results: Results) -> Divisor:
-    """Return the published PPO after the short run."""
+    """Return the published PPO after the short run, by which every quotient has a meaning.
+
+    All its returns and cost rates are positive, and its costs above the budget.
+    """
     scores = results.published("paper")
     scores = scores[scores["algorithm"] == "ppo"].set_index(["task", "metric"])["value"]
     return Divisor(scores, "the published PPO (short: 1M/2M env steps)")

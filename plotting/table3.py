@@ -235,7 +235,7 @@ def _average_notes(algorithm: str, numbers: pd.DataFrame) -> tuple[str, ...]:
 def robust_table(runs: pd.DataFrame, scores: pd.DataFrame, divisor: Divisor) -> Table:
     """Summarise finished runs of one preset and one source, some on SG6 tasks."""
     runs, scores = benchmark(runs), benchmark(scores[scores["constraint"] == 1])
-    numbers = normalise(scores, divisor.scores).dropna(subset="value")
+    numbers = normalise(scores, divisor.scores)
     records, notes = [], []
     for algorithm in in_order(runs["algorithm"]):
         own = numbers[numbers["algorithm"] == algorithm]
@@ -250,7 +250,7 @@ def robust_table(runs: pd.DataFrame, scores: pd.DataFrame, divisor: Divisor) -> 
         mine = runs[runs["algorithm"] == algorithm]
         share = {"metric": "within_budget", "statistic": "share"}
         records.append(who | share | _share([kept for kept in mine["kept"] if kept is not None]))
-        notes += _robust_notes(label(algorithm), mine, divisor)
+        notes += _robust_notes(label(algorithm), mine)
     notes = (
         "Interquartile means over tasks and seeds of scores normalised per seed (Appendix H), with "
         f"{LEVEL:.0%} intervals by a bootstrap of seeds within each task ({RESAMPLES:,} resamples, "
@@ -275,8 +275,6 @@ def robust_table(runs: pd.DataFrame, scores: pd.DataFrame, divisor: Divisor) -> 
 
 def _numbers(strata: list[np.ndarray], name: str) -> dict:
     """Compute a statistic of all tasks' seeds, with its interval and how many runs it is of."""
-    if not strata:
-        return {"value": None, "low": None, "high": None, "runs": 0}
     low, high = stratified_bootstrap(strata, name) or (None, None)
     value = float(statistic(name, np.concatenate(strata)))
     return {"value": value, "low": low, "high": high, "runs": sum(map(len, strata))}
@@ -316,13 +314,11 @@ def _robust_text(record: pd.Series) -> str:
         if record["runs"] == 0:
             return "n/a: not confirmed"
         return f"{round(value * record['runs'])} of {record['runs']} [{low:.2f}, {high:.2f}]"
-    if pd.isna(value):
-        return show(None)
     ends = "n/a: one seed" if pd.isna(low) else f"{show(low)}, {show(high)}"
     return f"{show(value)} [{ends}]"
 
 
-def _robust_notes(name: str, runs: pd.DataFrame, divisor: Divisor) -> list[str]:
+def _robust_notes(name: str, runs: pd.DataFrame) -> list[str]:
     """Return what an algorithm's row does not hold, or holds unevenly."""
     seeds = arranged(runs, task=config.SG6_TASKS).groupby("task", sort=False).size()
     notes = []
@@ -334,10 +330,4 @@ def _robust_notes(name: str, runs: pd.DataFrame, divisor: Divisor) -> list[str]:
     if seeds.min() < seeds.max():
         span = f"{seeds.min()} to {count_seeds(seeds.max())}"
         notes.append(f"{name}: {span} per task; tasks with more weigh more.")
-    for metric in ("return", "cost_regret"):
-        absent = [task for task in seeds.index if divisor.scores[task, metric] <= 0]
-        if absent:
-            notes.append(
-                f"{name}: {LABELS[metric].normalised} leaves out n/a: {', '.join(absent)}."
-            )
     return notes

@@ -88,8 +88,8 @@ def test_a_task_with_one_seed_leaves_no_interval():
         assert stratified_bootstrap([np.array(s) for s in strata], "IQM") is None
 
 
-def table(tmp_path, results=None):
-    tables = table_3(results or read_results(tmp_path, shipped=tmp_path / "none")).made
+def table(tmp_path):
+    tables = table_3(read_results(tmp_path, shipped=tmp_path / "none")).made
     (found,) = [table for table in tables if table.name.startswith("robust")]
     return found
 
@@ -152,29 +152,3 @@ def test_one_seed_is_named_in_place_of_an_interval(tmp_path):
         sum(note.startswith("No interval where a task has one seed") for note in found.notes) == 1
     )
     assert "LAMBDA: 1 to 2 seeds per task; tasks with more weigh more." in found.notes
-
-
-def test_a_divisor_without_meaning_leaves_its_task_out_and_says_so(tmp_path):
-    for task in ("PointGoal1", "CarGoal1"):
-        for seed in range(2):
-            score = (1.5 * 17.476, 76.4389, 0.04)
-            write_run(tmp_path, task=task, preset="paper", seed=seed, score=score)
-    results = read_results(tmp_path, shipped=tmp_path / "none")
-    scores = results.scores
-    ppo = (scores["source"] == "published") & (scores["preset"] == "paper")
-    ppo &= (scores["algorithm"] == "ppo") & (scores["task"] == "CarGoal1")
-    scores.loc[ppo & (scores["metric"] == "return"), "value"] = -1.0
-    scores.loc[ppo & (scores["metric"] == "cost_return"), "value"] = 76.4389
-    found = table(tmp_path, results)
-    assert first_row(found)[1:3] == ("1.500 [1.500, 1.500]", "1.000 [1.000, 1.000]")
-    assert record_runs(found, "LAMBDA") == {"return": 2, "cost_return": 4, "cost_regret": 4}
-    notes = "\n".join(found.notes)
-    assert "LAMBDA: J̄ leaves out n/a: CarGoal1." in notes
-    assert "CarGoal1: J̄ is n/a, as Ĵ of the published PPO (short: 1M/2M env steps) is -1" in notes
-
-
-def record_runs(table, algorithm):
-    """How many runs each interquartile mean is over."""
-    records = table.records
-    own = (records["algorithm"] == algorithm) & (records["statistic"] == "IQM")
-    return records[own].set_index("metric")["runs"].to_dict()
