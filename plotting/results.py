@@ -98,7 +98,10 @@ class Results:
         return colours_of(self.runs["algorithm"])
 
     def groups(self) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-        """Finished runs that belong in one table, of one preset and source; and their scores."""
+        """Finished runs that belong in one table, of one preset and source; and their scores.
+
+        In the order of `runs`: ours before shipped ones, presets as in the config.
+        """
         for _, runs in self.finished.groupby(["preset", "source"], sort=False):
             yield runs, self.scores[self.scores["run"].isin(runs.index)]
 
