@@ -143,8 +143,6 @@ def test_the_library_does_not_import_commands_or_plots():
         ("la_mbda.runs.weights_and_biases", "wandb"),
         ("la_mbda.runs.on_ray", "tensorflow"),
         ("la_mbda.runs.on_ray", "ray"),
-        ("plotting.figures", "tensorflow"),
-        ("plotting.figures", "mujoco"),
     ],
 )
 def test_light_modules_load_nothing_heavy(module, absent):

@@ -164,7 +164,7 @@ def test_a_figure_is_one_entry(tmp_path, monkeypatch):
 
 
 def test_loading_the_command_takes_only_what_it_needs():
-    heavy = "{'scipy', 'plotly', 'tensorflow', 'mujoco'}"
+    heavy = "{'scipy', 'plotly', 'tensorflow', 'keras', 'mujoco'}"
     code = f"import sys, plotting.figures; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

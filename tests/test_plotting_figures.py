@@ -324,10 +324,3 @@ def test_what_is_no_folder_is_one_clear_line(tmp_path, name):
     assert done.stdout == ""
     assert done.stderr.startswith(f"figures.py: error: {name} is no folder")
     assert len(done.stderr.splitlines()) == 1
-
-
-def test_plotting_needs_neither_tensorflow_nor_mujoco():
-    heavy = "{'tensorflow', 'tensorflow_probability', 'keras', 'mujoco'}"
-    code = f"import sys, plotting.figures; print({heavy} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
