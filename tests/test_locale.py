@@ -56,7 +56,7 @@ def text_files(path):
             yield node, not words & {"text", "universal_newlines"}
 
 
-@pytest.mark.parametrize("folder", ["la_mbda", "experiments"])
+@pytest.mark.parametrize("folder", ["la_mbda", "experiments", "plotting"])
 def test_text_is_utf_8(folder):
     for path in (REPOSITORY / folder).rglob("*.py"):
         for node, named in text_files(path):
