@@ -68,7 +68,7 @@ def lambda_and_published(results: Results) -> Outcome:
 def _beside_published(runs: pd.DataFrame, scores: pd.DataFrame, results: Results) -> Table:
     theirs = results.published("paper")
     told = {
-        "ours": over_seeds(scores[scores["run"].isin(runs.index)]),
+        runs["source"].iloc[0]: over_seeds(scores[scores["run"].isin(runs.index)]),
         "published": over_seeds(theirs[theirs["algorithm"] == "lambda"]),
     }
     records = pd.concat([found.assign(source=source) for source, found in told.items()])

@@ -14,7 +14,7 @@ from plotting.aggregate import over_seeds
 from plotting.results import read_results
 from plotting.table import own_divisor
 from plotting.table3 import table3_published, table_3
-from plotting.tables import table1, table2_published, table_2
+from plotting.tables import lambda_and_published, table1, table2_published, table_2
 
 # Table 3 of the paper, digit by digit: TRPO-Lagrangian, PPO-Lagrangian, CPO, LAMBDA.
 PAPER_TABLE3 = """
@@ -173,6 +173,23 @@ def test_table1_matches_the_paper_and_shows_a_setting_that_does_not(monkeypatch)
     changed = table1()
     assert ("Posterior samples", "N", "4", "5", "NO") in rows(changed)
     assert f"{len(table.cells) - 1} of {len(table.cells)} are equal." in changed.notes
+
+
+def test_lambda_of_the_largest_preset_stands_beside_the_published(tmp_path):
+    """Ours before shipped ones, and none of `quick`."""
+    write_run(tmp_path, score=(1.0, 2.0, 0.02))
+    write_run(tmp_path / "shipped", preset="paper", score=(3.0, 4.0, 0.02))
+    (table,) = lambda_and_published(read(tmp_path, "shipped")).made
+    assert table.title == "LAMBDA, shipped: paper preset, and published"
+    assert list(table.cells)[1:3] == ["Ĵ, shipped", "Ĵ_c, shipped"]
+    for preset, task, returns in (("cpu", "CarGoal1", 5.0), ("paper", "PointGoal1", 7.0)):
+        write_run(tmp_path, task, "lambda", preset, score=(returns, 6.0, 0.02))
+    (table,) = lambda_and_published(read(tmp_path, "shipped")).made
+    assert table.title == "LAMBDA, ours: paper preset, and published"
+    assert rows(table)[0] == ("PointGoal1", "7.000", "6.000", "18.823", "11.200")
+    assert rows(table)[2][:3] == ("CarGoal1", "–", "–")
+    write_run(tmp_path / "alone")
+    assert lambda_and_published(read(tmp_path / "alone")).made == []
 
 
 def test_over_seeds_baselines_have_means_and_lambdas_family_medians(tmp_path):
