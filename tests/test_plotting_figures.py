@@ -12,6 +12,7 @@ from run_folders import STEPS, write_lines, write_run
 
 from la_mbda import config
 from plotting.aggregate import MOST_POINTS, band, cost_regret
+from plotting.curves import settled_top
 from plotting.drawing import draw_changed
 from plotting.figures import FIGURES, make_all
 from plotting.looks import BUDGET_COLOUR, COLOURS, OWN_COLOURS
@@ -150,6 +151,22 @@ def test_seeds_of_unequal_length_are_said(tmp_path):
     assert [step for step, _ in line(records, "return", "median")] == [2_000, 4_000]
     assert [step for step, _ in line(records, "return", "0")] == list(STEPS)
     assert any("LAMBDA on PointGoal1, return: seeds end at 4,000 to 8,000" in n for n in notes)
+
+
+def test_seeds_without_common_steps_are_said(tmp_path):
+    write_run(tmp_path, seed=0, steps=STEPS[:2], score=None)
+    write_run(tmp_path, seed=1, steps=STEPS[2:], score=None)
+    _, notes, records = drawn(tmp_path)
+    assert line(records, "return", "median") == []
+    said = "quick preset, LAMBDA on PointGoal1, return: seeds have no steps in common"
+    assert f"{said}: no median drawn" in notes
+
+
+def test_the_first_episodes_costs_set_no_scale():
+    """Of 100 env steps, what comes in the first three."""
+    regret = np.array([[1.0, 9.0], [3.0, 8.0], [50.0, 2.0], [100.0, 1.0]])
+    assert settled_top([regret, regret[2:]], 100.0) == 2.0
+    assert settled_top([], 100.0) is None
 
 
 def test_shipped_runs_are_lines_of_their_own(tmp_path):

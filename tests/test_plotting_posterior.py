@@ -8,6 +8,7 @@ import pytest
 from run_folders import write_run
 
 from plotting.drawing import draw_changed
+from plotting.looks import COLOURS
 from plotting.posterior import posteriors
 from plotting.results import read_results
 
@@ -78,6 +79,15 @@ def test_the_numbers_drawn_are_those_that_were_saved(tmp_path, titles):
         "What each of 2 posterior samples expects of the policy: LAMBDA on PointGoal1, seed 0\n"
         "ours: quick preset (reduced scale, not comparable with the paper)"
     ]
+
+
+def test_the_sample_that_a_bound_chooses_stands_out(tmp_path):
+    """Of the task it is the second, of the cost the first."""
+    write_futures(write_run(tmp_path))
+    (drawing,) = posteriors(read_results(tmp_path, shipped=tmp_path / "shipped")).made
+    panels = drawing.draw(*drawing.arguments).axes
+    chosen = [[line.get_color() == COLOURS["lambda"] for line in ax.lines] for ax in panels]
+    assert chosen == [[False, True]] * 2 + [[True, False], [True, False, False]]
 
 
 @pytest.mark.parametrize(

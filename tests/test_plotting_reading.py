@@ -355,6 +355,7 @@ def test_changed_settings_take_a_paper_run_out_of_the_papers_scale(tmp_path):
     write_run(tmp_path, preset="paper", seed=1, env_steps=8_000)
     write_run(tmp_path, preset="paper", seed=2, bound_by="critic")
     harmless = {"checkpoint_every": 1_000, "evaluate_every": 50_000, "compile": "xla"}
+    harmless |= {"final_episodes": 20}
     write_run(tmp_path, preset="paper", seed=3, **harmless)
     runs = read(tmp_path).runs
     assert runs["changed"].tolist() == [(), ("env_steps=8000",), ("bound_by='critic'",), ()]

@@ -65,6 +65,7 @@ def test_it_says_what_ran_at_what_scale_and_links_its_settings(tmp_path):
         assert said in text
     assert "Fast One, 2 cores" in text
     assert "1 h 57 min" in text
+    assert "<td>8,000</td>" in page
     assert "batch_size=3" in text
     assert "1.526, 0.0, 0.466" in text
     for name in ("config.json", "run.json", "score.json"):

@@ -150,16 +150,19 @@ def test_runs_that_learn_nothing_are_in_no_summary(tmp_path):
     assert all("--preset cpu" in text for text in missing)  # What makes runs that would be in them.
 
 
-def test_every_bar_is_in_sight_and_a_spare_panel_is_empty():
+def test_every_bar_is_in_sight_with_what_it_says_and_a_spare_panel_is_empty():
     rows = [
         ("PointGoal1", "lambda", 1_000, True, True),
-        ("CarGoal1", "lambda", 1_000_000, True, True),
-        ("PointPush1", "lambda", 2_000_000, True, False),
+        ("CarGoal1", "lambda", 1_000_000, True, None),
+        ("PointPush1", "lambda", 2_000_000, False, False),
     ]
     numbers = pd.DataFrame(rows, columns=["task", "algorithm", "env_steps", "reached", "safe"])
     figure = _draw_reaches(numbers, "made up", COLOURS)
     assert [ax.axison for ax in figure.axes] == [True, True, True, False]
     assert all(ax.get_xlim()[0] < 1_000 < 2_000_000 < ax.get_xlim()[1] for ax in figure.axes)
+    texts = [text.get_text() for ax in figure.axes for text in ax.texts]
+    assert texts == [" 1k ✓", " 1M ?", " > 2M ✗"]
+    assert [bar.get_hatch() for ax in figure.axes for bar in ax.patches] == [None, None, "////"]
 
 
 def reached(tmp_path):
@@ -261,6 +264,18 @@ def test_a_zero_and_a_missing_bar_are_told_apart(tmp_path):
     # A row per metric, a column per task; PPO did not run on PointGoal1.
     assert texts == [["no run"], [], ["0", "no run"], [], ["no run"], []]
     assert [len(ax.patches) for ax in figure.axes] == [1, 2] * 3
+
+
+def test_of_one_seed_a_bar_has_its_standard_error_and_no_excess_is_below_0(tmp_path):
+    """The published PPO returns 17.476 on PointGoal1, at a cost of 76.4389."""
+    path = write_run(tmp_path, preset="cpu", score=None)
+    write_score(path, 1.0, 2.0, 0.02, confirmed=confirmed(26.0, 2.0, returns=10.0))
+    bars = next(made for made in tasks(read(tmp_path)).made if made.name == "figure_4_ours_cpu")
+    returns, costs, regrets = bars.draw(*bars.arguments).axes
+    ends = [ax.collections[0].get_segments()[0][:, 1].tolist() for ax in (returns, costs)]
+    assert ends[0] == pytest.approx([9.5 / 17.476, 10.5 / 17.476])
+    assert ends[1] == pytest.approx([0.0, 3.0 / (76.4389 - 25.0)])
+    assert not regrets.collections  # Nothing is known of its spread.
 
 
 def test_the_averages_axis_says_what_is_better(tmp_path):

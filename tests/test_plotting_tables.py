@@ -300,6 +300,7 @@ def test_our_table3_takes_medians_and_the_published_ppo_and_says_its_scale(tmp_p
     assert table.cells["task"].tolist()[-2:] == ["SG6 average", "without DoggoGoal1"]
     notes = "\n".join(table.notes)
     assert "LAMBDA: 3 seeds, 8,000 env steps." in notes
+    assert "of the protocol's evaluation at the end: all 18 of them." in notes
     assert f"the published PPO (short: 1M/2M env steps): {', '.join(config.SG6_TASKS)}" in notes
 
 
