@@ -159,6 +159,10 @@ def test_an_own_task_that_is_not_installed_has_the_usual_length():
         (("quick", "PointGoal1"), {"posterior_samples": 0}, "posterior_samples is 0: choose 1"),
         (("quick", "PointGoal1"), {"sequence_length": 600}, "sequence_length is 600.*501"),
         (("quick", "PointGoal1"), {"discount": 1.5}, "discount is 1.5: choose"),
+        (("quick", "PointGoal1"), {"adam_epsilon": 0.0}, "adam_epsilon is 0.0: choose more than 0"),
+        (("quick", "PointGoal1"), {"elites": 51}, r"elites is 51: choose candidates \(50\) or"),
+        (("quick", "PointGoal1"), {"replay_capacity": 999}, "replay_capacity is 999.*one episode"),
+        (("quick", "PointGoal1", "lambda", -1), {}, "seed is -1: choose 0 or more"),
         (("quick", "PointGoal1"), {"actor_clip": math.nan}, "actor_clip is nan: choose a finite"),
         (("quick", "PointGoal1"), {"cost_budget": ()}, "cost_budget is"),
         (("quick", "PointGoal1"), {"bound_by": "v"}, "bound_by 'v': choose one of values, critic"),
@@ -185,6 +189,11 @@ def test_bad_values_are_named_with_the_fix(arguments, fields, message):
     with pytest.raises(ValueError, match=message) as error:
         make_config(*arguments, **fields)
     assert "\n" not in str(error.value)
+
+
+def test_the_ends_of_ranges_are_in_them():
+    fields = {"discount": 0.0, "cost_discount": 1.0, "elites": 50, "replay_capacity": 1_000}
+    assert overrides(make_config("quick", "PointGoal1", **fields)) == fields
 
 
 def test_values_are_kept_as_a_file_keeps_them():

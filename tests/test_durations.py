@@ -53,6 +53,12 @@ def test_every_preset_has_an_estimate(algorithm):
         assert set(unit_seconds(config)) == set(work_until(config, budget))
 
 
+def test_a_planner_takes_its_time_for_each_decision():
+    config = make_config("cpu", "PointGoal1", "cem_mpc", action_repeat=4)
+    plain = unit_seconds(make_config("cpu", "PointGoal1", action_repeat=4))
+    assert unit_seconds(config)["acting"] == pytest.approx(plain["acting"] + 0.088 / 4)
+
+
 def test_evaluations_begin_after_the_random_start_and_end_at_the_budget():
     config = make_config("quick", "PointGoal1", evaluate_every=3_000, env_steps=8_000)
     of_one = config.training.evaluation_episodes * config.training.episode_steps

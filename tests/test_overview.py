@@ -192,5 +192,7 @@ def test_a_run_that_tells_its_progress_is_believed(sweep):
         "1 done, 1 running, 2 waiting, 0 failed; 0 env steps/s; about 1 min 5 s left; "
         "PointGoal1 lambda seed 0 at 30 %"
     )
+    (runs[0].path / "progress.json").write_text('{"fraction": 0.999, "seconds_left": 1.0}')
+    assert overview.line().endswith("PointGoal1 lambda seed 0 at 99 %")
     (runs[0].path / "progress.json").write_text('{"fraction": 0.')
     assert overview.line().endswith("PointGoal1 lambda seed 0 at 0 %")

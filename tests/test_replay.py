@@ -120,9 +120,9 @@ def test_files(tmp_path):
 
 
 def test_the_oldest_episodes_are_forgotten_beyond_the_capacity():
-    replay = Replay(sequence_length=2, capacity=12, seed=0)
+    replay = Replay(sequence_length=2, capacity=10, seed=0)
     for start in (0, 100, 200, 300):
-        replay.add(episode(6, start))  # 5 decisions
+        replay.add(episode(6, start))  # 5 decisions, two of which are all that there is room for.
     assert len(replay) == 2
     assert replay.sample(200).reward.min() == 200
     replay.add(episode(50, 400))  # More than the capacity by itself.
