@@ -15,7 +15,7 @@ GREEN = (0.0, 1.0, 0.0, 1.0)
 BLUE = (0.0, 0.0, 1.0, 1.0)
 
 _GEOM, _JOINT, _TRANSMISSION = mujoco.mjtGeom, mujoco.mjtJoint, mujoco.mjtTrn
-_SENSOR, _OBJECT = mujoco.mjtSensor, mujoco.mjtObj
+_OBJECT = mujoco.mjtObj
 
 
 @dataclass(frozen=True)
@@ -36,19 +36,24 @@ class Robot:
 
 def add_common_sensors(spec: mujoco.MjSpec) -> None:
     """Add the inertial sensors that every robot has, without noise."""
-    for name, kind in (
-        ("accelerometer", _SENSOR.mjSENS_ACCELEROMETER),
-        ("velocimeter", _SENSOR.mjSENS_VELOCIMETER),
-        ("gyro", _SENSOR.mjSENS_GYRO),
-        ("magnetometer", _SENSOR.mjSENS_MAGNETOMETER),
-    ):
-        spec.add_sensor(name=name, type=kind, objtype=_OBJECT.mjOBJ_SITE, objname="robot")
-    for name, kind in (
-        ("subtreecom", _SENSOR.mjSENS_SUBTREECOM),
-        ("subtreelinvel", _SENSOR.mjSENS_SUBTREELINVEL),
-        ("subtreeangmom", _SENSOR.mjSENS_SUBTREEANGMOM),
-    ):
-        spec.add_sensor(name=name, type=kind, objtype=_OBJECT.mjOBJ_BODY, objname="robot")
+    for kind in ("accelerometer", "velocimeter", "gyro", "magnetometer"):
+        _add_sensor(spec, kind, kind, _OBJECT.mjOBJ_SITE, "robot")
+    for kind in ("subtreecom", "subtreelinvel", "subtreeangmom"):
+        _add_sensor(spec, kind, kind, _OBJECT.mjOBJ_BODY, "robot")
+
+
+def _add_sensor(spec: mujoco.MjSpec, name: str, kind: str, on: mujoco.mjtObj, of: str) -> None:
+    """Add a sensor of one of MuJoCo's kinds, such as `gyro`, to an object of a type and name."""
+    sensor = getattr(mujoco.mjtSensor, f"mjSENS_{kind.upper()}")
+    spec.add_sensor(name=name, type=sensor, objtype=on, objname=of)
+
+
+def _add_motor(spec: mujoco.MjSpec, joint: str, transmission: mujoco.mjtTrn, **limits):
+    """Add a motor of the same name as its joint, driven from -1 to 1; return it."""
+    limits |= {"ctrllimited": True, "ctrlrange": [-1, 1]}
+    motor = spec.add_actuator(name=joint, trntype=transmission, target=joint, **limits)
+    motor.set_to_motor()
+    return motor
 
 
 def _add_vision(body: mujoco.MjsBody, pos, x_axis, y_axis, fovy: float) -> None:
@@ -117,22 +122,11 @@ def _build_car(spec: mujoco.MjSpec, body: mujoco.MjsBody) -> None:
     caster = body.add_body(name="rear", pos=[0, -0.1, -0.05])
     caster.add_joint(name="rear", type=_JOINT.mjJNT_BALL, damping=0.001)
     caster.add_geom(name="rear", type=_GEOM.mjGEOM_SPHERE, size=[0.05, 0, 0], rgba=RED)
+    force = {"forcelimited": True, "forcerange": [-0.02, 0.02]}
     for name in ("left", "right"):
-        motor = spec.add_actuator(
-            name=name,
-            trntype=_TRANSMISSION.mjTRN_JOINTINPARENT,
-            target=name,
-            ctrllimited=True,
-            ctrlrange=[-1, 1],
-            forcelimited=True,
-            forcerange=[-0.02, 0.02],
-        )
-        motor.set_to_motor()
-    for name, kind in (
-        ("ballquat_rear", _SENSOR.mjSENS_BALLQUAT),
-        ("ballangvel_rear", _SENSOR.mjSENS_BALLANGVEL),
-    ):
-        spec.add_sensor(name=name, type=kind, objtype=_OBJECT.mjOBJ_JOINT, objname="rear")
+        _add_motor(spec, name, _TRANSMISSION.mjTRN_JOINTINPARENT, **force)
+    for kind in ("ballquat", "ballangvel"):
+        _add_sensor(spec, f"{kind}_rear", kind, _OBJECT.mjOBJ_JOINT, "rear")
 
 
 # Doggo's legs: number, side (+1 is left), end (+1 is front). Front and hind legs differ in the
@@ -158,32 +152,15 @@ def _build_doggo(spec: mujoco.MjSpec, body: mujoco.MjsBody) -> None:
     _add_leg(rear, 2)
     _add_leg(rear, 3)
     for joint in _LEG_JOINTS:
-        motor = spec.add_actuator(
-            name=joint,
-            trntype=_TRANSMISSION.mjTRN_JOINT,
-            target=joint,
-            ctrllimited=True,
-            ctrlrange=[-1, 1],
-        )
-        motor.set_to_motor()
+        motor = _add_motor(spec, joint, _TRANSMISSION.mjTRN_JOINT)
         motor.gear = [0.0125, 0, 0, 0, 0, 0]
     for leg in _LEGS:
         for end in "ab":
             name = f"ankle_{leg}{end}"
-            spec.add_sensor(
-                name=f"touch_{name}",
-                type=_SENSOR.mjSENS_TOUCH,
-                objtype=_OBJECT.mjOBJ_SITE,
-                objname=name,
-            )
-    for prefix, kind in (
-        ("jointpos", _SENSOR.mjSENS_JOINTPOS),
-        ("jointvel", _SENSOR.mjSENS_JOINTVEL),
-    ):
+            _add_sensor(spec, f"touch_{name}", "touch", _OBJECT.mjOBJ_SITE, name)
+    for kind in ("jointpos", "jointvel"):
         for joint in _LEG_JOINTS:
-            spec.add_sensor(
-                name=f"{prefix}_{joint}", type=kind, objtype=_OBJECT.mjOBJ_JOINT, objname=joint
-            )
+            _add_sensor(spec, f"{kind}_{joint}", kind, _OBJECT.mjOBJ_JOINT, joint)
 
 
 def _add_leg(trunk: mujoco.MjsBody, number: int) -> None:
