@@ -143,23 +143,20 @@ class Renderer:
     def render(self, model: mujoco.MjModel, data: mujoco.MjData, camera: str) -> np.ndarray:
         """Draw an image `[height, width, 3]` uint8, upright."""
         with self._current():
-            return self._render(model, data, camera)
-
-    def _render(self, model: mujoco.MjModel, data: mujoco.MjData, camera: str) -> np.ndarray:
-        self._camera.fixedcamid = model.camera(camera).id
-        opacity = model.geom_rgba[:, 3]
-        aspect = self._viewport.width / self._viewport.height
-        hidden = _unseen(model, data, self._camera.fixedcamid, aspect)
-        kept = opacity[hidden]
-        opacity[hidden] = 0.0  # MuJoCo leaves out what is wholly transparent.
-        everything = mujoco.mjtCatBit.mjCAT_ALL.value
-        mujoco.mjv_updateScene(
-            model, data, self._option, None, self._camera, everything, self._scene
-        )
-        opacity[hidden] = kept
-        mujoco.mjr_render(self._viewport, self._scene, self._resources)
-        mujoco.mjr_readPixels(self._pixels, None, self._viewport, self._resources)
-        return self._pixels[::-1].copy()
+            self._camera.fixedcamid = model.camera(camera).id
+            opacity = model.geom_rgba[:, 3]
+            aspect = self._viewport.width / self._viewport.height
+            hidden = _unseen(model, data, self._camera.fixedcamid, aspect)
+            kept = opacity[hidden]
+            opacity[hidden] = 0.0  # MuJoCo leaves out what is wholly transparent.
+            everything = mujoco.mjtCatBit.mjCAT_ALL.value
+            mujoco.mjv_updateScene(
+                model, data, self._option, None, self._camera, everything, self._scene
+            )
+            opacity[hidden] = kept
+            mujoco.mjr_render(self._viewport, self._scene, self._resources)
+            mujoco.mjr_readPixels(self._pixels, None, self._viewport, self._resources)
+            return self._pixels[::-1].copy()
 
     def close(self) -> None:
         """Free the GL context and all that it holds."""
