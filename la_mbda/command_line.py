@@ -14,20 +14,10 @@ from typing import Annotated, Any, TypeVar
 
 import tyro
 
-from la_mbda import validation
+from la_mbda import settings, validation
 from la_mbda.config import ALGORITHMS, GROUP_OF, GROUPS, PRESETS, Config
 from la_mbda.errors import ExpectedError
 from la_mbda.presets import make_config, overrides
-from la_mbda.settings import (
-    BaselineConfig,
-    BehaviourConfig,
-    ComputeConfig,
-    LagrangianConfig,
-    PlannerConfig,
-    SwagConfig,
-    TrainingConfig,
-    WorldModelConfig,
-)
 
 ALGORITHM_HELP = f"{', '.join(ALGORITHMS)}; or one's own, by its agent: my_package.module:MyAgent."
 PRESET_HELP = f"{', '.join(PRESETS)} (paper_long only of baselines)."
@@ -44,14 +34,14 @@ class Settings:
     track: str
     """Sends the run's numbers elsewhere too: wandb (Weights & Biases), or to one's own logger, by
     what makes it: my_package.module:make_logger."""
-    model: WorldModelConfig
-    swag: SwagConfig
-    behaviour: BehaviourConfig
-    lagrangian: LagrangianConfig
-    planner: PlannerConfig
-    baseline: BaselineConfig
-    training: TrainingConfig
-    compute: ComputeConfig
+    model: settings.WorldModelConfig
+    swag: settings.SwagConfig
+    behaviour: settings.BehaviourConfig
+    lagrangian: settings.LagrangianConfig
+    planner: settings.PlannerConfig
+    baseline: settings.BaselineConfig
+    training: settings.TrainingConfig
+    compute: settings.ComputeConfig
 
     def config(self, preset: str, task: str, algorithm: str, seed: int) -> Config:
         """Make the configuration of one run.

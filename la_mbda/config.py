@@ -8,18 +8,8 @@ import types
 import typing
 from dataclasses import dataclass, field
 
-from la_mbda import algorithms, validation
+from la_mbda import algorithms, settings, validation
 from la_mbda.errors import ExpectedError
-from la_mbda.settings import (
-    BaselineConfig,
-    BehaviourConfig,
-    ComputeConfig,
-    LagrangianConfig,
-    PlannerConfig,
-    SwagConfig,
-    TrainingConfig,
-    WorldModelConfig,
-)
 
 SG6_TASKS = (
     "PointGoal1",
@@ -58,14 +48,14 @@ class Config:
     """The one number that all randomness of the run comes from."""
     name: str = ""
     """What tells a variant from other runs of its algorithm, beside which it lives and is drawn."""
-    model: WorldModelConfig = field(default_factory=WorldModelConfig)
-    swag: SwagConfig = field(default_factory=SwagConfig)
-    behaviour: BehaviourConfig = field(default_factory=BehaviourConfig)
-    lagrangian: LagrangianConfig = field(default_factory=LagrangianConfig)
-    planner: PlannerConfig = field(default_factory=PlannerConfig)
-    baseline: BaselineConfig = field(default_factory=BaselineConfig)
-    training: TrainingConfig = field(default_factory=TrainingConfig)
-    compute: ComputeConfig = field(default_factory=ComputeConfig)
+    model: settings.WorldModelConfig = field(default_factory=settings.WorldModelConfig)
+    swag: settings.SwagConfig = field(default_factory=settings.SwagConfig)
+    behaviour: settings.BehaviourConfig = field(default_factory=settings.BehaviourConfig)
+    lagrangian: settings.LagrangianConfig = field(default_factory=settings.LagrangianConfig)
+    planner: settings.PlannerConfig = field(default_factory=settings.PlannerConfig)
+    baseline: settings.BaselineConfig = field(default_factory=settings.BaselineConfig)
+    training: settings.TrainingConfig = field(default_factory=settings.TrainingConfig)
+    compute: settings.ComputeConfig = field(default_factory=settings.ComputeConfig)
 
     def __post_init__(self):
         for part in (self, *(getattr(self, group) for group in GROUPS)):
