@@ -1,5 +1,7 @@
 """Action repeat, for any gymnasium environment that has none of its own."""
 
+import copy
+
 import gymnasium
 import numpy as np
 
@@ -26,7 +28,8 @@ class ActionRepeat(gymnasium.Wrapper):
             total += float(reward)
             for name, value in info.items():
                 if name == "cost" or name.startswith("cost_"):
-                    costs.setdefault(name, []).append(value)
+                    # A copy, as an environment may write its own array again.
+                    costs.setdefault(name, []).append(copy.deepcopy(value))
             if terminated or truncated:
                 break
         sums = {

@@ -36,15 +36,16 @@ def test_they_are_copied_of_an_environment_without_wrappers_too(image):
     check(play_random(Rewriting(image), 0, 1).episode)
 
 
-def test_a_repeated_action_is_the_same_each_time():
+def test_a_repeated_action_is_the_same_each_time_and_its_costs_are_summed():
     config = tiny_config("gymnasium:RewritingVector-v0", action_repeat=2, episode_steps=40)
     env = make_environment(config)
     inner = env.unwrapped
     given, step = [], inner.step
     inner.step = lambda action: given.append(action.copy()) or step(action)
     env.reset(seed=0)
-    env.step(np.array([0.25, -0.5], np.float32))
+    *_, info = env.step(np.array([0.25, -0.5], np.float32))
     np.testing.assert_allclose(given, [[0.25, -0.5]] * 2, rtol=1e-6)
+    assert info["cost"].tolist() == [0.75]  # Of two steps, in an array that both have written.
 
 
 def test_environments_that_share_an_array_are_evaluated_apart(monkeypatch):
