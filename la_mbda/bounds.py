@@ -89,8 +89,5 @@ def _compare_on_episode(agent: Agent, env: gymnasium.Env, seed: int) -> dict[str
 def _join(parts: list[Comparison]) -> Comparison:
     """Of all their starts, one after the other."""
     chosen = {rule: np.concatenate([part.chosen[rule] for part in parts]) for rule in BOUND_RULES}
-    values, of_one = (
-        np.concatenate(arrays, 1)
-        for arrays in zip(*((part.values, part.of_one) for part in parts), strict=True)
-    )
-    return Comparison(values, chosen, of_one)
+    values = np.concatenate([part.values for part in parts], 1)
+    return Comparison(values, chosen, np.concatenate([part.of_one for part in parts], 1))

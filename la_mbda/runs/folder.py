@@ -108,10 +108,11 @@ def read_config(path: Path) -> Config | None:
     path /= "config.json"
     if not path.exists():
         return None
+    values = read_json(path)
     try:
-        return config_module.from_dict(read_json(path))
+        return config_module.from_dict(values)
     except ValueError as error:
-        raise error if str(path) in str(error) else ExpectedError(f"{path}: {error}") from error
+        raise ExpectedError(f"{path}: {error}") from error
 
 
 def is_finished(path: Path, config: Config) -> bool:
@@ -277,12 +278,6 @@ class RunFolder:
     def _sizes(self) -> dict[str, int]:
         paths = {stream: self._stream(stream) for stream in STREAMS}
         return {name: path.stat().st_size if path.exists() else 0 for name, path in paths.items()}
-
-    @property
-    def score(self) -> dict | None:
-        """The score of a finished run, else None."""
-        path = self.path / "score.json"
-        return read_score(path) if path.exists() else None
 
     def finish(self, score: dict, seconds: dict[str, float]) -> dict:
         """Record how long each stage took, then the score that marks the run as finished.
