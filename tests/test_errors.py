@@ -3,6 +3,7 @@
 import ast
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 
 from la_mbda.errors import ExpectedError
+from la_mbda.presets import make_config
 from la_mbda.replay import Episode
-from la_mbda.runs.folder import write_json
+from la_mbda.runs.folder import RunFolder, write_json
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 COMMAND = "import sys; from la_mbda import command_line\nfrom la_mbda.errors import *\n"
@@ -84,6 +86,25 @@ def test_a_full_disk_leaves_files_as_they_were(tmp_path, monkeypatch, request):
         write_json(tmp_path / "score.json", {"return": 2.0})
     assert [path.name for path in tmp_path.iterdir()] == ["score.json"]
     assert '"return": 1.0' in (tmp_path / "score.json").read_text()
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), MemoryError()])
+def test_a_run_that_cannot_be_trained_further_is_as_it_was(tmp_path, monkeypatch, error):
+    RunFolder(tmp_path / "run", make_config("quick", "PointGoal1"))
+    score = {"env_steps": 8_000, "return": 0.3, "cost_return": 12.0, "cost_regret": 0.1}
+    write_json(tmp_path / "run" / "score.json", score)
+    (tmp_path / "run" / "confirmed.jsonl").write_text("{}\n")
+    before = {path: path.is_dir() or path.read_bytes() for path in tmp_path.rglob("*")}
+    longer = RunFolder(tmp_path / "run", make_config("quick", "PointGoal1", env_steps=9_000))
+
+    def copy(*_):
+        raise error
+
+    monkeypatch.setattr(shutil, "copy", copy)
+    with pytest.raises((ExpectedError, MemoryError), match=f"{FULL}|^$"):
+        longer.extend()
+    after = {path: path.is_dir() or path.read_bytes() for path in tmp_path.rglob("*")}
+    assert before.items() <= after.items()
 
 
 LIMITED = """

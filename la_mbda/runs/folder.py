@@ -188,8 +188,10 @@ class RunFolder:
             ValueError: it cannot be written.
         """
         if self._larger:
-            with writing(self.path):
+            try:
                 self._extend()
+            except OSError as error:
+                raise unwritable(self.path, error) from error
             self._larger = False
 
     def _extend(self) -> None:
