@@ -7,7 +7,6 @@ on random data of the right shapes, `planner` decides on them, `baselines` plays
 
 import checkout  # noqa: F401
 
-import json
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -16,6 +15,7 @@ from benchmarks import baselines, hours, planner, plots, simulator, updates
 
 from la_mbda import command_line
 from la_mbda.errors import check_writable
+from la_mbda.runs.folder import write_json
 
 COMMANDS = {
     simulator.Simulator: simulator.run,
@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
         check_writable(arguments.json.parent)
     figures = COMMANDS[type(arguments)](arguments)
     if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        write_json(arguments.json, figures)
     return 0
 
 

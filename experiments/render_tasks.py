@@ -5,7 +5,6 @@ Of each task: what the robot sees, and the scene from beside it, at the start of
 
 import checkout  # noqa: F401
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -20,6 +19,7 @@ import tyro
 from la_mbda import command_line, config
 from la_mbda.environments import check_images
 from la_mbda.errors import ExpectedError
+from la_mbda.runs.folder import write_json
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 HUES = 12
@@ -53,9 +53,7 @@ def main(argv: Sequence[str]) -> int:
         seeds[task] = draw_task(arguments, task, same)
         print(f"{task}: episode {seeds[task]}")
     record = {"seeds": seeds, "mujoco": metadata.version("mujoco")}
-    (arguments.folder / "images.json").write_text(
-        json.dumps(record, indent=2) + "\n", encoding="utf-8"
-    )
+    write_json(arguments.folder / "images.json", record)
     print(f"images: {arguments.folder}")
     return 0
 

@@ -20,7 +20,7 @@ import tyro
 from la_mbda import command_line
 from la_mbda.api import SAMPLES, WEIGHTS, save_weights
 from la_mbda.config import PRESETS
-from la_mbda.errors import ExpectedError
+from la_mbda.errors import ExpectedError, whole
 from la_mbda.runs.folder import STREAMS, check_place, read_score
 
 WHOLE = ("config.json", "run.json")
@@ -92,9 +92,8 @@ def ship_weights(run: Path, target: Path) -> None:
 def copy_whole(path: Path, target: Path) -> None:
     """Copy a file so that a copy that is broken off leaves none of its name."""
     target.parent.mkdir(exist_ok=True)
-    partial = target.with_name(f"{target.name}.partial")
-    shutil.copyfile(path, partial)
-    partial.replace(target)
+    with whole(target) as file:
+        file.write(path.read_bytes())
     print(f"{target}: {target.stat().st_size / 1e3:.0f} kB")
 
 

@@ -1,10 +1,12 @@
 """The errors that a command expects, and what the writing of files does where the disk is full."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 
 class ExpectedError(ValueError):
@@ -38,10 +40,31 @@ def writing(path: Path) -> Iterator[None]:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()
         if isinstance(error, OSError):
             raise unwritable(path, error) from error
         raise
+
+
+@contextmanager
+def whole(path: Path, lasting: bool = True) -> Iterator[BinaryIO]:
+    """Open a file beside a path, which it replaces once it is whole.
+
+    Args:
+        lasting: make sure that it outlives a failure of the machine too.
+
+    Raises:
+        ExpectedError: it cannot be written, as on a full disk; what was there still is.
+    """
+    partial = path.with_name(f"{path.name}.partial")
+    with writing(partial):
+        with partial.open("wb") as file:
+            yield file
+            if lasting:
+                file.flush()
+                os.fsync(file.fileno())
+        partial.replace(path)
 
 
 class UnwritableError(ExpectedError):

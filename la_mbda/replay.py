@@ -4,14 +4,13 @@ Step t of an episode holds (a_{t−1}, o_t, r_t, c_t, terminal_t): an action and
 first step is the reset, with a zero action, reward and cost; reaching a time limit is not terminal.
 """
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from la_mbda.errors import ExpectedError, writing
+from la_mbda.errors import ExpectedError, whole
 
 
 class Episode(NamedTuple):
@@ -35,13 +34,8 @@ class Episode(NamedTuple):
 
     def save(self, path: Path) -> None:
         """Write an NPZ file, whole or not at all."""
-        partial = path.with_suffix(".partial")
-        with writing(partial):
-            with partial.open("wb") as file:
-                np.savez_compressed(file, **self._asdict())
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
+        with whole(path) as file:
+            np.savez_compressed(file, **self._asdict())
 
     @classmethod
     def load(cls, path: Path) -> "Episode":

@@ -4,8 +4,6 @@ They lie under the video's name with the suffixes .png and .json. Whoever shows 
 the numbers in step with it: their lists have a value per frame, frame i after decision i + 1.
 """
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ import gymnasium
 import numpy as np
 
 from la_mbda.config import Config
-from la_mbda.errors import ExpectedError, check_writable
+from la_mbda.errors import ExpectedError, check_writable, whole
 from la_mbda.runs.folder import write_json
 
 SUFFIXES = (".mp4", ".gif")
@@ -81,10 +79,10 @@ class VideoRecorder:
         rate: dict[str, Any] = {"fps": FRAMES_PER_SECOND}
         if path.suffix == ".gif":
             rate = {"duration": 1_000 / FRAMES_PER_SECOND, "loop": 0}
-        with _whole(path) as partial:
-            imageio.imwrite(partial, self._frames, **rate)
-        with _whole(path.with_suffix(".png")) as partial:
-            imageio.imwrite(partial, self._stills())
+        with whole(path) as file:
+            imageio.imwrite(file, self._frames, extension=path.suffix, **rate)
+        with whole(path.with_suffix(".png")) as file:
+            imageio.imwrite(file, self._stills(), extension=".png")
         write_json(path.with_suffix(".json"), self._numbers(config))
 
     def _stills(self) -> np.ndarray:
@@ -103,17 +101,6 @@ class VideoRecorder:
             "return": self._returns,
             "cost_return": self._cost_returns,
         }
-
-
-@contextlib.contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """Name a file to write in place of another, which it becomes once it is whole."""
-    partial = path.with_name(f"{path.stem}.partial{path.suffix}")
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _beside(image: np.ndarray, view: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ import pytest
 from la_mbda.errors import ExpectedError
 from la_mbda.presets import make_config
 from la_mbda.replay import Episode
-from la_mbda.runs.folder import RunFolder, write_json
+from la_mbda.runs.folder import PROGRESS, RunFolder, write_json
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 COMMAND = "import sys; from la_mbda import command_line\nfrom la_mbda.errors import *\n"
@@ -86,6 +86,13 @@ def test_a_full_disk_leaves_files_as_they_were(tmp_path, monkeypatch, request):
         write_json(tmp_path / "score.json", {"return": 2.0})
     assert [path.name for path in tmp_path.iterdir()] == ["score.json"]
     assert '"return": 1.0' in (tmp_path / "score.json").read_text()
+
+
+def test_progress_that_cannot_be_told_stops_nothing(tmp_path):
+    folder = RunFolder(tmp_path / "run", make_config("quick", "PointGoal1"))
+    (tmp_path / "run" / PROGRESS).mkdir()
+    folder.tell_progress({"fraction": 0.5, "seconds_left": 3.0})
+    assert not list(tmp_path.rglob("*.partial"))
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), MemoryError()])

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from la_mbda import config as config_module
 from la_mbda.config import Config
-from la_mbda.errors import ExpectedError, unwritable, writing
+from la_mbda.errors import ExpectedError, UnwritableError, unwritable, whole
 from la_mbda.runs.files import (
     check_identity,
     check_metrics,
@@ -40,15 +40,10 @@ def run_path(results: Path, config: Config) -> Path:
     return results / config.preset / variant / task / f"seed_{config.seed}"
 
 
-def write_json(path: Path, values: dict) -> None:
-    """Write a JSON file, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    with writing(partial):
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(values, indent=2) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+def write_json(path: Path, values: dict, lasting: bool = True) -> None:
+    """Write a JSON file, whole or not at all; see `errors.whole`."""
+    with whole(path, lasting) as file:
+        file.write(f"{json.dumps(values, indent=2)}\n".encode())
 
 
 def flush(path: Path) -> None:
@@ -237,14 +232,8 @@ class RunFolder:
 
     def tell_progress(self, values: dict) -> None:
         """Write how far the run is, for who watches it; whole, but not made sure to last."""
-        path = self.path / PROGRESS
-        partial = path.with_name(f"{path.name}.partial")
-        try:
-            partial.write_text(json.dumps(values), encoding="utf-8")
-            partial.replace(path)
-        except OSError:  # It only informs: what must be saved says why it cannot be.
-            with suppress(OSError):
-                partial.unlink()
+        with suppress(UnwritableError):  # What must be saved says why it cannot be.
+            write_json(self.path / PROGRESS, values, lasting=False)
 
     def end_progress(self) -> None:
         """Take it back, as no process trains the run any more."""
