@@ -75,7 +75,8 @@ ALLOWED = {
     "la_mbda.runs.lock": set(),
     "la_mbda.runs.with_parent": set(),
     "la_mbda.runs.local": {"config", "runs.folder", "runs.stopping"},
-    "la_mbda.runs.overview": {"config", "runs.durations", "runs.folder", "runs.local"},
+    "la_mbda.runs.overview": {"config", "runs.durations", "runs.files", "runs.folder"}
+    | {"runs.local"},
     "la_mbda.runs.on_ray": {"runs.lock", "runs.stopping", "runs.local"},
     "la_mbda.model_based": LEARNER_PARTS,
     "la_mbda.agent": {"model_based", "imagination", "actor_critic", "lagrangian", "returns"}

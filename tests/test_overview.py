@@ -7,7 +7,9 @@ import json
 import pytest
 
 from la_mbda.presets import make_config
+from la_mbda.runs import folder
 from la_mbda.runs.durations import duration
+from la_mbda.runs.files import read_object
 from la_mbda.runs.local import Outcome, Run
 from la_mbda.runs.overview import Overview
 
@@ -38,6 +40,11 @@ def make_run(path, seed, algorithm="lambda"):
 def trained(run, *env_steps, rest=""):
     lines = "".join(json.dumps({"env_steps": steps}) + "\n" for steps in env_steps)
     (run.path / "episodes.jsonl").write_text(lines + rest)
+
+
+def tell(run, fraction, seconds_left):
+    progress = {"fraction": fraction, "seconds_left": seconds_left}
+    (run.path / "progress.json").write_text(json.dumps(progress))
 
 
 def finish(run, cost=12.0):
@@ -80,7 +87,8 @@ def test_rate_and_time_left_are_measured(sweep):
     clock.now += 30.0
     for run in runs[:2]:
         trained(run, 500)
-    # 30 s for what was estimated at 15 s, so all takes twice as long: 10 s more for two runs at a
+        tell(run, 0.75, 10.0)
+    # 40 s for what was estimated at 20 s, so all takes twice as long: 10 s more for two runs at a
     # time, and 40 s for the one that waits.
     assert overview.line().startswith(
         "1 done, 2 running, 1 waiting, 0 failed; 33 env steps/s; about 40 s left; "
@@ -98,7 +106,11 @@ def test_time_left_goes_by_the_algorithm(tmp_path):
     overview.started(runs[1])
     clock.now += 150.0
     trained(runs[1], 500)
-    assert "about 1 min 10 s left" in overview.line()  # 50 s at its rate, 20 s at that of lambda
+    tell(runs[1], 0.75, 50.0)
+    assert "about 1 min 10 s left" in overview.line()  # 50 s as it says, 20 s as lambda's took
+    overview.waits(runs[1])  # It took 200 s in all: 15 s from here take 150 s.
+    overview.started(runs[2])
+    assert "about 2 min 50 s left" in overview.line()
 
 
 def test_what_ends_is_told_at_once(sweep):
@@ -186,13 +198,25 @@ def test_a_run_that_tells_its_progress_is_believed(sweep):
     runs, overview, clock, _ = sweep
     overview.started(runs[0])
     clock.now += 12.0
-    (runs[0].path / "progress.json").write_text('{"fraction": 0.3, "seconds_left": 28.0}')
-    # 10 s + 0.3 · 10 s were estimated for 12 s: the two that wait take 20 s · 12 / 13 each.
+    tell(runs[0], 0.3, 28.0)
+    # It takes 40 s, and so do the two that wait.
     assert overview.line() == (
-        "1 done, 1 running, 2 waiting, 0 failed; 0 env steps/s; about 1 min 5 s left; "
+        "1 done, 1 running, 2 waiting, 0 failed; 0 env steps/s; about 1 min 48 s left; "
         "PointGoal1 lambda seed 0 at 30 %"
     )
-    (runs[0].path / "progress.json").write_text('{"fraction": 0.999, "seconds_left": 1.0}')
+    tell(runs[0], 0.999, 1.0)
     assert overview.line().endswith("PointGoal1 lambda seed 0 at 99 %")
+    trained(runs[0], 20)
     (runs[0].path / "progress.json").write_text('{"fraction": 0.')
-    assert overview.line().endswith("PointGoal1 lambda seed 0 at 0 %")
+    assert overview.line().endswith("PointGoal1 lambda seed 0 at 2 %")  # Of its env steps.
+
+
+def test_the_score_is_read_once_a_run_has_ended(sweep, monkeypatch):
+    runs, overview, _, _ = sweep
+    overview.started(runs[0])
+    finish(runs[0])
+    read = []
+    monkeypatch.setattr(folder, "read_json", lambda path: read.append(path) or read_object(path))
+    for _ in range(3):
+        overview.line()
+    assert read == []

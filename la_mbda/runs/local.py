@@ -62,15 +62,15 @@ class Run:
         return is_finished(self.path, self.config)
 
     @property
-    def progress(self) -> dict[str, float] | None:
+    def progress(self) -> dict[str, float]:
         """The fraction of its time that is over and the seconds left, as its process tells them.
 
-        None until that has begun, which takes some seconds.
+        Empty until that has begun, which takes some seconds.
         """
         try:
             return json.loads((self.path / PROGRESS).read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            return None
+            return {}
 
     @property
     def env_steps(self) -> int:

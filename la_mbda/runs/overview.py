@@ -10,11 +10,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TextIO
 
 from la_mbda.config import Config
 from la_mbda.runs.durations import duration
+from la_mbda.runs.files import numbers
 from la_mbda.runs.folder import read_score
 from la_mbda.runs.local import Outcome, Run
 
@@ -35,12 +36,8 @@ class _Track:
     begin: int
     """Env steps before this sweep."""
     env_steps: int
-    begin_fraction: float = 0.0
-    """The share of its time that was over before this sweep."""
-    fraction: float = 0.0
-    """The share that is over, from 0 to 1."""
-    told_left: float | None = None
-    """Seconds that it says it still takes, once its process tells them."""
+    told: dict[str, float] = field(default_factory=dict)
+    """What its process says of its time, see `Run.progress`."""
     since: float = 0.0
     """When it last began to run."""
     before: float = 0.0
@@ -51,9 +48,11 @@ class _Track:
         return self.before + (now - self.since if self.state == "running" else 0.0)
 
     @property
-    def measured(self) -> bool:
-        """Whether this sweep has seen it move on."""
-        return self.fraction > self.begin_fraction
+    def fraction(self) -> float:
+        """The share of its time that is over; until it tells, that of its env steps."""
+        if self.told:
+            return self.told["fraction"]
+        return self.env_steps / self.run.config.training.env_steps
 
     def move(self, state: str, now: float) -> None:
         """Change the state."""
@@ -83,9 +82,8 @@ class Overview:
         self._tracks = {}
         for run in runs:
             steps = run.env_steps
-            track = _Track(run, "finished" if run.finished else "waiting", steps, steps)
-            track.fraction = track.begin_fraction = self._fraction_at(run.config, steps)
-            self._tracks[run] = track
+            state = "finished" if run.finished else "waiting"
+            self._tracks[run] = _Track(run, state, steps, steps)
 
     def started(self, run: Run) -> None:
         """Tell that a run has begun or is resumed; told again and again it is no news."""
@@ -109,7 +107,9 @@ class Overview:
         """Say how a run ended, and where everything stands now."""
         with self._lock:
             track, now = self._tracks[run], self._clock()
-            self._read(track)
+            _read(track)
+            if outcome.state == "finished":
+                track.told = {"fraction": 1.0, "seconds_left": 0.0}
             track.move(outcome.state, now)
             if outcome.state != "waiting":
                 self._write(_news(track, outcome, now), last=True)
@@ -134,7 +134,7 @@ class Overview:
         tracks = self._tracks.values()
         running = [track for track in tracks if track.state == "running"]
         for track in running:
-            self._read(track)
+            _read(track)
         states = [track.state for track in tracks]
         counts = [f"{states.count('finished')} done"]
         counts += [f"{states.count(state)} {state}" for state in ("running", "waiting", "failed")]
@@ -159,57 +159,37 @@ class Overview:
         self._stream.write(line + ("\n" if last else ""))
         self._stream.flush()
 
-    def _read(self, track: _Track) -> None:
-        """Look up how far a run is; resumed, it falls back to its last checkpoint."""
-        track.env_steps = track.run.env_steps
-        track.begin = min(track.begin, track.env_steps)
-        told = track.run.progress
-        if track.run.finished:
-            track.fraction, track.told_left = 1.0, 0.0
-        elif told is not None:
-            track.fraction, track.told_left = told["fraction"], told["seconds_left"]
-        else:
-            track.fraction = self._fraction_at(track.run.config, track.env_steps)
-            track.told_left = None
-        track.begin_fraction = min(track.begin_fraction, track.fraction)
-
-    def _fraction_at(self, config: Config, env_steps: int) -> float:
-        """Return the share of a run's time that is estimated to be over at some env steps."""
-        start_up, training = self._parts(config)
-        return (self._estimate(config, 0, env_steps) - start_up) / max(training, 1e-9)
-
-    def _parts(self, config: Config) -> tuple[float, float]:
-        """Estimated seconds that a process takes to start, and that the whole run takes then."""
-        start_up = self._estimate(config, 0, 0)
-        return start_up, self._estimate(config, 0, config.training.env_steps) - start_up
-
     def _seconds_left(self, now: float) -> float:
-        """Until the last run ends: what runs tell; else estimates, corrected by those measured."""
+        """Until the last run ends: what runs tell, else estimates, corrected by what runs tell."""
         left = []
         for track in self._tracks.values():
-            if track.state == "running" and track.told_left is not None:
-                left.append(track.told_left)
+            config = track.run.config
+            if track.state == "running" and track.told:
+                left.append(track.told["seconds_left"])
             elif track.state in ("running", "waiting"):
-                start_up, training = self._parts(track.run.config)
-                seconds = (1.0 - track.fraction) * training
-                if track.state == "waiting" or not track.measured:
-                    seconds += start_up
-                left.append(seconds * self._slowness(track.run.config.algorithm, now))
+                seconds = self._estimate(config, track.env_steps, config.training.env_steps)
+                left.append(seconds * self._slowness(config.algorithm, now))
         running = sum(track.state == "running" for track in self._tracks.values())
-        # An estimate is of a run that has the machine alone; a measured one knows of the others.
-        at_once = running if any(track.measured for track in self._tracks.values()) else 1
+        # An estimate is of a run that has the machine alone; what runs tell knows of the others.
+        at_once = running if any(track.told for track in self._tracks.values()) else 1
         return max(max(left), sum(left) / at_once)
 
     def _slowness(self, algorithm: str, now: float) -> float:
-        """Measured seconds for one estimated: of an algorithm, of all where that is unknown."""
-        measured = [track for track in self._tracks.values() if track.measured]
-        same = [track for track in measured if track.run.config.algorithm == algorithm]
+        """Seconds for one estimated: of an algorithm's runs that tell, of all where none does."""
+        telling = [track for track in self._tracks.values() if track.told]
+        same = [track for track in telling if track.run.config.algorithm == algorithm]
         seconds, estimated = 0.0, 0.0
-        for track in same or measured:
-            seconds += track.seconds(now)
-            start_up, training = self._parts(track.run.config)
-            estimated += start_up + (track.fraction - track.begin_fraction) * training
+        for track in same or telling:
+            config = track.run.config
+            seconds += track.seconds(now) + track.told["seconds_left"]
+            estimated += self._estimate(config, track.begin, config.training.env_steps)
         return seconds / estimated if estimated else 1.0
+
+
+def _read(track: _Track) -> None:
+    """Look up how far a run is; resumed, it falls back to its last checkpoint."""
+    track.env_steps, track.told = track.run.env_steps, track.run.progress
+    track.begin = min(track.begin, track.env_steps)
 
 
 def _percent(track: _Track) -> str:
@@ -224,8 +204,7 @@ def _news(track: _Track, outcome: Outcome, now: float) -> str:
     if outcome.state == "stopped":
         return f"stopped {run} at {track.env_steps:,} env steps"
     score = read_score(run.path / "score.json")
-    costs = score["cost_return"]
-    costs = ", ".join(f"{cost:.1f}" for cost in (costs if isinstance(costs, list) else [costs]))
+    costs = ", ".join(f"{cost:.1f}" for cost in numbers(score, "cost_return"))
     return (
         f"finished {run}: return {score['return']:.2f}, cost {costs}, "
         f"{duration(track.seconds(now))}, {track.rate(now):.0f} env steps/s"
