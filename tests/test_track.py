@@ -32,7 +32,7 @@ CONFIGS = {
     ),
 }
 TAGS = {
-    *(f"episodes/{name}" for name in ("return", "cost_return", "cost_regret")),
+    *(f"episodes/{name}" for name in ("return", "cost_return", "cost_regret", "length")),
     *(f"evaluations/{name}" for name in ("return", "cost_return")),
 }
 
@@ -70,7 +70,7 @@ def test_a_logger_of_ones_own_receives_what_tensorboard_does(tmp_path, algorithm
     assert {tag for tag, *_ in board if not tag.startswith("updates/")} == TAGS
     assert {"updates/multiplier_0"} < {tag for tag, *_ in board} - TAGS
     (closed,) = kept.closed
-    assert closed["return"] == score["return"]
+    assert (closed["return"], closed["env_steps"]) == (score["return"], score["env_steps"])
     assert closed["confirmed_return_se"] == score["confirmed"]["return_se"]
     assert json.loads((path / "config.json").read_text()) == json.loads(json.dumps(to_dict(config)))
 

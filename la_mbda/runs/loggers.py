@@ -57,8 +57,8 @@ def scalars(values: Mapping[str, Any]) -> dict[str, float]:
     """Pick out the numbers of a line or a score, one of each constraint."""
     found = {}
     for name, value in values.items():
-        if isinstance(value, float):
-            found[name] = value
+        if isinstance(value, int | float):
+            found[name] = float(value)
         elif name in METRICS:
             found |= {f"{name}_{i}": float(number) for i, number in enumerate(value)}
     return found
