@@ -183,6 +183,21 @@ def test_what_cannot_be_tracked_is_refused_before_anything_is_done(tmp_path, mon
         loggers.find("wandb")
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("os.path:join", r"track os\.path:join cannot be called so \(expected str.*\): name what"),
+        ("os:sep", r"track os:sep cannot be called so \('str' object is not callable\)"),
+        ("builtins:print", r"track builtins:print makes None, without log and close: name what"),
+    ],
+)
+def test_what_makes_no_logger_is_refused_before_training(tmp_path, name, said):
+    config = CONFIGS["ppo_lagrangian"]
+    with pytest.raises(ValueError, match=said):
+        train(config, tmp_path, loggers.find(name))
+    assert not (run_path(tmp_path, config) / "episodes.jsonl").exists()
+
+
 def test_a_sweep_hands_it_to_its_runs(tmp_path):
     options = ["--preset", "quick", "--tasks", "PointGoal1", "--results", str(tmp_path)]
     (plain,), _ = make_plan(options)

@@ -4,12 +4,15 @@ A logger is made from a run's configuration and folder. Which one there is, if a
 the run: a run may be resumed with another one, or without.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from reprlib import repr as short
 from typing import Any, Protocol, TypeAlias
 
 from la_mbda import references, validation
 from la_mbda.config import Config
+from la_mbda.errors import ExpectedError
 from la_mbda.runs.files import METRICS
 
 WANDB = "wandb"
@@ -50,7 +53,23 @@ def find(name: str) -> MakeLogger:
         return weights_and_biases.WeightsAndBiases
     if not references.is_reference(name):
         validation.choose("track", name, (WANDB, "my_package.module:make_logger"))
-    return references.load("track", name)
+    return functools.partial(_make, name, references.load("track", name))
+
+
+def _make(name: str, make_logger: MakeLogger, config: Config, path: Path) -> Logger:
+    """Make a run's logger by what a name says.
+
+    Raises:
+        ValueError: that makes none.
+    """
+    fix = "name what makes a logger of a run's configuration and folder, see docs/running.md"
+    try:
+        logger = make_logger(config, path)
+    except TypeError as error:
+        raise ExpectedError(f"track {name} cannot be called so ({error}): {fix}") from error
+    if not all(callable(getattr(logger, method, None)) for method in ("log", "close")):
+        raise ExpectedError(f"track {name} makes {short(logger)}, without log and close: {fix}")
+    return logger
 
 
 def scalars(values: Mapping[str, Any]) -> dict[str, float]:
