@@ -42,6 +42,7 @@ def main(argv: Sequence[str]) -> int:
         check_writable(arguments.json.parent)
     figures = COMMANDS[type(arguments)](arguments)
     if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
         write_json(arguments.json, figures)
     return 0
 

@@ -79,14 +79,16 @@ def unwritable(path: Path, error: Exception) -> UnwritableError:
 
 
 def check_writable(folder: Path) -> None:
-    """Make sure that files can be written to a folder, which is made if it is not there.
+    """Make sure that files can be written to a folder or, where there is none, beside it.
+
+    The folder is not made, as something else may be wrong.
 
     Raises:
         ExpectedError: they cannot.
     """
+    places = (folder, *folder.absolute().parents)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=next(place for place in places if place.exists())):
             pass
     except OSError as error:
         raise ExpectedError(

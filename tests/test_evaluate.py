@@ -23,6 +23,14 @@ def test_what_cannot_be_done_is_refused_before_anything_is_played(options, messa
         evaluate.main([str(tmp_path), *options])
 
 
+@pytest.mark.parametrize("option", [["--imagine", "new/folder"], ["--video", "new/video.mp4"]])
+def test_no_folder_is_made_for_what_is_no_run(option, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="is no run folder"):
+        evaluate.main([str(tmp_path), *option])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_scores_are_printed_though_they_cannot_be_saved(tmp_path, monkeypatch, capsys):
     run = trained(tmp_path)
 
