@@ -59,6 +59,12 @@ class Settings:
         )
 
 
+# What a user can do about errors of the system, by their numbers.
+_FIXES = {
+    errno.ENOSPC: "free some space and give the command again",
+    errno.EDQUOT: "free some space and give the command again",
+    errno.ENAMETOOLONG: "choose a shorter one",
+}
 Arguments = TypeVar("Arguments", bound=Settings)
 FIRST = ("env_steps", "observation", "action_repeat", "episode_steps", "cost_budget")
 """The settings that `--help` shows; `--help-all` shows them all."""
@@ -167,6 +173,15 @@ def _open_streams() -> None:
         sys.stderr = os.fdopen(2, "w")
 
 
+def _check_text(argv: Sequence[str]) -> None:
+    """Refuse names of files that are no text, which TensorFlow does not take."""
+    for argument in argv:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            raise ExpectedError(f"{argument!r} is not UTF-8: choose another name") from error
+
+
 def run(main: Callable[[Sequence[str]], int]) -> None:
     """Run a command and end the process; an expected error is one line and exit status 1.
 
@@ -180,14 +195,15 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
         sys.stdout.reconfigure(errors="replace")  # Some locales have no δ and no λ.
     name = Path(sys.argv[0]).name
     try:
+        _check_text(sys.argv[1:])
         sys.exit(main(sys.argv[1:]))
     except ExpectedError as error:
         notes = getattr(error, "__notes__", ())
         sys.exit(f"{name}: error: {'; '.join((str(error), *notes))}")
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in _FIXES:
             raise
-        sys.exit(f"{name}: error: {error}: free some space and give the command again")
+        sys.exit(f"{name}: error: {error}: {_FIXES[error.errno]}")
     except KeyboardInterrupt:
         print("\ninterrupted: the same command resumes from the last checkpoint", file=sys.stderr)
         sys.exit(130)

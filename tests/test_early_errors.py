@@ -49,6 +49,18 @@ def test_other_settings_than_the_folder_has(run, tmp_path):
     assert "holds a run with horizon 8 not 7" in refusal("train.py", *options, "--horizon", 7)
 
 
+@pytest.mark.parametrize(
+    ("script", "options"), [("train.py", []), ("sg6.py", ["--preset", "quick"])]
+)
+def test_folders_whose_names_cannot_be_used(tmp_path, script, options):
+    long = tmp_path / ("x" * 300)
+    said = refusal(script, *options, "--results", long)
+    assert f"{long}" in said
+    assert "File name too long" in said
+    wrong = refusal(script, *options, "--results", f"{tmp_path}/r\udcff")
+    assert r"r\udcff' is not UTF-8: choose another name" in wrong
+
+
 def test_a_replay_that_does_not_fit(tmp_path):
     options = ["--results", tmp_path, "--env-steps", 10**9, "--replay-capacity", 10**9]
     assert "GB are free: lower replay_capacity" in refusal("train.py", *options)
