@@ -202,17 +202,24 @@ def _fitted_to_episodes(task: str, given: dict[str, typing.Any]) -> dict[str, in
         given: settings; those that are not there are the paper's.
 
     Raises:
-        ValueError: the action repeat or the length is less than 1.
+        ValueError: the action repeat or the length is less than 1, or the length is more than the
+            environment's own limit.
     """
     repeat = given.get("action_repeat", TrainingConfig.action_repeat)
     random_steps = given.get("random_steps", TrainingConfig.random_steps)
     sequence_length = given.get("sequence_length", TrainingConfig.sequence_length)
     epoch_steps = given.get("epoch_steps", BaselineConfig.epoch_steps)
-    limit = given.get("episode_steps") or _own_limit(task) or TrainingConfig.episode_steps
+    own = _own_limit(task)
+    limit = given.get("episode_steps") or own or TrainingConfig.episode_steps
     for name, value in (("action_repeat", repeat), ("episode_steps", limit)):
         validation.check(name, value, Count)
     decisions = math.ceil(limit / repeat)
     steps = decisions * repeat
+    if own is not None and steps > (longest := math.ceil(own / repeat) * repeat):
+        raise ExpectedError(
+            f"episode_steps is {limit}: choose {longest} or fewer, as episodes of {task} end "
+            f"after {own} (max_episode_steps)"
+        )
     return {
         "episode_steps": steps,
         "random_steps": max(random_steps, steps),

@@ -121,7 +121,8 @@ def config_from(arguments, config):
         (999, {}, (1_000, 5_000, 20)),  # Whole actions, held for four steps.
         (50, {}, (52, 5_000, 14)),  # A sequence is no longer than an episode.
         (8_000, {}, (8_000, 8_000, 20)),  # A replay buffer starts with a whole episode.
-        (200, {"episode_steps": 400}, (400, 5_000, 20)),
+        (200, {"episode_steps": 200}, (200, 5_000, 20)),
+        (999, {"episode_steps": 1_000}, (1_000, 5_000, 20)),
         (200, {"episode_steps": 40}, (40, 5_000, 11)),
         (50, {"action_repeat": 1}, (50, 5_000, 20)),
         (50, {"action_repeat": 3}, (51, 5_000, 18)),
@@ -129,6 +130,13 @@ def config_from(arguments, config):
 )
 def test_an_own_tasks_episodes_are_as_long_as_it_says(limit, fields, expected):
     assert fitted(limit, **fields)[0] == expected
+
+
+@pytest.mark.parametrize(("limit", "longest"), [(200, 200), (999, 1_000)])
+def test_an_own_tasks_episodes_are_no_longer_than_they_can_be(limit, longest):
+    message = f"choose {longest} or fewer, as episodes of gymnasium:Limited-v0 end after {limit}"
+    with pytest.raises(ValueError, match=f"episode_steps is 1600: {message}"):
+        fitted(limit, episode_steps=1_600)
 
 
 @pytest.mark.parametrize("limit", [200, 999, 1_600])
