@@ -24,7 +24,7 @@ EXTERNAL_TASK_PREFIX = "gymnasium:"
 ALGORITHMS = {name: known.display_name for name, known in algorithms.ALGORITHMS.items()}
 BASELINES = tuple(name for name, known in algorithms.ALGORITHMS.items() if known.model_free)
 EPISODE_STEPS = 1_000
-"""Control steps after which Safety Gym's episodes end."""
+"""Control steps after which Safety Gym's episodes end; said here too, as MuJoCo takes a while."""
 SCORED_EPOCHS = 2
 """A baseline's score is that of its last epochs, this many."""
 PRESETS = ("paper", "paper_long", "cpu", "quick")

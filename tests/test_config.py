@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from la_mbda import command_line
+from la_mbda import command_line, safety_gym
 from la_mbda.command_line import overrides_as_arguments
 from la_mbda.commands.train import TrainArguments
-from la_mbda.config import GROUP_OF, PRESETS, SG6_TASKS, from_dict, to_dict
+from la_mbda.config import EPISODE_STEPS, GROUP_OF, PRESETS, SG6_TASKS, TASKS, from_dict, to_dict
 from la_mbda.presets import make_config, overrides
 from la_mbda.settings import PlannerConfig
 
@@ -85,6 +85,11 @@ def test_quick_draws_from_the_posterior_in_at_least_half_of_its_updates():
     updates = iterations * training.updates_per_iteration
     with_draws = training.pretraining_updates + updates - first
     assert with_draws >= updates / 2
+
+
+def test_what_is_said_of_safety_gyms_tasks_is_what_the_simulator_does():
+    assert EPISODE_STEPS == safety_gym.env.EPISODE_STEPS
+    assert set(TASKS) == set(safety_gym.TASKS)
 
 
 def test_overrides_are_what_departs_from_the_preset():
