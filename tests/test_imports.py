@@ -66,9 +66,8 @@ ALLOWED = {
     "la_mbda.foresight": {"episodes", "imagination", "model_based", "rssm"},
     "la_mbda.errors": set(),
     "la_mbda.checked": set(),
-    "la_mbda.runs.keeping": {"runs.progress"},
     "la_mbda.runs.outer_loop": {"baselines", "config", "model_based", "runs.checkpoint"}
-    | {"runs.evaluator", "runs.folder", "runs.keeping", "runs.progress", "runs.recorder"}
+    | {"runs.evaluator", "runs.folder", "runs.progress", "runs.recorder"}
     | {"runs.loggers", "runs.stopping"},
     "la_mbda.quiet": set(),
     "la_mbda.runs.stopping": set(),

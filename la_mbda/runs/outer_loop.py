@@ -2,15 +2,15 @@
 
 import abc
 import dataclasses
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from la_mbda.config import Config
-from la_mbda.errors import UnwritableError
+from la_mbda.errors import ENVIRONMENT_ERRORS, UnwritableError
 from la_mbda.runs import checkpoint
 from la_mbda.runs.evaluator import Evaluator
 from la_mbda.runs.folder import RunFolder
-from la_mbda.runs.keeping import keeping
 from la_mbda.runs.loggers import MakeLogger
 from la_mbda.runs.progress import RunProgress
 from la_mbda.runs.recorder import Recorder
@@ -143,9 +143,29 @@ class OuterLoop(abc.ABC, Generic[AnyAgent, AnyProgress]):
         """Close the environments."""
         self._evaluator.close()
 
-    def _keeping(self) -> AbstractContextManager:
-        """While episodes are played, which begin where a run can be resumed."""
-        return keeping(self._progress, self._agent.changed_by_acting, self._checkpoint)
+    @contextmanager
+    def _keeping(self) -> Iterator[None]:
+        """While episodes are played: where the environment fails, the run is left as it was before.
+
+        Once the environment is mended, the run resumes from there, as if they had not begun.
+
+        Raises:
+            BadEnvironmentError, EnvironmentFailedError: with a note on where the run stands.
+        """
+        progress, acting = self._progress, self._agent.changed_by_acting
+        before = [variable.numpy() for variable in acting]
+        try:
+            yield
+        except ENVIRONMENT_ERRORS as error:
+            for variable, value in zip(acting, before, strict=True):
+                variable.assign(value)
+            if progress.moment:
+                self._checkpoint()
+            error.add_note(
+                f"the run is left as it was before, after {progress.env_steps:,} env steps, and "
+                "resumes from there once the environment is mended"
+            )
+            raise
 
     def _checkpoint(self) -> None:
         progress = self._progress
