@@ -240,10 +240,10 @@ class RunFolder:
         (self.path / PROGRESS).unlink(missing_ok=True)
 
     def flush(self) -> dict[str, int]:
-        """Make sure that all streams last, and return how many bytes each has."""
-        for stream in STREAMS:
-            if self._stream(stream).exists():
-                flush(self._stream(stream))
+        """Make sure that streams and episodes last, and return how many bytes each stream has."""
+        streams = [path for path in map(self._stream, STREAMS) if path.exists()]
+        for path in (*streams, self.replay, self.path):  # Of folders, the names in them.
+            flush(path)
         return self._sizes()
 
     def check_streams(self, sizes: dict[str, int]) -> None:
