@@ -7,7 +7,7 @@ import json
 import math
 from pathlib import Path
 from reprlib import repr as short
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -69,20 +69,28 @@ class Score(NamedTuple):
         values = read_object(path)
         try:
             check_identity(values, expected)
-            check_metrics(values)
-            score = cls(
-                number(values, "env_steps"),
-                number(values, "return"),
-                numbers(values, "cost_return"),
-                numbers(values, "cost_regret"),
-                read_confirmed(values),
-                _read_first_epoch(values),
-                int(number({"early_epochs": 0} | values, "early_epochs")),
-            )
-            if len(score.cost_returns) != len(score.cost_regrets):
-                raise ExpectedError("cost_return and cost_regret differ in number of constraints")
+            return cls.of(values)
         except ValueError as error:
             raise ExpectedError(f"{path}: {error}") from error
+
+    @classmethod
+    def of(cls, values: dict) -> "Score":
+        """Take it from what `score.json` holds.
+
+        Raises:
+            ValueError: a value is missing or no finite number.
+        """
+        score = cls(
+            returns=number(values, "return"),
+            cost_returns=numbers(values, "cost_return"),
+            cost_regrets=numbers(values, "cost_regret"),
+            env_steps=number(values, "env_steps"),
+            confirmed=_read_confirmed(values),
+            first_epoch=_read_first_epoch(values),
+            early_epochs=int(number({"early_epochs": 0} | values, "early_epochs")),
+        )
+        if len(score.cost_returns) != len(score.cost_regrets):
+            raise ExpectedError("cost_return and cost_regret differ in number of constraints")
         return score
 
 
@@ -119,23 +127,7 @@ def check_identity(values: dict, expected: dict[str, object]) -> None:
             raise ExpectedError(f"{name} is {short(values[name])}, but its folder says {value!r}")
 
 
-def check_metrics(values: dict) -> None:
-    """Make sure of the scores themselves: Ĵ, and of each constraint Ĵ_c and ρ_c.
-
-    Raises:
-        ValueError: one is missing, no number or not finite.
-    """
-    number(values, "return")
-    for metric in ("cost_return", "cost_regret"):
-        numbers(values, metric)
-
-
-def read_confirmed(values: dict) -> Confirmed | None:
-    """Read what confirms a score; None where nothing does.
-
-    Raises:
-        ValueError: a value is missing or no finite number.
-    """
+def _read_confirmed(values: dict) -> Confirmed | None:
     if "confirmed" not in values:
         return None
     found = values["confirmed"]
@@ -235,7 +227,7 @@ def numbers(values: dict, name: str) -> tuple[float, ...]:
     return tuple(number({name: item}, name) for item in value)
 
 
-def folder_name(value: object) -> object:
+def folder_name(value: Any) -> Any:
     """Spell a name as run folders do: `gymnasium:` ids lose the signs that paths cannot hold."""
     return value.replace(":", "_").replace("/", "_") if isinstance(value, str) else value
 

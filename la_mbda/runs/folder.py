@@ -16,13 +16,7 @@ from pathlib import Path
 from la_mbda import config as config_module
 from la_mbda.config import Config
 from la_mbda.errors import ExpectedError, UnwritableError, unwritable, whole
-from la_mbda.runs.files import (
-    check_identity,
-    check_metrics,
-    number,
-    read_confirmed,
-    read_object,
-)
+from la_mbda.runs.files import Score, check_identity, folder_name, read_object
 
 STREAMS = ("episodes", "evaluations", "updates", "confirmed")
 PROGRESS = "progress.json"
@@ -34,9 +28,7 @@ PACKAGES = ("tensorflow", "mujoco", "gymnasium", "numpy")
 
 def run_path(results: Path, config: Config) -> Path:
     """Return RESULTS/<preset>/<algorithm>[@<name> of a variant]/<task>/seed_<n>."""
-    variant, task = (
-        name.replace(":", "_").replace("/", "_") for name in (config.variant, config.task)
-    )
+    variant, task = map(folder_name, (config.variant, config.task))
     return results / config.preset / variant / task / f"seed_{config.seed}"
 
 
@@ -69,14 +61,12 @@ def read_score(path: Path) -> dict:
     """Read the score of a finished run.
 
     Raises:
-        ValueError: the file is unreadable, or a metric, the env steps or what confirms them is
-            missing or no finite number (with several constraints, costs are lists of them).
+        ValueError: the file is unreadable, or a value is missing or no finite number (with
+            several constraints, costs are lists of them).
     """
     score = read_json(path)
     try:
-        check_metrics(score)
-        number(score, "env_steps")
-        read_confirmed(score)
+        Score.of(score)
     except ValueError as error:
         message = f"{path}: {error}: remove it, and the run resumes to its end"
         raise ExpectedError(message) from error
