@@ -15,7 +15,7 @@ from la_mbda.quiet import without_native_messages
 from la_mbda.runs.folder import (
     RunFolder,
     check_config,
-    is_finished,
+    final_score,
     read_config,
     read_score,
     run_path,
@@ -53,10 +53,10 @@ def train(config: Config, results: Path, make_logger: MakeLogger | None = None) 
         EnvironmentFailedError: the environment's own code raised an error.
     """
     path = run_path(results, config)
-    if is_finished(path, config):
-        check_config(path, config)
-        return read_score(path / "score.json")
+    score = final_score(path, config)
     check_config(path, config)
+    if score is not None:
+        return score
     if (path / "score.json").exists() and not _has_saved(path, CHECKPOINTS):
         raise ExpectedError(
             f"{path} is finished and has no checkpoint, so that it cannot be trained further, to "
@@ -78,8 +78,9 @@ def train(config: Config, results: Path, make_logger: MakeLogger | None = None) 
     check_rendering(config)
     with locked(path):
         folder = RunFolder(path, config)
-        if is_finished(path, config):  # By another process, in the meantime.
-            return read_score(path / "score.json")
+        score = final_score(path, config)
+        if score is not None:  # Another process has finished it in the meantime.
+            return score
         return trainer(config, folder, make_logger=make_logger).run()
 
 

@@ -121,9 +121,7 @@ def _build(cls, values, where: str):
     for name, f in known.items():
         if name in values:
             nested = dataclasses.is_dataclass(f.type)
-            built[name] = (
-                _build(f.type, values[name], name) if nested else _typed(name, values[name], f.type)
-            )
+            built[name] = _build(f.type, values[name], name) if nested else values[name]
         elif f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
             raise ExpectedError(f"{where} has no field {name!r}: add it")
     return cls(**built)
@@ -169,8 +167,7 @@ def validate(config: Config) -> None:
     if not config.task.startswith(EXTERNAL_TASK_PREFIX):
         validation.choose("task", config.task, (*TASKS, f"{EXTERNAL_TASK_PREFIX}<id>"))
     algorithms.find(config.algorithm)
-    if config.seed < 0:
-        raise ExpectedError(f"seed is {config.seed}: choose 0 or more")
+    validation.check("seed", config.seed, typing.cast(type, settings.Seed))
     if not re.fullmatch(r"[\w.-]*", config.name):
         raise ExpectedError(f"name is {config.name!r}: choose letters, digits, and _ . -")
     values = _flat(config)

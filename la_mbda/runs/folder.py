@@ -100,17 +100,17 @@ def read_config(path: Path) -> Config | None:
         raise ExpectedError(f"{path}: {error}") from error
 
 
-def is_finished(path: Path, config: Config) -> bool:
-    """Return whether a run has its score, at the budget of a configuration or beyond it.
+def final_score(path: Path, config: Config) -> dict | None:
+    """Return the score of a run that is finished at a configuration's budget, or beyond it.
 
     Raises:
         ValueError: the score or the run's configuration cannot be read.
     """
     if not (path / "score.json").exists():
-        return False
-    read_score(path / "score.json")
-    stored = read_config(path)
-    return stored is None or stored.training.env_steps >= config.training.env_steps
+        return None
+    score, stored = read_score(path / "score.json"), read_config(path)
+    shorter = stored is not None and stored.training.env_steps < config.training.env_steps
+    return None if shorter else score
 
 
 def check_config(path: Path, config: Config) -> Config | None:

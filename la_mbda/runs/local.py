@@ -22,7 +22,7 @@ from typing import Literal, NamedTuple, Protocol
 import joblib
 
 from la_mbda.config import Config
-from la_mbda.runs.folder import PROGRESS, is_finished
+from la_mbda.runs.folder import PROGRESS, final_score
 from la_mbda.runs.stopping import StopRequest
 
 LOG = "train.log"
@@ -59,7 +59,7 @@ class Run:
         Raises:
             ValueError: the score cannot be read.
         """
-        return is_finished(self.path, self.config)
+        return final_score(self.path, self.config) is not None
 
     @property
     def progress(self) -> dict[str, float]:
