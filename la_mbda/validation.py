@@ -5,6 +5,7 @@ import math
 import typing
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NoReturn
 
 from la_mbda.errors import ExpectedError
 
@@ -91,76 +92,51 @@ def check(name: str, value, kind: type) -> None:
 def check_together(values: dict) -> None:
     """Raise a ValueError if values, by field name, do not fit each other, for any algorithm."""
     if values["final_episodes"] == 1:
-        raise ExpectedError(
-            "final_episodes is 1: choose 0, or 2 or more (one alone has no standard error)"
+        _refuse(
+            values, "final_episodes", "choose 0, or 2 or more (one alone has no standard error)"
         )
     if values["elites"] > values["candidates"]:
-        raise ExpectedError(
-            f"elites is {values['elites']}: choose candidates ({values['candidates']}) or fewer"
-        )
+        _refuse(values, "elites", f"choose candidates ({values['candidates']}) or fewer")
     if not values["cost_budget"]:
         raise ExpectedError("cost_budget is empty: give one number of 0 or more per constraint")
+    if values["episode_steps"] % (repeat := values["action_repeat"]):
+        _refuse(values, "episode_steps", f"choose a multiple of action_repeat ({repeat})")
 
 
 def check_model_based(values: dict) -> None:
     """Raise a ValueError if values do not fit each other, for an agent with a world model."""
-    _check_episode(values)
-    decisions = values["episode_steps"] // values["action_repeat"]
-    if values["sequence_length"] > decisions + 1:
-        raise ExpectedError(
-            f"sequence_length is {values['sequence_length']}, but an episode has only "
-            f"{decisions + 1} steps: choose that or fewer"
-        )
-    if values["offline_dataset"] is None and values["random_steps"] < values["episode_steps"]:
-        raise ExpectedError(
-            f"random_steps is {values['random_steps']}: choose at least one episode "
-            f"({values['episode_steps']}), or give an offline_dataset"
-        )
-    if values["replay_capacity"] < values["episode_steps"]:
-        raise ExpectedError(
-            f"replay_capacity is {values['replay_capacity']}: choose at least one episode "
-            f"({values['episode_steps']})"
-        )
-    if values["offline_dataset"] is None and values["env_steps"] < values["random_steps"]:
-        raise ExpectedError(
-            f"env_steps is {values['env_steps']}: choose at least random_steps "
-            f"({values['random_steps']})"
-        )
+    episode = values["episode_steps"]
+    steps = episode // values["action_repeat"] + 1
+    if values["sequence_length"] > steps:
+        but = f"an episode has only {steps} steps"
+        _refuse(values, "sequence_length", "choose that or fewer", but)
+    if values["replay_capacity"] < episode:
+        _refuse(values, "replay_capacity", f"choose at least one episode ({episode})")
+    if values["offline_dataset"] is not None:
+        return
+    if values["random_steps"] < episode:
+        fix = f"choose at least one episode ({episode}), or give an offline_dataset"
+        _refuse(values, "random_steps", fix)
+    if values["env_steps"] < (random_steps := values["random_steps"]):
+        _refuse(values, "env_steps", f"choose at least random_steps ({random_steps})")
 
 
 def check_baseline(values: dict) -> None:
     """Raise a ValueError if values do not fit each other, for a model-free baseline."""
-    _check_episode(values)
-    if values["epoch_steps"] % values["episode_steps"]:
-        raise ExpectedError(
-            f"epoch_steps is {values['epoch_steps']}: choose a multiple of episode_steps "
-            f"({values['episode_steps']})"
-        )
-    if values["env_steps"] < values["epoch_steps"]:
-        raise ExpectedError(
-            f"env_steps is {values['env_steps']}: choose at least one epoch "
-            f"({values['epoch_steps']})"
-        )
+    algorithm, epoch, episode = (values[n] for n in ("algorithm", "epoch_steps", "episode_steps"))
+    if epoch % episode:
+        _refuse(values, "epoch_steps", f"choose a multiple of episode_steps ({episode})")
+    if values["env_steps"] < epoch:
+        _refuse(values, "env_steps", f"choose at least one epoch ({epoch})")
     if values["observation"] != "lidar":
-        raise ExpectedError(
-            f"observation is {values['observation']}, but {values['algorithm']} learns from "
-            "vectors: choose lidar"
-        )
+        _refuse(values, "observation", "choose lidar", f"{algorithm} learns from vectors")
     if values["offline_dataset"] is not None:
-        raise ExpectedError(
-            f"offline_dataset is {values['offline_dataset']}, but {values['algorithm']} learns "
-            "from its own policy's episodes alone: leave it out"
-        )
+        but = f"{algorithm} learns from its own policy's episodes alone"
+        _refuse(values, "offline_dataset", "leave it out", but)
     if len(values["cost_budget"]) != 1:
-        raise ExpectedError(
-            f"cost_budget is {values['cost_budget']}, but {values['algorithm']} knows one "
-            "constraint: give one number"
-        )
+        _refuse(values, "cost_budget", "give one number", f"{algorithm} knows one constraint")
 
 
-def _check_episode(values: dict) -> None:
-    if values["episode_steps"] % values["action_repeat"]:
-        raise ExpectedError(
-            f"episode_steps is {values['episode_steps']}: choose a multiple of action_repeat "
-            f"({values['action_repeat']})"
-        )
+def _refuse(values: dict, name: str, fix: str, but: str = "") -> NoReturn:
+    reason = f", but {but}" if but else ""
+    raise ExpectedError(f"{name} is {values[name]}{reason}: {fix}")
