@@ -77,29 +77,29 @@ class Trainer(OuterLoop[ModelBasedAgent, Progress]):
 
     def _begin(self) -> None:
         """Fill the replay buffer by random actions or an offline dataset, then train the model."""
-        if self._progress.started:
+        if self.progress.started:
             return
-        if self._settings.offline_dataset is not None and not self._progress.episodes:
+        if self._settings.offline_dataset is not None and not self.progress.episodes:
             for episode in read_episodes(self._config, self._env):
                 self._remember(episode)
-        while self._progress.env_steps < self._settings.start_steps:
+        while self.progress.env_steps < self._settings.start_steps:
             self._play(lambda seed: play_random(self._env, seed, self._constraints))
-        self._update(self._agent.pretrain, self._settings.pretraining_updates, "pre-training")
-        self._progress.started = True
+        self._update(self.agent.pretrain, self._settings.pretraining_updates, "pre-training")
+        self.progress.started = True
         self._end_iteration()
         self._checkpoint()
 
     def _advance(self) -> None:
         """Do what is left of an iteration: updates first, then whole episodes."""
-        progress, settings = self._progress, self._settings
-        self._update(self._agent.update, settings.updates_per_iteration, "updating")
+        progress, settings = self.progress, self._settings
+        self._update(self.agent.update, settings.updates_per_iteration, "updating")
         end = progress.iteration_start + settings.steps_per_iteration
         while progress.env_steps < min(end, settings.env_steps):
-            self._play(lambda seed: play_exploring(self._env, self._agent, seed))
+            self._play(lambda seed: play_exploring(self._env, self.agent, seed))
 
     def _end_iteration(self) -> None:
         super()._end_iteration()
-        self._progress.updates_done = 0
+        self.progress.updates_done = 0
 
     def _close(self) -> None:
         super()._close()
@@ -107,7 +107,7 @@ class Trainer(OuterLoop[ModelBasedAgent, Progress]):
 
     def _update(self, update: Callable[[], dict[str, float]], count: int, stage: str) -> None:
         """Run what is left of some updates and log the mean of the metrics of all."""
-        progress = self._progress
+        progress = self.progress
         while progress.updates_done < count:
             with self._recorder.stage(stage, f"{stage} {progress.updates_done}/{count}"):
                 metrics = update()
@@ -125,7 +125,7 @@ class Trainer(OuterLoop[ModelBasedAgent, Progress]):
 
     def _play(self, play: Callable[[int], Played]) -> None:
         """Play an episode, store it and log it."""
-        progress = self._progress
+        progress = self.progress
         with self._keeping(), self._recorder.stage("acting"):
             task, seed = self._config.task, self._config.seed
             played = play(layout_seed(task, seed, "episode", progress.episodes))
@@ -147,9 +147,9 @@ class Trainer(OuterLoop[ModelBasedAgent, Progress]):
     def _remember(self, episode: Episode) -> None:
         self._warn_of_terminations(episode)
         with self._recorder.stage("remembering"):
-            episode.save(self._folder.episode_path(self._progress.episodes))
-            self._agent.observe(episode)
-        self._progress.episodes += 1
+            episode.save(self._folder.episode_path(self.progress.episodes))
+            self.agent.observe(episode)
+        self.progress.episodes += 1
 
     def _warn_of_terminations(self, episode: Episode) -> None:
         """Say once that an episode ended by itself, where the agent does not learn that."""
@@ -170,7 +170,7 @@ class Trainer(OuterLoop[ModelBasedAgent, Progress]):
 
     def _score(self) -> dict:
         """Ĵ and Ĵ_c of the evaluation at the budget; ρ_c over every training step."""
-        progress = self._progress
+        progress = self.progress
         return {
             "env_steps": progress.env_steps,
             "return": progress.evaluation["return"],
@@ -179,15 +179,15 @@ class Trainer(OuterLoop[ModelBasedAgent, Progress]):
         }
 
     def _checkpoint(self) -> None:
-        self._progress.replay_random_state = self._agent.replay.random_state()
+        self.progress.replay_random_state = self.agent.replay.random_state()
         super()._checkpoint()
 
     def _restore(self, start: Progress) -> Progress:
         progress = super()._restore(start)
         if progress.replay_random_state:
-            self._agent.replay.set_random_state(progress.replay_random_state)
+            self.agent.replay.set_random_state(progress.replay_random_state)
         for index in range(progress.episodes):
-            self._agent.replay.add(self._load(index))
+            self.agent.replay.add(self._load(index))
         return progress
 
     def _load(self, index: int) -> Episode:

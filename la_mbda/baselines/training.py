@@ -58,14 +58,14 @@ class BaselineTrainer(OuterLoop[BaselineAgent, Progress]):
 
     def _advance(self) -> None:
         """Play an epoch and learn from it, unless that is done and only what follows is left."""
-        progress = self._progress
+        progress = self.progress
         if self._halfway:
             return
         with self._keeping():
             slots = self._play()
         constraint = self._record(slots)
         with self._recorder.stage("updating"):
-            metrics = self._agent.update(list(itertools.chain(*slots)), constraint)
+            metrics = self.agent.update(list(itertools.chain(*slots)), constraint)
             self._recorder.advance("updating", self._config.baseline.epoch_steps)
         progress.epochs += 1
         self._recorder.check_finite(metrics, f"epoch {progress.epochs}")
@@ -73,19 +73,19 @@ class BaselineTrainer(OuterLoop[BaselineAgent, Progress]):
 
     def _play(self) -> list[list[Fragment]]:
         count = self._config.baseline.epoch_steps // self._settings.episode_steps
-        first = self._progress.epochs * count
+        first = self.progress.epochs * count
         task, seed = self._config.task, self._config.seed
         seeds = [layout_seed(task, seed, "slot", first + i) for i in range(count)]
         slots = []
         with self._recorder.stage("acting"):
-            for played in play_epoch(self._config, self._agent.policy.numpy(), seeds):
+            for played in play_epoch(self._config, self.agent.policy.numpy(), seeds):
                 slots.append(played)
                 self._recorder.advance("acting", sum(fragment.env_steps for fragment in played))
         return slots
 
     def _record(self, slots: Sequence[Sequence[Fragment]]) -> Constraint:
         """Log the episodes; those that only the slot's end cut are no episodes."""
-        progress = self._progress
+        progress = self.progress
         for fragment in itertools.chain(*slots):
             progress.env_steps += fragment.env_steps
             returned, cost, _ = fragment.totals
@@ -113,7 +113,7 @@ class BaselineTrainer(OuterLoop[BaselineAgent, Progress]):
 
         So the published scores of the baselines are read (after Ray et al. 2019).
         """
-        progress = self._progress
+        progress = self.progress
         returned, cost = np.mean([pair for epoch in progress.recent for pair in epoch], 0)
         first_return, first_cost = np.mean(progress.first, 0)
         return {

@@ -148,7 +148,7 @@ class RunFolder:
     """
 
     def __init__(self, path: Path, config: Config):
-        self.path = path
+        self.path, self.replay, self.checkpoints = path, path / "replay", path / "checkpoint"
         stored = check_config(path, config)
         self._config, self._larger = config, stored is not None and stored != config
         try:
@@ -189,16 +189,6 @@ class RunFolder:
         run = self.path / "run.json"
         write_json(run, read_json(run) | {"scale": _scale(self._config)})
         write_json(self.path / "config.json", config_module.to_dict(self._config))
-
-    @property
-    def replay(self) -> Path:
-        """The folder of remembered episodes."""
-        return self.path / "replay"
-
-    @property
-    def checkpoints(self) -> Path:
-        """The folder of checkpoints."""
-        return self.path / "checkpoint"
 
     def episode_path(self, index: int) -> Path:
         """Return the file of one remembered episode."""

@@ -45,21 +45,11 @@ class OuterLoop(abc.ABC, Generic[AnyAgent, AnyProgress]):
         make_logger: makes one more place for the run's numbers.
         """
         self._config, self._settings, self._folder = config, config.training, folder
-        self._agent, self._evaluator = agent, evaluator
+        self.agent, self._evaluator = agent, evaluator
         self.stop = StopRequest()
-        self._progress = self._restore(start)
+        self.progress = self._restore(start)
         loggers = [make_logger(config, folder.path)] if make_logger else []
-        self._recorder = Recorder(config, folder, self._progress, loggers)
-
-    @property
-    def agent(self) -> AnyAgent:
-        """The agent that is trained."""
-        return self._agent
-
-    @property
-    def progress(self) -> AnyProgress:
-        """Where the run stands."""
-        return self._progress
+        self._recorder = Recorder(config, folder, self.progress, loggers)
 
     def run(self) -> dict:
         """Train to the budget, evaluate there, confirm and write the score, and return it.
@@ -70,7 +60,7 @@ class OuterLoop(abc.ABC, Generic[AnyAgent, AnyProgress]):
                 the run cannot be written.
             EnvironmentFailedError: the environment raised an error.
         """
-        progress, score = self._progress, None
+        progress, score = self.progress, None
         try:
             with self.stop:
                 self._folder.extend()
@@ -80,7 +70,7 @@ class OuterLoop(abc.ABC, Generic[AnyAgent, AnyProgress]):
                     self._iterate()
                 while len(progress.confirmed) < self._settings.final_episodes:
                     with self._keeping():
-                        self._evaluator.confirm(self._agent, progress, self._recorder)
+                        self._evaluator.confirm(self.agent, progress, self._recorder)
                     self._save(due=True)
             score = self._score() | progress.confirmation()
             score = self._folder.finish(score, progress.seconds)
@@ -95,7 +85,7 @@ class OuterLoop(abc.ABC, Generic[AnyAgent, AnyProgress]):
     @property
     def _halfway(self) -> bool:
         """Whether an iteration has played, and is not over."""
-        return self._progress.env_steps > self._progress.iteration_start
+        return self.progress.env_steps > self.progress.iteration_start
 
     def _at_budget(self, progress: AnyProgress) -> bool:
         """Whether a run that stands there has all its env steps."""
@@ -117,17 +107,17 @@ class OuterLoop(abc.ABC, Generic[AnyAgent, AnyProgress]):
         self._advance()
         if self._due(self._settings.evaluate_every):
             with self._keeping():
-                self._evaluator.evaluate(self._agent, self._progress, self._recorder)
+                self._evaluator.evaluate(self.agent, self.progress, self._recorder)
         checkpoint_due = self._due(self._settings.checkpoint_every)
         self._end_iteration()
         self._save(checkpoint_due)
 
     def _end_iteration(self) -> None:
-        self._progress.iteration_start = self._progress.env_steps
+        self.progress.iteration_start = self.progress.env_steps
 
     def _due(self, every: int) -> bool:
         """Whether this iteration passed a multiple of some env steps, or is the last one."""
-        progress = self._progress
+        progress = self.progress
         passed = progress.env_steps // every > progress.iteration_start // every
         return passed or self._at_budget(progress)
 
@@ -152,7 +142,7 @@ class OuterLoop(abc.ABC, Generic[AnyAgent, AnyProgress]):
         Raises:
             BadEnvironmentError, EnvironmentFailedError: with a note on where the run stands.
         """
-        progress, acting = self._progress, self._agent.changed_by_acting
+        progress, acting = self.progress, self.agent.changed_by_acting
         before = [variable.numpy() for variable in acting]
         try:
             yield
@@ -168,15 +158,15 @@ class OuterLoop(abc.ABC, Generic[AnyAgent, AnyProgress]):
             raise
 
     def _checkpoint(self) -> None:
-        progress = self._progress
+        progress = self.progress
         with self._recorder.stage("checkpointing"):
             progress.sizes = self._folder.flush()
             state = dataclasses.asdict(progress)
-            checkpoint.save(self._folder.checkpoints, self._agent, state, progress.moment)
+            checkpoint.save(self._folder.checkpoints, self.agent, state, progress.moment)
 
     def _restore(self, start: AnyProgress) -> AnyProgress:
         """Go back to the last checkpoint, or to the very start."""
-        progress, state = start, checkpoint.restore(self._folder.checkpoints, self._agent)
+        progress, state = start, checkpoint.restore(self._folder.checkpoints, self.agent)
         if state is not None:
             progress = checkpoint.as_progress(type(start), state, self._folder.checkpoints)
         self._folder.check_streams(progress.sizes)
