@@ -16,10 +16,10 @@ import matplotlib.colors
 import numpy as np
 import tyro
 
-from la_mbda import command_line, config
+from la_mbda import command_line, config, validation
 from la_mbda.environments import check_images
-from la_mbda.errors import ExpectedError
 from la_mbda.runs.folder import write_json
+from la_mbda.settings import Count
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 HUES = 12
@@ -42,8 +42,7 @@ class Pictures:
 def main(argv: Sequence[str]) -> int:
     """Draw, and record which episode was drawn."""
     arguments = tyro.cli(Pictures, args=list(argv))
-    if arguments.seeds < 1:
-        raise ExpectedError(f"seeds is {arguments.seeds}: choose 1 or more")
+    validation.check("seeds", arguments.seeds, Count)
     check_images()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     seeds: dict[str, int] = {}

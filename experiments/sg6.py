@@ -19,7 +19,7 @@ from typing import Annotated
 
 import tyro
 
-from la_mbda import command_line
+from la_mbda import command_line, validation
 from la_mbda.config import SG6_TASKS, Config
 from la_mbda.environments import check_rendering
 from la_mbda.errors import ExpectedError
@@ -32,6 +32,7 @@ from la_mbda.runs.local import Outcome, Run, train_here
 from la_mbda.runs.overview import Estimate, Overview
 from la_mbda.runs.scores import collect_scores
 from la_mbda.runs.stopping import StopRequest
+from la_mbda.settings import Count
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 STOP = StopRequest()
@@ -100,8 +101,7 @@ def make_plan(argv: Sequence[str]) -> tuple[list[Run], SweepArguments]:
     given, _ = scout.parse_known_args(argv)
     preset, first = given.preset or default_preset(), given.algorithms.split(",")[0].strip()
     arguments = command_line.parse(SweepArguments, argv, preset, SG6_TASKS[0], first)
-    if arguments.jobs < 1:
-        raise ExpectedError(f"jobs is {arguments.jobs}: choose 1 or more")
+    validation.check("jobs", arguments.jobs, Count)
     if arguments.backend not in ("local", "ray"):
         raise ExpectedError(f"unknown backend {arguments.backend!r}: choose local or ray")
     if arguments.track:

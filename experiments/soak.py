@@ -16,9 +16,9 @@ import numpy as np
 import tqdm
 import tyro
 
-from la_mbda import command_line
-from la_mbda.errors import ExpectedError
+from la_mbda import command_line, validation
 from la_mbda.safety_gym import TASKS
+from la_mbda.settings import Count
 
 OBSERVATIONS = ("lidar", "lidar", "lidar", "lidar", "vision")
 
@@ -36,8 +36,7 @@ class Soak:
 def main(argv: Sequence[str]) -> int:
     """Run the episodes in turn over tasks and print what happened."""
     arguments = tyro.cli(Soak, args=list(argv))
-    if arguments.episodes < 1:
-        raise ExpectedError(f"episodes is {arguments.episodes}: choose 1 or more")
+    validation.check("episodes", arguments.episodes, Count)
     rng = np.random.default_rng(arguments.seed)
     kinds = itertools.cycle(itertools.product(OBSERVATIONS, TASKS))
     counts = Counter()

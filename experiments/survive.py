@@ -24,10 +24,11 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from la_mbda import command_line
+from la_mbda import command_line, validation
 from la_mbda.api import load_agent
 from la_mbda.errors import ExpectedError
 from la_mbda.runs.folder import STREAMS
+from la_mbda.settings import Count
 
 TRAIN = Path(__file__).with_name("train.py")
 # Small, and with every stage: an evaluation each 400 env steps, a checkpoint each 200.
@@ -57,8 +58,7 @@ class Survive:
 def main(argv: Sequence[str]) -> int:
     """Run both and compare; the exit status is 1 where they differ."""
     arguments = tyro.cli(Survive, args=list(argv))
-    if arguments.kills < 1:
-        raise ExpectedError(f"kills is {arguments.kills}: choose 1 or more")
+    validation.check("kills", arguments.kills, Count)
     with tempfile.TemporaryDirectory() as folder:
         whole, killed = Path(folder, "whole"), Path(folder, "killed")
         run = Path("quick", arguments.algorithm, "PointGoal1", "seed_3")
