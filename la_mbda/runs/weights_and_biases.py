@@ -13,7 +13,7 @@ from types import ModuleType
 
 from la_mbda import config as config_module
 from la_mbda.config import Config
-from la_mbda.errors import ExpectedError
+from la_mbda.errors import ExpectedError, whole
 
 PROJECT = "la_mbda"
 IDENTITY = "la_mbda_id.txt"
@@ -103,11 +103,10 @@ class WeightsAndBiases:
 
 def _identity(path: Path) -> str:
     """Return the run's id in W&B: of a run folder, as two machines may train a run of one name."""
-    known = path.read_text(encoding="utf-8").strip() if path.exists() else ""
-    if not known:  # A new run, or one that was killed while this was written.
-        known = secrets.token_hex(4)
-        path.write_text(known, encoding="utf-8")
-    return known
+    if not path.exists():
+        with whole(path) as file:
+            file.write(secrets.token_hex(4).encode())
+    return path.read_text(encoding="utf-8").strip()
 
 
 @contextmanager
