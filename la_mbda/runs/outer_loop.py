@@ -72,8 +72,8 @@ class OuterLoop(abc.ABC, Generic[AnyAgent, AnyProgress]):
                     with self._keeping():
                         self._evaluator.confirm(self.agent, progress, self._recorder)
                     self._save(due=True)
-            score = self._score() | progress.confirmation()
-            score = self._folder.finish(score, progress.seconds)
+            found = self._score() | progress.confirmation()
+            score = self._folder.finish(found, progress.seconds)
         except UnwritableError as error:
             error.add_note("the same command resumes from what is saved")
             raise
