@@ -28,8 +28,9 @@ from la_mbda.quiet import without_native_messages
 from la_mbda.runs import loggers, on_ray
 from la_mbda.runs.durations import duration, machine_slowness, run_seconds
 from la_mbda.runs.folder import check_config, run_path
-from la_mbda.runs.local import Outcome, Run, train_here
+from la_mbda.runs.local import train_here
 from la_mbda.runs.overview import Estimate, Overview
+from la_mbda.runs.run import Outcome, Run
 from la_mbda.runs.scores import collect_scores
 from la_mbda.runs.stopping import StopRequest
 from la_mbda.settings import Count

@@ -73,10 +73,17 @@ ALLOWED = {
     "la_mbda.runs.stopping": set(),
     "la_mbda.runs.lock": set(),
     "la_mbda.runs.with_parent": set(),
-    "la_mbda.runs.local": {"config", "runs.folder", "runs.stopping"},
+    "la_mbda.runs.run": {"config", "runs.folder"},
+    "la_mbda.runs.local": {"runs.folder", "runs.overview", "runs.run", "runs.stopping"},
     "la_mbda.runs.overview": {"config", "runs.durations", "runs.files", "runs.folder"}
-    | {"runs.local"},
-    "la_mbda.runs.on_ray": {"runs.lock", "runs.stopping", "runs.local"},
+    | {"runs.run"},
+    "la_mbda.runs.on_ray": {
+        "runs.lock",
+        "runs.local",
+        "runs.overview",
+        "runs.run",
+        "runs.stopping",
+    },
     "la_mbda.model_based": LEARNER_PARTS,
     "la_mbda.agent": {"model_based", "imagination", "actor_critic", "lagrangian", "returns"}
     | LEARNER_PARTS,

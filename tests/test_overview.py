@@ -10,8 +10,8 @@ from la_mbda.presets import make_config
 from la_mbda.runs import folder
 from la_mbda.runs.durations import duration
 from la_mbda.runs.files import read_object
-from la_mbda.runs.local import Outcome, Run
 from la_mbda.runs.overview import Overview
+from la_mbda.runs.run import Outcome, Run
 
 STEPS = 1000
 

@@ -14,9 +14,10 @@ import pytest
 
 from la_mbda.presets import make_config
 from la_mbda.runs import local
-from la_mbda.runs.local import Outcome, Run, failure, shares, train_here
+from la_mbda.runs.local import failure, shares, train_here
 from la_mbda.runs.lock import is_locked, locked
 from la_mbda.runs.overview import Overview
+from la_mbda.runs.run import Outcome, Run
 from la_mbda.runs.stopping import StopRequest
 
 SCORE = {"env_steps": 8_000, "return": 1.0, "cost_return": 2.0, "cost_regret": 0.1}

@@ -5,7 +5,6 @@ end, and one that crashes takes no other with it.
 """
 
 import datetime
-import json
 import os
 import queue
 import re
@@ -15,17 +14,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
 
 import joblib
 
-from la_mbda.config import Config
-from la_mbda.runs.folder import PROGRESS, final_score
+from la_mbda.runs.folder import PROGRESS
+from la_mbda.runs.overview import Overview
+from la_mbda.runs.run import Outcome, Run
 from la_mbda.runs.stopping import StopRequest
 
-LOG = "train.log"
 INTERRUPTED = 130
 """The exit status of a run that was asked to stop and has saved itself."""
 _PAUSE = 0.25
@@ -34,84 +31,8 @@ _MESSAGE = re.compile(r"error: ")
 _PROGRESS = re.compile(r"\d+%\|")
 
 
-@dataclass(frozen=True)
-class Run:
-    """One run of the plan."""
-
-    config: Config
-    path: Path
-    """Its folder."""
-    command: tuple[str, ...]
-    """The arguments of the Python interpreter that train it."""
-
-    def __str__(self) -> str:
-        return f"{self.config.task} {self.config.variant} seed {self.config.seed}"
-
-    @property
-    def log(self) -> Path:
-        """What its processes printed, the last one at the end."""
-        return self.path / LOG
-
-    @property
-    def finished(self) -> bool:
-        """Whether it has its score, at its budget.
-
-        Raises:
-            ValueError: the score cannot be read.
-        """
-        return final_score(self.path, self.config) is not None
-
-    @property
-    def progress(self) -> dict[str, float]:
-        """The fraction of its time that is over and the seconds left, as its process tells them.
-
-        Empty until that has begun, which takes some seconds.
-        """
-        try:
-            return json.loads((self.path / PROGRESS).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-
-    @property
-    def env_steps(self) -> int:
-        """Env steps trained so far, those after the last checkpoint included."""
-        try:
-            with (self.path / "episodes.jsonl").open("rb") as file:
-                size = file.seek(0, os.SEEK_END)
-                file.seek(max(0, size - 4096))  # Longer than a line.
-                whole_lines = file.read().split(b"\n")[:-1]
-            return json.loads(whole_lines[-1])["env_steps"]
-        except (OSError, IndexError, ValueError, KeyError):
-            return 0
-
-
-class Outcome(NamedTuple):
-    """How the process of a run ended."""
-
-    state: Literal["finished", "stopped", "failed", "waiting"]
-    """`waiting`: it was never started, as the sweep was asked to stop before."""
-    reason: str = ""
-    """Of a failure."""
-
-
-class Watcher(Protocol):
-    """Whom a sweep tells what happens; see `overview.py`."""
-
-    def started(self, run: Run) -> None:
-        """Tell that a run has begun or is resumed; told again and again it is no news."""
-
-    def waits(self, run: Run) -> None:
-        """Tell that a run is interrupted."""
-
-    def ended(self, run: Run, outcome: Outcome) -> None:
-        """Tell that a run is over."""
-
-    def refresh(self) -> None:
-        """Tell that some time has passed."""
-
-
 def train_here(
-    runs: Sequence[Run], jobs: int, stop: StopRequest, watcher: Watcher
+    runs: Sequence[Run], jobs: int, stop: StopRequest, overview: Overview
 ) -> list[Outcome]:
     """Train runs, `jobs` at a time, which share the cores and the GPUs of this machine.
 
@@ -126,12 +47,12 @@ def train_here(
         if stop.asked:
             return Outcome("waiting")
         share = slots.get()
-        watcher.started(run)
+        overview.started(run)
         try:
-            outcome = attend(run, share, stop, watcher.refresh)
+            outcome = attend(run, share, stop, overview.refresh)
         finally:
             slots.put(share)
-        watcher.ended(run, outcome)
+        overview.ended(run, outcome)
         return outcome
 
     # Threads in place of joblib's processes (loky): each only waits for the process of its run,

@@ -10,8 +10,10 @@ import time
 from collections.abc import Mapping, Sequence
 
 from la_mbda.errors import ExpectedError
-from la_mbda.runs.local import Outcome, Run, Watcher, attend, threads
+from la_mbda.runs.local import attend, threads
 from la_mbda.runs.lock import is_locked
+from la_mbda.runs.overview import Overview
+from la_mbda.runs.run import Outcome, Run
 from la_mbda.runs.stopping import StopRequest
 
 _PAUSE = 1.0
@@ -45,7 +47,7 @@ def connect() -> None:
 
 
 def train_on_ray(
-    runs: Sequence[Run], jobs: int, stop: StopRequest, watcher: Watcher
+    runs: Sequence[Run], jobs: int, stop: StopRequest, overview: Overview
 ) -> list[Outcome]:
     """Train runs on the cluster that this process has joined, as many at a time as it has room.
 
@@ -65,7 +67,7 @@ def train_on_ray(
         for reference in ended:
             run = going_on.pop(reference)
             outcomes[run] = _outcome(reference)
-            watcher.ended(run, outcomes[run])
+            overview.ended(run, outcomes[run])
         if stop.asked and not told:
             for reference in going_on:
                 ray.cancel(reference)
@@ -74,10 +76,10 @@ def train_on_ray(
             now = time.monotonic()
             if is_locked(run.path):
                 seen[run] = now
-                watcher.started(run)
+                overview.started(run)
             elif now - seen.get(run, now) > _LOST_SECONDS:
-                watcher.waits(run)
-        watcher.refresh()
+                overview.waits(run)
+        overview.refresh()
     return [outcomes[run] for run in runs]
 
 

@@ -17,7 +17,7 @@ from la_mbda.config import Config
 from la_mbda.runs.durations import duration
 from la_mbda.runs.files import numbers
 from la_mbda.runs.folder import read_score
-from la_mbda.runs.local import Outcome, Run
+from la_mbda.runs.run import Outcome, Run
 
 _TERMINAL_SECONDS, _LOG_SECONDS = 1.0, 30.0
 _CLEAR = "\r\x1b[2K"
@@ -65,7 +65,7 @@ class _Track:
 
 
 class Overview:
-    """What a sweep tells its `Watcher`, as lines for a person. Threads may share it."""
+    """What a sweep is told of its runs, as lines for a person. Threads may share it."""
 
     def __init__(
         self,
