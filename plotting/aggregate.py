@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,7 @@ from plotting.looks import is_baseline
 PAPER_COST_BUDGET = 25.0
 CELL = ["source", "preset", "task", "algorithm", "metric"]
 """What seeds that belong together share."""
-LINE = ["source", "preset", "task", "algorithm", "metric", "constraint"]
+LINE = [*CELL, "constraint"]
 MOST_POINTS = 400
 SPREAD = ["value", "low", "high", "se"]
 MEASURED = [*SPREAD, "seeds", "budget"]
@@ -25,15 +24,6 @@ MEASURED = [*SPREAD, "seeds", "budget"]
 LEVEL = 0.95
 RESAMPLES = 5_000
 STATISTICS = ("IQM", "median", "mean")
-
-
-class Band(NamedTuple):
-    """Median and percentiles over seeds against environment steps; all arrays are `[n]`."""
-
-    env_steps: np.ndarray
-    median: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
 
 
 def arranged(frame: pd.DataFrame, **orders: Sequence[str]) -> pd.DataFrame:
@@ -99,26 +89,26 @@ def over_seeds(scores: pd.DataFrame, constraint: int = 1) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*CELL, *MEASURED])
 
 
-def band(curves: Sequence[tuple[np.ndarray, np.ndarray]]) -> Band | None:
-    """Median and percentiles over seeds, where every seed has data.
+def band(curves: Sequence[pd.DataFrame]) -> pd.DataFrame | None:
+    """Return the median and percentiles over seeds, where every seed has data.
 
     Seeds whose steps differ are joined linearly between their points, never beyond them.
 
     Args:
-        curves: of each seed, increasing environment steps `[n]` and values `[n]`.
+        curves: of each seed, `value` by increasing `env_steps`.
 
     Returns:
-        The band, or None where the seeds have no steps in common.
+        `env_steps`, `value`, `low` and `high`; None where the seeds have no steps in common.
     """
-    start = max(steps[0] for steps, _ in curves)
-    end = min(steps[-1] for steps, _ in curves)
-    grid = np.unique(np.concatenate([steps for steps, _ in curves]))
+    steps, values = ([curve[name] for curve in curves] for name in ("env_steps", "value"))
+    start, end = max(found.iloc[0] for found in steps), min(found.iloc[-1] for found in steps)
+    grid = np.unique(np.concatenate(steps))
     grid = grid[(grid >= start) & (grid <= end)]
     if len(grid) == 0:
         return None
-    values = np.stack([np.interp(grid, steps, curve) for steps, curve in curves])
-    low, median, high = np.percentile(values, [5, 50, 95], axis=0)
-    return Band(grid, median, low, high)
+    joined = [np.interp(grid, *pair) for pair in zip(steps, values, strict=True)]
+    low, median, high = np.percentile(joined, [5, 50, 95], axis=0)
+    return pd.DataFrame({"env_steps": grid, "value": median, "low": low, "high": high})
 
 
 def lines_of(curves: pd.DataFrame) -> pd.DataFrame:
@@ -134,24 +124,16 @@ def lines_of(curves: pd.DataFrame) -> pd.DataFrame:
     """
     parts = []
     for what, group in curves.groupby(LINE, sort=False):
-        who = dict(zip(LINE, what, strict=True))
         seeds = [_thinned(own) for _, own in group.groupby("run", sort=False)]
-        for own in seeds:
-            name, run = str(own["seed"].iloc[0]), own["run"].iloc[0]
-            points = {"env_steps": own["env_steps"], "value": own["value"]}
-            points |= {"line": name, "main": len(seeds) == 1, "run": run}
-            parts.append(pd.DataFrame(who | points))
-        if len(seeds) > 1:
-            points = [(own["env_steps"].to_numpy(), own["value"].to_numpy()) for own in seeds]
-            middle = band(points)
-            if middle is not None:
-                points = dict(zip(("env_steps", "value", "low", "high"), middle, strict=True))
-                points |= {"line": "median", "main": True, "run": seeds[0]["run"].iloc[0]}
-                parts.append(pd.DataFrame(who | points))
+        one = len(seeds) == 1
+        made = [own.assign(line=str(own["seed"].iloc[0]), main=one) for own in seeds]
+        middle = None if one else band(seeds)
+        if middle is not None:
+            made.append(middle.assign(line="median", main=True, run=seeds[0]["run"].iloc[0]))
+        parts += [line.assign(**dict(zip(LINE, what, strict=True))) for line in made]
     columns = [*LINE, "line", "env_steps", "value", "low", "high", "main", "run"]
-    if not parts:
-        return pd.DataFrame(columns=columns).astype({"main": bool})
-    return pd.concat(parts, ignore_index=True).reindex(columns=columns)
+    lines = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return lines.reindex(columns=columns).astype({"main": bool})
 
 
 def _thinned(curve: pd.DataFrame) -> pd.DataFrame:

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from la_mbda import config
 from la_mbda.errors import ExpectedError
 from la_mbda.runs.files import METRICS, number, read_object
-from plotting.aggregate import lines_of
+from plotting.aggregate import lines_of, task_order
 from plotting.looks import colours_of, in_order
 from plotting.run_reading import WHO, Run, read_runs
 
@@ -33,6 +32,10 @@ _RUNS = {
     **dict.fromkeys(("episode_steps", "action_repeat", "epoch_steps"), float),
     **{"confirmed": bool, "n": "Int64"},
     **{"layouts": "str", "kept": object, "early_epochs": int},
+}
+_CURVES = {
+    **{"run": int, **dict.fromkeys(WHO, "str"), "seed": "Int64"},
+    **{"metric": "str", "constraint": int, "env_steps": float, "value": float},
 }
 _SCORES = {
     **{"run": "Int64", **dict.fromkeys(WHO, "str"), "seed": "Int64", "comparable": bool},
@@ -142,11 +145,15 @@ def read_results(
     if not own_tasks_only([run.row["task"] for run in found]):
         found += read_runs(shipped, "shipped", warnings)
     algorithms = in_order({run.row["algorithm"] for run in found})
-    found.sort(key=lambda run: _order(run.row, algorithms))
+    tasks = task_order({run.row["task"] for run in found})
+    found.sort(key=lambda run: _order(run.row, algorithms, tasks))
     runs = _frame([run.row for run in found], _RUNS)
     scores = [{"run": i} | row for i, run in enumerate(found) for row in run.scores]
     scores = _frame([*scores, *_published_rows(published)], _SCORES)
-    return Results(folder, runs, scores, _curve_frame(found, runs), warnings)
+    curves = [curve.assign(run=i) for i, run in enumerate(found) for curve in run.curves]
+    curves = pd.concat(curves, ignore_index=True) if curves else pd.DataFrame()
+    curves = curves.reindex(columns=list(_CURVES)).astype(_CURVES)
+    return Results(folder, runs, scores, curves, warnings)
 
 
 def own_tasks_only(tasks: Collection[str]) -> bool:
@@ -157,20 +164,6 @@ def own_tasks_only(tasks: Collection[str]) -> bool:
 def _frame(rows: list[dict], types: dict) -> pd.DataFrame:
     """Make a frame of the same types whatever it holds: whole numbers stay whole beside gaps."""
     return pd.DataFrame(rows, columns=list(types), dtype=object).astype(types)
-
-
-def _curve_frame(found: list[Run], runs: pd.DataFrame) -> pd.DataFrame:
-    curves = [(i, *curve) for i, run in enumerate(found) for curve in run.curves]
-    index, metrics, constraints, steps, values = zip(*curves, strict=True) if curves else [()] * 5
-    lengths = [len(points) for points in steps]
-    index = np.repeat(np.array(index, dtype=int), lengths)
-    frame = runs[WHO].take(index).reset_index(drop=True)
-    frame.insert(0, "run", index)
-    frame["metric"] = pd.Series(np.repeat(np.array(metrics, dtype=object), lengths), dtype="str")
-    frame["constraint"] = np.repeat(np.array(constraints, dtype=int), lengths)
-    frame["env_steps"] = np.concatenate([*steps, []])
-    frame["value"] = np.concatenate([*values, []])
-    return frame
 
 
 def _published_rows(path: Path) -> list[dict]:
@@ -202,15 +195,12 @@ def _published(values: dict) -> dict:
     value = number(values, "value")
     if "half_spread" in values:
         half = number(values, "half_spread")
-        low, high = value - half, value + half
-    else:
-        low, high = number(values, "low"), number(values, "high")
-    return {"value": value, "low": low, "high": high, "episodes": "published"}
+        values = {"low": value - half, "high": value + half}
+    ends = {name: number(values, name) for name in ("low", "high")}
+    return {"value": value, **ends, "episodes": "published"}
 
 
-def _order(row: dict, algorithms: list[str]) -> tuple:
+def _order(row: dict, algorithms: list[str], tasks: list[str]) -> tuple:
     """Ours before shipped ones; presets, tasks and algorithms in the order of the config."""
-    tasks, task = config.TASKS, row["task"]
-    place = tasks.index(task) if task in tasks else len(tasks)
     preset, algorithm = config.PRESETS.index(row["preset"]), algorithms.index(row["algorithm"])
-    return row["source"] == "shipped", preset, place, task, algorithm, row["seed"]
+    return row["source"] == "shipped", preset, tasks.index(row["task"]), algorithm, row["seed"]

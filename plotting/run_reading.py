@@ -1,11 +1,11 @@
 """Reads run folders into rows of the frames of results; what is damaged is named and left out."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from reprlib import repr as short
 from typing import NamedTuple
 
-import numpy as np
+import pandas as pd
 
 from la_mbda import algorithms, config
 from la_mbda.budget import all_keep, keeps_budget
@@ -27,6 +27,11 @@ from plotting.aggregate import PAPER_COST_BUDGET, cost_regret, epoch_means
 COMPARABLE = {"paper": "short", "paper_long": "long"}
 WHO = ["source", "preset", "algorithm", "task", "seed"]
 """What says whose scores and curves are."""
+# Of what names: those of the repository, what one's own begin with, and what they look like.
+_NAMES = {
+    "algorithm": (config.ALGORITHMS, "", "<module>:<Class>"),
+    "task": (config.TASKS, config.EXTERNAL_TASK_PREFIX, f"{config.EXTERNAL_TASK_PREFIX}<id>"),
+}
 # Settings that change neither what is trained nor the protocol's score.
 _HARMLESS = ("checkpoint_every", "final_episodes", "evaluate_every", "compile")
 # Settings that figures and tables build on, and the least that each can be.
@@ -45,8 +50,8 @@ class Run(NamedTuple):
     """Of `Results.runs`."""
     scores: list[dict]
     """Of `Results.scores`."""
-    curves: list[tuple[str, int, np.ndarray, np.ndarray]]
-    """Metric, constraint, environment steps `[n]` and values `[n]`."""
+    curves: list[pd.DataFrame]
+    """Of `Results.curves`, one for each metric and constraint."""
 
 
 def read_runs(place: Path, source: str, warnings: list[str]) -> list[Run]:
@@ -73,15 +78,15 @@ def _run_folders(place: Path, warnings: list[str]) -> list[Path]:
 
 def _read_run(path: Path, source: str, warnings: list[str]) -> Run | None:
     """Read one run folder; what is wrong with it goes to the warnings."""
-    preset, variant, task, seed = path.parts[-4:]
+    preset, variant, folder, seed = path.parts[-4:]
     base, _, name = variant.partition("@")
     try:
         _check_place(preset, seed)
         settings = _read_settings(path / "config.json", warnings)
-        place = {"preset": preset, "algorithm": base, "task": task}
+        place = {"preset": preset, "algorithm": base, "task": folder}
         place["seed"] = int(seed.removeprefix("seed_"))
-        base = _algorithm_name(base, settings)
-        task = _task_name(task, settings)
+        base, task = _own_name("algorithm", base, settings), _own_name("task", folder, settings)
+        algorithms.find(base)
         if preset == "paper_long" and base not in config.BASELINES:
             raise ExpectedError(f"preset paper_long is for {', '.join(config.BASELINES)}")
         if settings:
@@ -89,33 +94,57 @@ def _read_run(path: Path, source: str, warnings: list[str]) -> Run | None:
     except ValueError as error:
         warnings.append(f"{path}: {error}: left out")
         return None
-    evaluations = _read_curve(path / "evaluations.jsonl", warnings, whole=False)
-    episodes = _read_curve(path / "episodes.jsonl", warnings, whole=True)
+    evaluations, problems = read_series(path / "evaluations.jsonl", whole=False)
+    episodes, more = read_series(path / "episodes.jsonl", whole=True)
+    warnings += [*problems, *more]
     score = _read_final(path / "score.json", place, warnings)
     if evaluations is None and episodes is None and score is None:
         warnings.append(f"{path}: holds neither curves nor a score: left out")
         return None
-    protocol = () if task.startswith(config.EXTERNAL_TASK_PREFIX) else (PAPER_COST_BUDGET,)
-    budgets = _setting(settings, "lagrangian", "cost_budget", protocol)
-    epoch = _epoch_steps(settings, preset, base, task)
-    changes = _changed(settings, preset, base, task, bool(score and score.early_epochs))
     algorithm = f"{base}@{name}" if name else base
     row = {"path": path, "source": source, **place, "algorithm": algorithm, "task": task}
-    row["finished"] = score is not None
-    row |= {"comparable": preset in COMPARABLE and not changes, "changed": tuple(changes)}
-    row["reduced"] = preset not in COMPARABLE or any(changes.values())
-    row |= {"cost_budgets": budgets, "epoch_steps": epoch, "layouts": "", "early_epochs": 0}
-    for name, default in (("episode_steps", config.EPISODE_STEPS), ("action_repeat", 1)):
-        row[name] = _setting(settings, "training", name, (default,))[0]
-    row["confirmed"] = False
+    row |= _told_by_settings(settings, preset, base, task, bool(score and score.early_epochs))
+    row |= _told_by_score(score, base, row["cost_budgets"])
+    scores = [] if score is None else list(_score_rows(score, row))
+    curves = list(_curves(evaluations, episodes, row["epoch_steps"]))
+    return Run(row, scores, [curve.assign(**{n: row[n] for n in WHO}) for curve in curves])
+
+
+def _told_by_settings(settings: dict, preset: str, base: str, task: str, early: bool) -> dict:
+    """Return what of a run's row its settings say.
+
+    Args:
+        early: the run's score says itself that it ended before the preset's budget.
+    """
+    own = task.startswith(config.EXTERNAL_TASK_PREFIX)
+    # An own task may not be installed: the preset is as for one of SG6.
+    standard = make_config(preset, config.SG6_TASKS[0] if own else task, base)
+    harmless = _HARMLESS + ("env_steps",) * early + OWN_TASK_FIELDS * own
+    changes = _changed(settings, config.to_dict(standard), harmless)
+    epochs = _setting(settings, "baseline", "epoch_steps", (standard.baseline.epoch_steps,))
+    steps = _setting(settings, "training", "episode_steps", (config.EPISODE_STEPS,))
+    protocol = () if own else (PAPER_COST_BUDGET,)
+    return {
+        "comparable": preset in COMPARABLE and not changes,
+        "changed": tuple(changes),
+        "reduced": preset not in COMPARABLE or any(changes.values()),
+        "cost_budgets": _setting(settings, "lagrangian", "cost_budget", protocol),
+        "epoch_steps": epochs[0] if base in config.BASELINES else None,
+        "episode_steps": steps[0],
+        "action_repeat": _setting(settings, "training", "action_repeat", (1,))[0],
+    }
+
+
+def _told_by_score(score: Score | None, base: str, budgets: tuple[float, ...]) -> dict:
+    """Return what of a run's row its score says."""
+    row = {"finished": score is not None, "confirmed": False, "layouts": "", "early_epochs": 0}
     if score is not None:
         row |= {"env_steps": score.env_steps, "early_epochs": score.early_epochs}
-        row["kept"] = _kept(score, budgets)
-        row["confirmed"] = score.confirmed is not None and base not in config.BASELINES
-    if row["confirmed"]:
-        row |= {"n": score.confirmed.episodes, "layouts": score.confirmed.layouts}
-    scores = [] if score is None else list(_score_rows(score, row))
-    return Run(row, scores, list(_curves(evaluations, episodes, epoch)))
+        row |= {"kept": _kept(score, budgets)}
+        if score.confirmed is not None and base not in config.BASELINES:
+            row |= {"confirmed": True, "n": score.confirmed.episodes}
+            row |= {"layouts": score.confirmed.layouts}
+    return row
 
 
 def _kept(score: Score, budgets: tuple[float, ...]) -> bool | None:
@@ -150,21 +179,23 @@ def _score_rows(score: Score, run: dict) -> Iterator[dict]:
 
 def _curves(
     evaluations: Series | None, episodes: Series | None, epoch: float | None
-) -> Iterator[tuple[str, int, np.ndarray, np.ndarray]]:
+) -> Iterator[pd.DataFrame]:
     """Return a run's curves; those of a baseline, which learns in epochs, by epoch."""
     returns = evaluations if epoch is None else episodes
     if returns is not None:
         steps = returns.env_steps
         for column, values in enumerate((returns.returns, *returns.cost_returns.T)):
             ends, means = (steps, values) if epoch is None else epoch_means(steps, values, epoch)
-            yield METRICS[column > 0], max(column, 1), ends, means
+            points = pd.DataFrame({"env_steps": ends, "value": means})
+            yield points.assign(metric=METRICS[column > 0], constraint=max(column, 1))
     if episodes is not None:
         for column, costs in enumerate(episodes.cost_returns.T):
             if episodes.cost_regrets is None:
                 regrets = cost_regret(episodes.env_steps, costs)
             else:  # These know of the costs of episodes that were cut, which have no line.
                 regrets = episodes.cost_regrets[:, column]
-            yield "cost_regret", column + 1, episodes.env_steps, regrets
+            points = pd.DataFrame({"env_steps": episodes.env_steps, "value": regrets})
+            yield points.assign(metric="cost_regret", constraint=column + 1)
 
 
 def _check_place(preset: str, seed: str) -> None:
@@ -180,55 +211,29 @@ def _check_place(preset: str, seed: str) -> None:
         raise ExpectedError(f"{seed!r} is not of the form seed_<number>")
 
 
-def _algorithm_name(folder: str, settings: dict) -> str:
-    """Return the algorithm's own name, which for `module:Class` only the settings know.
+def _own_name(what: str, folder: str, settings: dict) -> str:
+    """Return the algorithm or task of a folder; one's own has signs that only the settings hold.
 
     Raises:
-        ValueError: there is no such algorithm.
+        ValueError: there is none of that name.
     """
-    if folder in config.ALGORITHMS:
+    known, prefix, form = _NAMES[what]
+    name = settings.get(what)
+    own = isinstance(name, str) and name.startswith(prefix) and ":" in name
+    if own and folder_name(name) == folder:
+        return name
+    if folder in known:
         return folder
-    name = settings.get("algorithm")
-    if isinstance(name, str) and ":" in name and folder_name(name) == folder:
-        return algorithms.find(name).agent
-    known = f"{', '.join(config.ALGORITHMS)}, <module>:<Class>"
-    raise ExpectedError(f"unknown algorithm {folder!r} (known: {known})")
-
-
-def _task_name(folder: str, settings: dict) -> str:
-    """Return the task's own name, which for `gymnasium:` ids only the settings know.
-
-    Raises:
-        ValueError: there is no such task.
-    """
-    name = settings.get("task")
-    if isinstance(name, str) and name.startswith(config.EXTERNAL_TASK_PREFIX):
-        if folder_name(name) == folder:
-            return name
-    elif folder in config.TASKS:
-        return folder
-    known = f"{', '.join(config.TASKS)}, {config.EXTERNAL_TASK_PREFIX}<id>"
-    raise ExpectedError(f"unknown task {folder!r} (known: {known})")
-
-
-def _read_curve(path: Path, warnings: list[str], whole: bool) -> Series | None:
-    series, problems = read_series(path, whole)
-    warnings.extend(problems)
-    return series
+    raise ExpectedError(f"unknown {what} {folder!r} (known: {', '.join([*known, form])})")
 
 
 def _read_final(path: Path, place: dict, warnings: list[str]) -> Score | None:
     try:
-        path.stat()
         return Score.read(path, place)
-    except FileNotFoundError:
-        warnings.append(f"{path}: missing (the run is not finished): left out of the tables")
-        return None
-    except OSError as error:
-        warnings.append(f"{path}: cannot be read ({error.strerror}): left out of the tables")
-        return None
     except ValueError as error:
-        warnings.append(f"{error}: left out of the tables")
+        unfinished = isinstance(error.__cause__, FileNotFoundError)
+        said = f"{path}: missing (the run is not finished)" if unfinished else error
+        warnings.append(f"{said}: left out of the tables")
         return None
 
 
@@ -269,27 +274,8 @@ def _setting(settings: dict, group: str, name: str, default: tuple) -> tuple[flo
     return numbers(values, name) if name in values else default
 
 
-def _epoch_steps(settings: dict, preset: str, algorithm: str, task: str) -> float | None:
-    """Environment steps of a baseline's epoch; None for algorithms that learn without epochs."""
-    if algorithm not in config.BASELINES:
-        return None
-    standard = _standard(preset, algorithm, task).baseline.epoch_steps
-    return _setting(settings, "baseline", "epoch_steps", (standard,))[0]
-
-
-def _standard(preset: str, algorithm: str, task: str) -> config.Config:
-    """Make the preset as it is today; an own task, which may not be installed, as one of SG6."""
-    own = task.startswith(config.EXTERNAL_TASK_PREFIX)
-    return make_config(preset, config.SG6_TASKS[0] if own else task, algorithm)
-
-
-def _changed(
-    settings: dict, preset: str, algorithm: str, task: str, early: bool = False
-) -> dict[str, bool]:
+def _changed(settings: dict, standard: dict, harmless: Collection[str]) -> dict[str, bool]:
     """Return settings that differ from the preset's as it is today; fields it has not do not count.
-
-    Args:
-        early: the run's score says itself that it ended before the preset's budget.
 
     Returns:
         Of each, `<name>=<value>`: whether it makes the run smaller, as a lower number of steps,
@@ -297,17 +283,12 @@ def _changed(
     """
     if not settings:
         return {"unknown, without a usable config.json": False}
-    harmless = (*_HARMLESS, "env_steps") if early else _HARMLESS
-    if task.startswith(config.EXTERNAL_TASK_PREFIX):
-        harmless += OWN_TASK_FIELDS
-    standard = config.to_dict(_standard(preset, algorithm, task))
     found = {}
-    for group, fields in standard.items():
-        stored = settings.get(group)
-        if isinstance(fields, dict) and isinstance(stored, dict):
-            for name, value in fields.items():
-                plain = list(value) if isinstance(value, tuple) else value
-                if name in stored and stored[name] != plain and name not in harmless:
-                    whole = isinstance(stored[name], int) and isinstance(value, int)
-                    found[f"{name}={short(stored[name])}"] = whole and stored[name] < value
+    for group in config.GROUPS:
+        stored = settings.get(group, {})
+        for name, value in standard[group].items():
+            plain = list(value) if isinstance(value, tuple) else value
+            if name in stored and stored[name] != plain and name not in harmless:
+                whole = isinstance(stored[name], int) and isinstance(value, int)
+                found[f"{name}={short(stored[name])}"] = whole and stored[name] < value
     return found

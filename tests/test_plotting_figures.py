@@ -7,6 +7,7 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from run_folders import STEPS, write_lines, write_run
 
@@ -55,18 +56,20 @@ def test_regret_is_all_costs_so_far_per_step():
     np.testing.assert_allclose(found, [0.05, 0.025, 0.05])
 
 
+def seed_curve(steps, values):
+    return pd.DataFrame({"env_steps": steps, "value": values}, dtype=float)
+
+
 def test_band_by_hand_joins_seeds_only_where_all_have_data():
-    first = (np.array([0.0, 10.0, 20.0]), np.array([0.0, 10.0, 20.0]))
-    second = (np.array([5.0, 15.0]), np.array([1.0, 3.0]))
-    found = band([first, second])
-    np.testing.assert_array_equal(found.env_steps, [5, 10, 15])
-    np.testing.assert_allclose(found.median, [3, 6, 9])
-    np.testing.assert_allclose(found.low, [1.2, 2.4, 3.6])
-    np.testing.assert_allclose(found.high, [4.8, 9.6, 14.4])
+    found = band([seed_curve([0, 10, 20], [0, 10, 20]), seed_curve([5, 15], [1, 3])])
+    np.testing.assert_array_equal(found["env_steps"], [5, 10, 15])
+    np.testing.assert_allclose(found["value"], [3, 6, 9])
+    np.testing.assert_allclose(found["low"], [1.2, 2.4, 3.6])
+    np.testing.assert_allclose(found["high"], [4.8, 9.6, 14.4])
 
 
 def test_seeds_without_common_steps_have_no_band():
-    assert band([(np.array([1.0]), np.array([1.0])), (np.array([2.0]), np.array([1.0]))]) is None
+    assert band([seed_curve([1], [1]), seed_curve([2], [1])]) is None
 
 
 def test_the_numbers_drawn_are_those_of_the_run(tmp_path):
