@@ -90,13 +90,12 @@ EDGES = (
     Edge("shadow", "targets", False),
     Edge("targets", "critic losses", False),
 )
-COLUMNS = ("start", "end", "gradient", "what")
 FILL = {"values": "#F4F4F4", "weights": "#D6E6F2", "loss": "#FBE3C0"}
 
 
 def computation_graph(results: Results) -> Outcome:
     """Figure 13, which is of the method and not of results."""
-    edges = pd.DataFrame([{name: getattr(edge, name) for name in COLUMNS} for edge in EDGES])
+    edges = pd.DataFrame(EDGES).drop(columns="bend")
     return Outcome([Drawing("figure_13", edges, _draw, ())])
 
 
@@ -145,8 +144,7 @@ def _legend(figure: Figure) -> None:
         Line2D([], [], color="#333333", label="gradient flows back"),
         Line2D([], [], color=BUDGET_COLOUR, linestyle=(0, (3, 2)), label="no gradient"),
     ]
-    names = {"weights": "weights that learn", "loss": "loss", "values": "values"}
-    for kind, name in names.items():
-        marker = {"marker": "s", "markersize": 8, "markeredgecolor": "black"}
-        lines.append(Line2D([], [], linestyle="", color=FILL[kind], label=name, **marker))
+    marker = {"linestyle": "", "marker": "s", "markersize": 8, "markeredgecolor": "black"}
+    for kind, name in {"weights": "weights that learn", "loss": "loss", "values": "values"}.items():
+        lines.append(Line2D([], [], color=FILL[kind], label=name, **marker))
     figure.legend(handles=lines, loc="outside lower center", ncols=5)

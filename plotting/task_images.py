@@ -54,15 +54,16 @@ def _find(tasks: Sequence[str], folder: Path) -> tuple[pd.DataFrame, list[Path]]
     absent = [task for task in tasks if not isinstance(seeds, dict) or task not in seeds]
     if absent:
         raise ExpectedError(f"{folder / 'images.json'}: no seed of {absent[0]}")
-    rows, paths = [], []
-    for view in VIEWS:
-        for task in tasks:
-            path = folder / f"{task}_{view}.png"
-            _read_image(path)
-            row = {"task": task, "view": view, "seed": seeds[task], "file": path.name}
-            rows.append(row | {"mujoco": record.get("mujoco", "")})
-            paths.append(path)
-    return pd.DataFrame(rows), paths
+    rows = [
+        {"task": task, "view": view, "seed": seeds[task], "file": f"{task}_{view}.png"}
+        for view in VIEWS
+        for task in tasks
+    ]
+    numbers = pd.DataFrame(rows).assign(mujoco=record.get("mujoco", ""))
+    paths = [folder / name for name in numbers["file"]]
+    for path in paths:
+        _read_image(path)
+    return numbers, paths
 
 
 def _draw(tasks: Sequence[str], objects: Sequence[str], *paths: Path) -> Figure:
@@ -77,22 +78,11 @@ def _draw(tasks: Sequence[str], objects: Sequence[str], *paths: Path) -> Figure:
         ax.spines[:].set_visible(False)
     for ax, task in zip(grid[0], tasks, strict=True):
         ax.set_title(task.replace("Observable", "Observable\n"), fontsize=8)
-    _legend(figure, objects)
-    return figure
-
-
-def _legend(figure: Figure, objects: Sequence[str]) -> None:
     look = {"edgecolor": "#333333", "linewidth": 0.4}
     handles = [Patch(facecolor=OBJECTS[name], label=name, **look) for name in objects]
-    figure.legend(
-        handles=handles,
-        loc="outside lower center",
-        ncols=len(objects),
-        fontsize=7,
-        handlelength=1,
-        handletextpad=0.4,
-        columnspacing=1.2,
-    )
+    look = {"fontsize": 7, "handlelength": 1, "handletextpad": 0.4, "columnspacing": 1.2}
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(objects), **look)
+    return figure
 
 
 def _read_image(path: Path) -> np.ndarray:
