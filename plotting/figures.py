@@ -24,11 +24,16 @@ try:
     from plotting.looks import OWN_COLOURS, label, own_of
     from plotting.posterior import posteriors
     from plotting.report import write_report
-    from plotting.results import Results, read_results
+    from plotting.results import SHIPPED, Results, read_results
     from plotting.run_reading import COMPARABLE
     from plotting.table3 import table_3
     from plotting.task_images import OBJECTS, task_images
 except ModuleNotFoundError as error:
+    # The project, its dependencies and its extra `plots`; another module is missing in any Python.
+    installed = {"la_mbda", "plotting", "numpy", "gymnasium", "mujoco"}
+    installed |= {"matplotlib", "plotly", "jinja2", "pandas", "tabulate", "scipy", "joblib"}
+    if error.name not in installed:
+        raise
     python = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
     sys.exit(
         f"figures.py: error: {sys.executable} has no {error.name}: run this by {python}, which "
@@ -230,12 +235,16 @@ def print_end(results: Results, said: Outcome, figures: Sequence[Path], tables: 
         print(f"note: {note}")
     folder, runs = results.folder, results.runs
     own = runs[runs["source"] == "ours"]
-    if own.empty:
-        print(f"{folder} holds no runs; to make them: {train_command(folder)}")
-    elif not (own["preset"].isin(COMPARABLE).any() or results.own_tasks_only):
-        print(f"no runs at the paper's scale; to make them: {train_command(folder)} --preset paper")
-    finished = own["finished"].sum()
-    print(f"{len(own)} runs read, {finished} finished; {len(runs) - len(own)} shipped runs beside")
+    if folder.resolve() == SHIPPED:
+        print(f"{len(runs)} shipped runs read, {runs['finished'].sum()} finished")
+    else:
+        if own.empty:
+            print(f"{folder} holds no runs; to make them: {train_command(folder)}")
+        elif not (own["preset"].isin(COMPARABLE).any() or results.own_tasks_only):
+            command = f"{train_command(folder)} --preset paper"
+            print(f"no runs at the paper's scale; to make them: {command}")
+        beside = f"{len(runs) - len(own)} shipped runs beside"
+        print(f"{len(own)} runs read, {own['finished'].sum()} finished; {beside}")
     if figures:
         print(f"figures: {folder / 'figures'} ({len(figures)}, each as .png, .pdf and .csv)")
     if tables:

@@ -1,6 +1,7 @@
 """Learning curves, and the command as people run it."""
 
 import csv
+import os
 import subprocess
 import sys
 from itertools import combinations
@@ -12,9 +13,10 @@ import pytest
 from run_folders import STEPS, write_lines, write_run
 
 from la_mbda import config
+from plotting import figures
 from plotting.aggregate import MOST_POINTS, band, cost_regret
 from plotting.curves import settled_top
-from plotting.drawing import draw_changed
+from plotting.drawing import Outcome, draw_changed
 from plotting.figures import FIGURES, make_all
 from plotting.looks import BUDGET_COLOUR, COLOURS, OWN_COLOURS
 from plotting.results import read_results
@@ -344,3 +346,24 @@ def test_what_is_no_folder_is_one_clear_line(tmp_path, name):
     assert done.stdout == ""
     assert done.stderr.startswith(f"figures.py: error: {name} is no folder")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_shipped_runs_themselves_are_no_empty_folder(tmp_path, monkeypatch, capsys):
+    write_run(tmp_path)
+    monkeypatch.setattr(figures, "SHIPPED", tmp_path)
+    figures.print_end(read_results(tmp_path, shipped=tmp_path), Outcome(), [], 0)
+    assert capsys.readouterr().out == "\n1 shipped runs read, 1 finished\n"
+
+
+def test_a_missing_module_that_is_none_of_ours_is_not_blamed_on_the_python(tmp_path):
+    (tmp_path / "jinja2.py").write_text("import none_of_ours")
+    path = os.pathsep.join([str(tmp_path), str(COMMAND.parents[1])])
+    done = subprocess.run(
+        [sys.executable, str(COMMAND), str(tmp_path)],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "No module named 'none_of_ours'" in done.stderr
+    assert "run this by" not in done.stderr
