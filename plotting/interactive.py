@@ -6,10 +6,10 @@ experiments/evaluate.py RUN --video RUN/video.mp4` makes both files of a run.
 """
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from la_mbda.errors import ExpectedError
@@ -85,10 +85,10 @@ def _panel(panel: pd.DataFrame, metric: str, colours: dict[str, str]) -> dict:
         _line(group, source, algorithm) | {"colour": colours[algorithm]}
         for (source, algorithm), group in seeds.groupby(["source", "algorithm"], sort=False)
     ]
-    lines += [
-        _published_line(level) | {"colour": colours[level.algorithm]}
-        for level in panel[panel["line"] == "published"].itertuples()
-    ]
+    for level in panel[panel["line"] == "published"].itertuples():
+        line = {"name": f"{label(level.algorithm)} (paper)", "published": True, "y": level.value}
+        line |= {"low": level.low, "high": level.high, "colour": colours[level.algorithm]}
+        lines.append(line)
     top = None
     if metric == "cost_regret":
         own = seeds[seeds["line"] != "median"].groupby(["source", "algorithm", "line"], sort=False)
@@ -101,48 +101,27 @@ def _panel(panel: pd.DataFrame, metric: str, colours: dict[str, str]) -> dict:
 
 def _line(group: pd.DataFrame, source: str, algorithm: str) -> dict:
     """Return the seeds of one algorithm; `x` and `y` are None without steps in common."""
-    main, seeds = group[group["main"]], group[group["line"] != "median"]
-    several = len(main) > 0 and not main["low"].isna().all()
-    steps = main["env_steps"].to_numpy()
-    return {
-        "name": group_name(source, algorithm),
-        "published": False,
-        "shipped": source == "shipped",
-        "x": _plain(steps) if len(main) else None,
-        "y": _plain(main["value"]) if len(main) else None,
-        "low": _plain(main["low"]) if several else None,
-        "high": _plain(main["high"]) if several else None,
-        "seeds": [
-            {
-                "seed": int(seed),
-                "x": None if np.array_equal(own["env_steps"], steps) else _plain(own["env_steps"]),
-                "y": _plain(own["value"]),
-            }
-            for seed, own in seeds.groupby("line", sort=False)
-        ],
-    }
+    main, steps = group[group["main"]], _plain(group.loc[group["main"], "env_steps"])
+    made = {"name": group_name(source, algorithm), "published": False}
+    made |= {"shipped": source == "shipped", "x": steps}
+    for key, column in {"y": "value", "low": "low", "high": "high"}.items():
+        made[key] = _plain(main[column].dropna())
+    seeds = []
+    for seed, own in group[group["line"] != "median"].groupby("line", sort=False):
+        x, y = _plain(own["env_steps"]), _plain(own["value"])
+        seeds.append({"seed": int(seed), "x": None if x == steps else x, "y": y})
+    return made | {"seeds": seeds}
 
 
-def _published_line(level: tuple) -> dict:
-    return {
-        "name": f"{label(level.algorithm)} (paper)",
-        "published": True,
-        "y": level.value,
-        "low": level.low,
-        "high": level.high,
-    }
-
-
-def _plain(values: np.ndarray | pd.Series) -> list[float]:
-    """Numbers with six digits, which no screen can tell from all."""
-    return [float(f"{value:.6g}") for value in values]
+def _plain(values: pd.Series) -> list[float] | None:
+    """Numbers with six digits, which no screen can tell from all; None where there are none."""
+    return [float(f"{value:.6g}") for value in values] or None
 
 
 def find_videos(runs: pd.DataFrame) -> tuple[list[Video], list[str]]:
     """Find the first video of each `PLACE`, and what is wrong with counters."""
     videos, problems = [], []
-    there = runs[runs["path"].map(lambda path: (path / VIDEO).is_file()).astype(bool)]
-    for run in there.drop_duplicates(PLACE).itertuples():
+    for run in _first(runs, lambda path: (path / VIDEO).is_file()).itertuples():
         path = run.path / VIDEO
         try:
             counters = _read_counters(path.with_suffix(".json"))
@@ -155,13 +134,18 @@ def find_videos(runs: pd.DataFrame) -> tuple[list[Video], list[str]]:
 
 def without_video(runs: pd.DataFrame, videos: list[Video]) -> list[tuple]:
     """Find a run of each `PLACE` without a video, of which one can be made."""
-    there = {tuple(getattr(video.run, name) for name in PLACE) for video in videos}
-    able = runs["path"].map(lambda path: (path / "checkpoint").is_dir()).astype(bool)
-    return [
-        run
-        for run in runs[able].drop_duplicates(PLACE).itertuples()
-        if tuple(getattr(run, name) for name in PLACE) not in there
-    ]
+    there = {_place(video.run) for video in videos}
+    able = _first(runs, lambda path: (path / "checkpoint").is_dir())
+    return [run for run in able.itertuples() if _place(run) not in there]
+
+
+def _first(runs: pd.DataFrame, holds: Callable[[Path], bool]) -> pd.DataFrame:
+    """Return the first run of each `PLACE` whose folder holds something."""
+    return runs[runs["path"].map(holds).astype(bool)].drop_duplicates(PLACE)
+
+
+def _place(run: tuple) -> tuple[str, ...]:
+    return tuple(getattr(run, name) for name in PLACE)
 
 
 def video_command(run: tuple) -> str:
@@ -184,27 +168,19 @@ def _read_counters(path: Path) -> dict:
     """
     values = read_object(path)
     try:
-        counters = {
+        rates = {
             name: number(values, name) for name in ("frames_per_second", "env_steps_per_frame")
         }
-        counters["cost_budget"] = numbers(values, "cost_budget")
-        counters["return"] = numbers(values, "return")
-        costs = values.get("cost_return")
-        if not isinstance(costs, list):
+        budgets, returns = numbers(values, "cost_budget"), numbers(values, "return")
+        if not isinstance(values.get("cost_return"), list):
             raise ExpectedError("cost_return is no list")
-        counters["cost_return"] = [numbers({"cost_return": row}, "cost_return") for row in costs]
-        _check_lengths(counters)
+        costs = [numbers({"cost_return": row}, "cost_return") for row in values["cost_return"]]
+        if len(costs) != len(returns):
+            raise ExpectedError(f"cost_return has {len(costs)} frames, return {len(returns)}")
+        if any(len(row) != len(budgets) for row in costs):
+            raise ExpectedError(f"cost_return is not of {len(budgets)} costs in each frame")
+        if rates["frames_per_second"] <= 0:
+            raise ExpectedError("frames_per_second is not positive")
     except ValueError as error:
         raise ExpectedError(f"{path}: {error}") from error
-    return counters
-
-
-def _check_lengths(counters: dict) -> None:
-    frames, costs = len(counters["return"]), counters["cost_return"]
-    if len(costs) != frames:
-        raise ExpectedError(f"cost_return has {len(costs)} frames, return {frames}")
-    constraints = len(counters["cost_budget"])
-    if any(len(row) != constraints for row in costs):
-        raise ExpectedError(f"cost_return is not of {constraints} costs in each frame")
-    if counters["frames_per_second"] <= 0:
-        raise ExpectedError("frames_per_second is not positive")
+    return rates | {"cost_budget": budgets, "return": returns, "cost_return": costs}

@@ -226,7 +226,8 @@ def _made_by(run: tuple) -> dict[str, str]:
         made = read_object(run.path / "run.json")
     except ValueError:
         made = {}
-    versions, machine = _object(made, "versions"), _object(made, "machine")
+    parts = {name: made.get(name) for name in ("versions", "machine", "seconds")}
+    versions, machine, seconds = (p if isinstance(p, dict) else {} for p in parts.values())
     packages = {"python": made.get("python")} | versions
     cores = f"{_text(machine, 'cores')} cores" if "cores" in machine else ""
     hardware = [_text(machine, "processor"), cores, _text(machine, "platform")]
@@ -238,16 +239,11 @@ def _made_by(run: tuple) -> dict[str, str]:
         "env steps": f"{run.env_steps:,.0f}" if run.finished else "not finished",
         "changed settings": ", ".join(run.changed) or "none",
         "started": _text(made, "started").replace("T", " ").replace("+00:00", " UTC"),
-        "time": _duration(_object(made, "seconds")),
+        "time": _duration(seconds),
         "commit": _text(made, "commit"),
         "versions": ", ".join(f"{name} {_text(packages, name)}" for name in packages),
         "machine": ", ".join(part for part in hardware if part not in ("", UNKNOWN)) or UNKNOWN,
     }
-
-
-def _object(values: dict, name: str) -> dict:
-    found = values.get(name)
-    return found if isinstance(found, dict) else {}
 
 
 def _text(values: dict, name: str) -> str:
@@ -260,8 +256,7 @@ def _duration(seconds: dict) -> str:
     known = [value for value in seconds.values() if isinstance(value, int | float)]
     if not known or not math.isfinite(sum(known)):
         return UNKNOWN
-    minutes = round(sum(known) / 60)
-    if minutes == 0:
-        return f"{sum(known):.0f} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+    hours, minutes = divmod(round(sum(known) / 60), 60)
+    if hours or minutes:
+        return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+    return f"{sum(known):.0f} s"
