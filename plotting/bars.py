@@ -10,6 +10,7 @@ budget. A task on which LAMBDA itself returns little sets no aim, and is left ou
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -52,6 +53,7 @@ SPREAD_OF_RUNS = (
     "lines: 5–95 % of seeds (of baselines ± the standard error); "
     "of one seed ± the standard error over its confirmed episodes"
 )
+REACHES = ["task", "algorithm", "env_steps", "reached", "safe"]
 _MARKS = {True: "✓", False: "✗", None: "?"}
 
 
@@ -93,7 +95,7 @@ def reaches(results: Results) -> Outcome:
     published = published_reaches(results)
     arguments = (published, title, results.colours)
     outcome = Outcome([Drawing("figure_7_published", published, _draw_reaches, arguments)])
-    drawn = False
+    told = False
     for runs, scores in results.telling_groups():
         found, left_out = reaches_of(runs, scores, results)
         if left_out:
@@ -103,11 +105,10 @@ def reaches(results: Results) -> Outcome:
             arguments = (found, scale_of(runs), results.colours)
             name = f"figure_7_{slug_of(runs)}"
             outcome.made.append(Drawing(name, found, _draw_reaches, arguments))
-        drawn |= runs["source"].iloc[0] == "ours" and len(found) + len(left_out) > 0
-    if not drawn:
-        cells = [(a, task) for a in ("lambda", *config.BASELINES) for task in config.SG6_TASKS]
-        preset = results.telling_presets()[0]
-        outcome.missing.append(missing_runs("figure 7", results.folder, preset, cells))
+        told |= runs["source"].iloc[0] == "ours" and len(found) + len(left_out) > 0
+    if not told:
+        cells = product(("lambda", *config.BASELINES), config.SG6_TASKS)
+        outcome.missing.append(missing_runs("figure 7", results, cells))
     return outcome
 
 
@@ -221,23 +222,23 @@ def published_reaches(results: Results) -> pd.DataFrame:
     """By which of the two published budgets a baseline's return was LAMBDA's.
 
     Returns:
-        One row per bar: `task`, `algorithm`, `env_steps` until LAMBDA's return was reached, else
-        all there are, `reached`, and `safe`: whether it keeps its budget, None where not known.
+        One row per bar, as of `REACHES`: `env_steps` until LAMBDA's return was `reached`, else all
+        there are; whether it is `safe`, which is to keep the budget, None where not known.
     """
     scores = results.scores[results.scores["source"] == "published"]
-    scores = scores.set_index(["task", "algorithm", "preset", "metric"])["value"]
+    key = ["task", "algorithm", "preset"]
+    scores = scores.pivot(index=key, columns="metric", values="value")
     rows = []
-    for task in config.SG6_TASKS:
-        aim = scores[task, "lambda", "paper", "return"]
-        for algorithm in ("lambda", *config.BASELINES):
-            for preset in ("paper", "paper_long"):
-                steps = make_config(preset, task, algorithm).training.env_steps
-                safe = scores[task, algorithm, preset, "cost_return"] <= PAPER_COST_BUDGET
-                reached = scores[task, algorithm, preset, "return"] >= aim
-                if reached:
-                    break
-            rows.append((task, algorithm, steps, reached, bool(safe)))
-    return _reach_frame(rows)
+    for task, algorithm in product(config.SG6_TASKS, ("lambda", *config.BASELINES)):
+        for preset in ("paper", "paper_long"):
+            steps = make_config(preset, task, algorithm).training.env_steps
+            found = scores.loc[(task, algorithm, preset)]
+            reached = found["return"] >= scores.loc[(task, "lambda", "paper"), "return"]
+            if reached:
+                break
+        safe = bool(found["cost_return"] <= PAPER_COST_BUDGET)
+        rows.append((task, algorithm, steps, reached, safe))
+    return pd.DataFrame(rows, columns=REACHES)
 
 
 def reaches_of(
@@ -259,23 +260,21 @@ def reaches_of(
         rivals = [algorithm for algorithm in config.BASELINES if (task, algorithm) in returns]
         if (task, "lambda") not in returns or not rivals:
             continue
-        if returns[task, "lambda"] < LEARNT * theirs[task, "lambda", "return"]:
+        aim = returns[task, "lambda"]
+        if aim < LEARNT * theirs[task, "lambda", "return"]:
             left_out.append(task)
             continue
         for algorithm in ("lambda", *rivals):
-            cell = (runs["task"] == task) & (runs["algorithm"] == algorithm)
-            own = lines[(lines["task"] == task) & (lines["algorithm"] == algorithm)]
-            there = own.loc[own["value"] >= returns[task, "lambda"], "env_steps"]
+            own, line = (
+                frame[(frame["task"] == task) & (frame["algorithm"] == algorithm)]
+                for frame in (runs, lines)
+            )
+            there = line.loc[line["value"] >= aim, "env_steps"]
             # LAMBDA's score, of other episodes than its curve, may be above all of that.
             reached = len(there) > 0 or algorithm == "lambda"
-            steps = there.iloc[0] if len(there) else runs.loc[cell, "env_steps"].max()
-            rows.append((task, algorithm, steps, reached, all_keep(runs.loc[cell, "kept"])))
-    return _reach_frame(rows), left_out
-
-
-def _reach_frame(rows: list[tuple]) -> pd.DataFrame:
-    columns = ["task", "algorithm", "env_steps", "reached", "safe"]
-    return pd.DataFrame(rows, columns=columns).astype({"safe": object})
+            steps = there.iloc[0] if len(there) else own["env_steps"].max()
+            rows.append((task, algorithm, steps, reached, all_keep(own["kept"])))
+    return pd.DataFrame(rows, columns=REACHES).astype({"safe": object}), left_out
 
 
 def _draw_reaches(numbers: pd.DataFrame, title: str, colours: dict[str, str]) -> Figure:

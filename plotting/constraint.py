@@ -10,6 +10,7 @@ without a safety critic have no such numbers, and are left out.
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -48,9 +49,8 @@ def constraints(results: Results) -> Outcome:
         name = f"figure_constraint_{preset}"
         outcome.made.append(Drawing(name, lines[COLUMNS], draw_grid, arguments, "%.8g"))
     if not found and not results.own_tasks_only:
-        cells = [("lambda", task) for task in config.SG6_TASKS]
-        preset = results.telling_presets()[0]
-        outcome.missing.append(missing_runs("figure constraint", results.folder, preset, cells))
+        cells = product(["lambda"], config.SG6_TASKS)
+        outcome.missing.append(missing_runs("figure constraint", results, cells))
     return outcome
 
 
@@ -63,13 +63,14 @@ def logged(run: tuple) -> Iterator[pd.DataFrame]:
         run: a row of `Results.runs`.
     """
     who = {"run": run.Index} | {name: getattr(run, name) for name in WHO}
-    episodes, _ = read_series(run.path / "episodes.jsonl", whole=False)
+    updates = list(_objects(run.path / "updates.jsonl"))
+    episodes, _ = read_series(run.path / "episodes.jsonl", whole=False) if updates else (None, [])
     for constraint in range(len(run.cost_budgets)):
         names = ["env_steps", *(f"{quantity}_{constraint}" for quantity in QUANTITIES)]
         rows = []
-        for line in _lines(run.path / "updates.jsonl"):
+        for values in updates:
             with suppress(ValueError):
-                rows.append([number(line, name) for name in names])
+                rows.append([number(values, name) for name in names])
         if rows:
             found = pd.DataFrame(rows, columns=["env_steps", *QUANTITIES])
             found[[*PER_DECISION]] *= run.episode_steps / run.action_repeat
@@ -82,12 +83,13 @@ def logged(run: tuple) -> Iterator[pd.DataFrame]:
             yield pd.concat(found).assign(constraint=constraint + 1, **who)
 
 
-def _lines(path: Path) -> Iterator[dict]:
+def _objects(path: Path) -> Iterator[dict]:
     with suppress(OSError), path.open(encoding="utf-8", errors="replace") as file:
         for line in file:
             with suppress(ValueError, RecursionError):
                 values = json.loads(line)
-                yield values if isinstance(values, dict) else {}
+                if isinstance(values, dict):
+                    yield values
 
 
 def _budgets(runs: pd.DataFrame) -> pd.DataFrame:

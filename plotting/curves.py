@@ -6,6 +6,7 @@ its scores. Shipped runs are dashed where runs of one's own are beside them.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -38,44 +39,42 @@ def learning_curves(
     number: int,
     title: str,
     needs: Sequence[str],
-    tasks: Sequence[str] = config.SG6_TASKS,
-    whole: bool = False,
+    only: Sequence[str] = (),
     welcome: Sequence[str] = (),
 ) -> Outcome:
     """Draw a figure of learning curves, once per preset that allows it.
 
     Args:
-        needs: algorithms that each task needs; a task without the last of them is not shown.
-        tasks: that it needs.
-        whole: whether it shows these tasks alone, and nothing where one of them is missing.
+        needs: algorithms that each task of SG6 needs; one without the last of them is not shown.
+        only: tasks shown alone, in place of SG6's, and nothing where one of them is missing.
         welcome: algorithms shown as well where they ran; at the paper's scale, every task is
             then shown, with its published scores alone where nothing ran.
     """
-    outcome, needed = Outcome(), [(algorithm, task) for algorithm in needs for task in tasks]
-    if results.own_tasks_only:
-        needed = []
+    outcome, began, tasks = Outcome(), False, only or config.SG6_TASKS
+    needed = [] if results.own_tasks_only else list(product(needs, tasks))
     runs = results.runs[results.runs.index.isin(results.curves["run"])]
     asked = runs.loc[runs["source"] == "ours", "preset"].unique()
-    what, began = f"figure {number}", False
     for preset, own in runs.groupby("preset", sort=False):
         shown = set(own.loc[own["algorithm"].isin((needs[-1], *welcome)), "task"])
-        shown = shown.intersection(tasks) if whole else shown
+        shown = shown.intersection(only) if only else shown
         own = own[own["algorithm"].isin((*needs, *welcome)) & own["task"].isin(shown)]
+        if own.empty:
+            continue
         ran = set(zip(own["algorithm"], own["task"], strict=True))
         cells = [cell for cell in needed if cell not in ran]
-        if len(own) and not (whole and cells):
+        if not (only and cells):
             lines = curve_lines(results, own, tasks if welcome else ())
             outcome.notes += _notes(lines)
             arguments = (lines, f"{title}\n{preset_of(own)}", results.colours, COLUMN_TITLES)
             name = f"figure_{number}_{preset}"
             outcome.made.append(Drawing(name, lines[COLUMNS], draw_grid, arguments, "%.8g"))
-        if len(own) and preset in asked:
+        if preset in asked:
             began = True
             if cells:
-                outcome.missing.append(missing_runs(what, results.folder, preset, cells))
+                outcome.missing.append(missing_runs(f"figure {number}", results, cells, preset))
     if needed and not began:
-        preset = asked[0] if len(asked) else results.telling_presets()[0]
-        outcome.missing.append(missing_runs(what, results.folder, preset, needed))
+        preset = asked[0] if len(asked) else None
+        outcome.missing.append(missing_runs(f"figure {number}", results, needed, preset))
     return outcome
 
 
@@ -90,21 +89,21 @@ def curve_lines(results: Results, runs: pd.DataFrame, tasks: Sequence[str] = ())
         which have no steps; each constraint's panels hold the returns too.
     """
     everything = results.lines[results.lines["run"].isin(runs.index)]
-    published = results.published(runs["preset"].iloc[0])
+    preset = runs["preset"].iloc[0]
+    published = results.published(preset)
     shown = {*runs["task"], *published.loc[published["task"].isin(tasks), "task"]}
     parts = []
-    for task in task_order(shown):
+    for task in (t for t in task_order(shown) if t in shown):
         own, found = runs[runs["task"] == task], everything[everything["task"] == task]
-        constraints = found["constraint"].max() if len(found) else int(task in shown)
-        for constraint in range(1, constraints + 1):
-            for metric in METRICS:
-                whose = 1 if metric == "return" else constraint
-                panel = (found["metric"] == metric) & (found["constraint"] == whose)
-                what = {"preset": runs["preset"].iloc[0], "task": task, "metric": metric}
-                parts.append(found[panel].assign(constraint=constraint))
-                levels = _budget_levels(own, metric, constraint)
-                levels += _published_levels(own, published, task, metric)
-                parts.append(pd.DataFrame([{"constraint": constraint} | what | x for x in levels]))
+        constraints = found["constraint"].max() if len(found) else 1
+        for constraint, metric in product(range(1, constraints + 1), METRICS):
+            whose = 1 if metric == "return" else constraint
+            panel = (found["metric"] == metric) & (found["constraint"] == whose)
+            levels = _budget_levels(own, metric, constraint)
+            levels += _published_levels(own, published, task, metric)
+            what = {"constraint": constraint, "preset": preset, "task": task, "metric": metric}
+            levels = pd.DataFrame([what | {"main": False} | level for level in levels])
+            parts += [found[panel].assign(constraint=constraint), levels]
     parts = [part for part in parts if len(part)]
     return pd.concat(parts, ignore_index=True).astype({"main": bool})
 
@@ -113,17 +112,15 @@ def _budget_levels(runs: pd.DataFrame, metric: str, constraint: int) -> list[dic
     """Each budget d that runs of a task had, and d per step for the regret; the paper's of none."""
     if metric == "return":
         return []
-    budgets = [
-        (run.cost_budgets[constraint - 1], run.episode_steps)
+    rates = {
+        run.cost_budgets[constraint - 1] / run.episode_steps: run.cost_budgets[constraint - 1]
         for run in runs.itertuples()
         if constraint <= len(run.cost_budgets)
-    ]
+    }
     if runs.empty:
-        budgets = [(PAPER_COST_BUDGET, config.EPISODE_STEPS)]
-    rates = {budget / steps: budget for budget, steps in budgets}
-    levels = {rate: rate if metric == "cost_regret" else rates[rate] for rate in rates}
-    look = {"source": "", "algorithm": "", "line": "budget", "main": False}
-    return [look | {"value": level} for level in levels.values()]
+        rates = {PAPER_COST_BUDGET / config.EPISODE_STEPS: PAPER_COST_BUDGET}
+    levels = rates if metric == "cost_regret" else rates.values()
+    return [{"source": "", "algorithm": "", "line": "budget", "value": level} for level in levels]
 
 
 def _published_levels(
@@ -140,7 +137,7 @@ def _published_levels(
     scores = scores[drawn | (scores["algorithm"] != "cem_mpc")]
     look = {"source": f"published, {COMPARABLE[published['preset'].iloc[0]]}", "line": "published"}
     rows = arranged(scores, algorithm=config.ALGORITHMS)[["algorithm", "value", "low", "high"]]
-    return [look | {"constraint": 1, "main": False} | row for row in rows.to_dict("records")]
+    return [look | {"constraint": 1} | row for row in rows.to_dict("records")]
 
 
 def _notes(lines: pd.DataFrame) -> Iterator[str]:
@@ -178,26 +175,14 @@ def draw_grid(
     entries: dict[str, Line2D | Patch] = {}
     for axes, (task, constraint) in zip(grid, rows, strict=True):
         found = lines[lines["task"] == task]
+        end = found["env_steps"].max()
         for ax, metric in zip(axes, columns, strict=True):
             panel = found[(found["metric"] == metric) & (found["constraint"] == constraint)]
-            seeds = panel[~panel["line"].isin(("budget", "published"))]
-            for (source, algorithm), group in seeds.groupby(["source", "algorithm"], sort=False):
-                look = {"color": colours[algorithm], "linestyle": dashes.get(source, "-")}
-                _draw_seeds(ax, group, group_name(source, algorithm), look, entries)
-            if not ax.lines:
+            _draw_panel(ax, panel, colours, dashes, entries)
+            if not panel["run"].notna().any():
                 text = "no run" if found["run"].isna().all() else "no data"
                 look = {"color": "#666666", "backgroundcolor": "white", "transform": ax.transAxes}
                 ax.text(0.5, 0.5, text, ha="center", va="center", **look)
-            for level in panel.loc[panel["line"] == "budget", "value"]:
-                look = {"color": BUDGET_COLOUR, "linestyle": "--", "linewidth": 1.0}
-                ax.axhline(level, **look)
-                entries["cost budget"] = Line2D([], [], **look)
-            for level in panel[panel["line"] == "published"].itertuples():
-                look = {"color": colours[level.algorithm], "linestyle": (0, (3, 2))}
-                ax.axhline(level.value, zorder=1, linewidth=0.9, **look)
-                name = f"{label(level.algorithm)} (paper)"
-                entries[name] = Line2D([], [], linewidth=0.9, **look)
-            end = found["env_steps"].max()
             _dress(ax, metric, lines["env_steps"].max() if np.isnan(end) else end)
         axes[0].set_ylabel(_row_label(task, constraint))
     for ax, name in zip(grid[0], columns.values(), strict=True):
@@ -207,6 +192,24 @@ def draw_grid(
     figure.suptitle(wrapped(title), fontsize=9.5)
     figure.legend(entries.values(), entries, loc="outside lower center", ncols=4)
     return figure
+
+
+def _draw_panel(
+    ax: Axes, panel: pd.DataFrame, colours: dict[str, str], dashes: dict, entries: dict
+) -> None:
+    """Draw seeds, the budget and published levels; the legend's entries grow."""
+    seeds = panel[~panel["line"].isin(("budget", "published"))]
+    for (source, algorithm), group in seeds.groupby(["source", "algorithm"], sort=False):
+        look = {"color": colours[algorithm], "linestyle": dashes.get(source, "-")}
+        _draw_seeds(ax, group, group_name(source, algorithm), look, entries)
+    for level in panel[panel["line"] == "budget"].itertuples():
+        look = {"color": BUDGET_COLOUR, "linestyle": "--", "linewidth": 1.0}
+        ax.axhline(level.value, **look)
+        entries["cost budget"] = Line2D([], [], **look)
+    for level in panel[panel["line"] == "published"].itertuples():
+        look = {"color": colours[level.algorithm], "linestyle": (0, (3, 2)), "linewidth": 0.9}
+        ax.axhline(level.value, zorder=1, **look)
+        entries[f"{label(level.algorithm)} (paper)"] = Line2D([], [], **look)
 
 
 def _draw_seeds(ax: Axes, group: pd.DataFrame, name: str, look: dict, entries: dict) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import inspect
 import shlex
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import joblib
 import matplotlib as mpl
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -47,7 +46,7 @@ class Drawing(NamedTuple):
     """The numbers drawn, for the CSV."""
     draw: Callable[..., Figure]
     arguments: tuple
-    """What it is called with: frames, arrays, paths of files, and what `repr` tells apart."""
+    """What it is called with: frames, paths of files, and what `repr` tells apart."""
     digits: str | None = None
     """How the CSV writes numbers; None for all their digits."""
 
@@ -142,9 +141,6 @@ def _digest(*parts: object) -> str:
         elif isinstance(part, Path):
             found.update(part.read_bytes())
             part = part.name
-        elif isinstance(part, np.ndarray):
-            found.update(part.tobytes())
-            part = part.shape
         found.update(repr(part).encode())
     return found.hexdigest()
 
@@ -155,58 +151,53 @@ def wrapped(title: str) -> str:
 
 
 def missing_runs(
-    what: str, results: Path, preset: str, cells: Sequence[tuple[str, str]], state: str = ""
+    what: str,
+    results: Results,
+    cells: Iterable[tuple[str, str]],
+    preset: str | None = None,
+    state: str = "",
 ) -> str:
     """Say that a figure or table needs runs, and the command that makes them.
 
     Args:
         what: the name of the figure or table.
         cells: algorithms and tasks.
+        preset: of the runs; else the first of ours that will tell something.
         state: "finished " where unfinished runs do not do.
     """
-    return f"{what}, {preset} preset: {_how_to_train(results, preset, cells, state)}"
+    cells, preset = list(cells), preset or results.telling_presets()[0]
+    algorithms = list(dict.fromkeys(algorithm for algorithm, _ in cells))
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for algorithm in algorithms:
+        groups.setdefault(tuple(t for a, t in cells if a == algorithm), []).append(label(algorithm))
+    names = [
+        f"{' and '.join(group)} on {'any SG6 task' if t == config.SG6_TASKS else ', '.join(t)}"
+        for t, group in groups.items()
+    ]
+    tasks = tuple(task for task in config.TASKS if any(task in cell for cell in cells))
+    command = (
+        f"{train_command(results.folder)} --preset {preset} --algorithms {','.join(algorithms)}"
+    )
+    command += f" --tasks {','.join(tasks)}" if tasks != config.SG6_TASKS else ""
+    found = f"no {state}runs of {'; '.join(names)}. To make them: {command}"
+    return f"{what}, {preset} preset: {found}"
 
 
 def missing_scores(what: str, results: Results) -> list[str]:
     """List the runs that Table 3's algorithms still need at each preset of ours, with commands."""
-    presets = {p: _missing_cells(results.finished, p) for p in results.telling_presets()}
-    return [
-        missing_runs(what, results.folder, preset, cells, "finished ")
-        for preset, cells in presets.items()
-        if cells
-    ]
-
-
-def _missing_cells(finished: pd.DataFrame, preset: str) -> list[tuple[str, str]]:
-    """Algorithms and SG6 tasks of Table 3 that have no finished run of ours at a preset."""
-    algorithms = TABLE3_ALGORITHMS
-    if preset == "paper_long":
-        algorithms = tuple(a for a in algorithms if a in config.BASELINES)
-    own = finished[(finished["source"] == "ours") & (finished["preset"] == preset)]
-    cells = set(zip(own["algorithm"], own["task"], strict=True))
-    needed = [(algorithm, task) for algorithm in algorithms for task in config.SG6_TASKS]
-    return [cell for cell in needed if cell not in cells]
+    found = []
+    ours = results.finished[results.finished["source"] == "ours"]
+    for preset in results.telling_presets():
+        own = ours[ours["preset"] == preset]
+        ran = set(zip(own["algorithm"], own["task"], strict=True))
+        long = preset == "paper_long"
+        algorithms = [a for a in TABLE3_ALGORITHMS if a in config.BASELINES or not long]
+        cells = [(a, task) for a in algorithms for task in config.SG6_TASKS if (a, task) not in ran]
+        if cells:
+            found.append(missing_runs(what, results, cells, preset, "finished "))
+    return found
 
 
 def train_command(results: Path) -> str:
     """Return the command that trains into a folder of results."""
     return f"bash experiments/run_sg6.sh --results {shlex.quote(str(results))}"
-
-
-def _how_to_train(results: Path, preset: str, cells: Sequence[tuple[str, str]], state: str) -> str:
-    algorithms = dict.fromkeys(algorithm for algorithm, _ in cells)
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for algorithm in algorithms:
-        groups.setdefault(tuple(t for a, t in cells if a == algorithm), []).append(algorithm)
-    names = [
-        f"{' and '.join(label(a) for a in found)} on {_listed(tasks)}"
-        for tasks, found in groups.items()
-    ]
-    tasks = [task for task in config.TASKS if any(task == cell[1] for cell in cells)]
-    command = f"{train_command(results)} --preset {preset} --algorithms {','.join(algorithms)}"
-    command += f" --tasks {','.join(tasks)}" if tuple(tasks) != config.SG6_TASKS else ""
-    return f"no {state}runs of {'; '.join(names)}. To make them: {command}"
-
-
-def _listed(tasks: Sequence[str]) -> str:
-    return "any SG6 task" if tuple(tasks) == config.SG6_TASKS else ", ".join(tasks)

@@ -11,6 +11,7 @@ drawn last.
 import argparse
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 try:
@@ -58,8 +59,20 @@ def learning(results: Results) -> Outcome:
     return outcome
 
 
-UNSAFE, GREEDY = ("lambda", "unsafe_lambda"), ("lambda", "greedy_lambda")
-WITH_UNSAFE, OF_BOXES = "LAMBDA and Unsafe LAMBDA", "The solid and the transparent box"
+def _curves(
+    number: int, title: str, needs: Sequence[str], caption: str = "", only: Sequence[str] = ()
+) -> Entry:
+    """Make the entry of a figure of learning curves; its title is its caption if it has no other.
+
+    Args:
+        needs, only: as of `learning_curves`.
+    """
+    make = partial(learning_curves, number=number, title=title, needs=needs, only=only)
+    return Entry(f"figure_{number}", caption or title, make)
+
+
+WITH_UNSAFE, UNSAFE = "LAMBDA and Unsafe LAMBDA", ("lambda", "unsafe_lambda")
+OF_BOXES = "The solid and the transparent box"
 FIGURES = [
     Entry(
         "figure_1",
@@ -75,34 +88,16 @@ FIGURES = [
         posteriors,
     ),
     Entry("figure_4", "Normalised scores of each task", bars.tasks),
-    Entry(
-        "figure_5",
-        "LAMBDA and Unsafe LAMBDA on PointGoal2",
-        lambda r: learning_curves(r, 5, WITH_UNSAFE, UNSAFE, ("PointGoal2",), whole=True),
-    ),
-    Entry(
-        "figure_6",
-        "Learning curves",
-        learning,
-    ),
+    _curves(5, WITH_UNSAFE, UNSAFE, f"{WITH_UNSAFE} on PointGoal2", ("PointGoal2",)),
+    Entry("figure_6", "Learning curves", learning),
     Entry("figure_7", "Environment steps to LAMBDA's final return", bars.reaches),
     Entry("figure_8", OF_BOXES, lambda r: task_images(r, 8, BOXES, SEEN)),
-    Entry(
-        "figure_9",
-        "PointPush1 with the solid and with the transparent box",
-        lambda r: learning_curves(r, 9, OF_BOXES, ("lambda",), BOXES, whole=True),
+    _curves(
+        9, OF_BOXES, ("lambda",), "PointPush1 with the solid and with the transparent box", BOXES
     ),
-    Entry("figure_10", WITH_UNSAFE, lambda r: learning_curves(r, 10, WITH_UNSAFE, UNSAFE)),
-    Entry(
-        "figure_11",
-        "LAMBDA and CEM-MPC",
-        lambda r: learning_curves(r, 11, "LAMBDA and CEM-MPC", ("lambda", "cem_mpc")),
-    ),
-    Entry(
-        "figure_12",
-        "LAMBDA and Greedy LAMBDA",
-        lambda r: learning_curves(r, 12, "LAMBDA and Greedy LAMBDA", GREEDY),
-    ),
+    _curves(10, WITH_UNSAFE, UNSAFE),
+    _curves(11, "LAMBDA and CEM-MPC", ("lambda", "cem_mpc")),
+    _curves(12, "LAMBDA and Greedy LAMBDA", ("lambda", "greedy_lambda")),
     Entry("figure_13", "The computation graph, and where its gradients are cut", computation_graph),
     Entry("figure_constraint", "The constraint over a run", constraints),
 ]
@@ -217,14 +212,12 @@ def _entries(results: Results, only: Collection[str]) -> list[Entry]:
 
 def _missing_line(outcomes: Mapping[Entry, Outcome]) -> str:
     """Say which figures and tables need more runs, in one line."""
-    short = {entry.name: outcome for entry, outcome in outcomes.items() if outcome.missing}
-    parts = {
-        "not drawn without more runs": [name for name, found in short.items() if not found.made],
-        "drawn of some runs only": [name for name, found in short.items() if found.made],
-    }
-    said = [
-        f"{text}: {', '.join(names).replace('_', ' ')}" for text, names in parts.items() if names
-    ]
+    short = {entry.name: bool(found.made) for entry, found in outcomes.items() if found.missing}
+    said = []
+    for text, drawn in (("not drawn without more runs", False), ("drawn of some runs only", True)):
+        names = [name for name, some in short.items() if some is drawn]
+        if names:
+            said.append(f"{text}: {', '.join(names).replace('_', ' ')}")
     return f"{'; '.join(said)}; --missing lists the commands"
 
 

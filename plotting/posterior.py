@@ -6,6 +6,7 @@ each sample below one another, and the reward and costs predicted under the same
 """
 
 import shlex
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -80,10 +81,9 @@ def posteriors(results: Results) -> Outcome:
 def _missing(results: Results) -> str:
     """Return the command that brings the figure nearer; those of shipped runs are shipped too."""
     own = _own(results)
-    if len(own):
-        return f"figure 3: no run has imagined futures. {_how_to(own['path'].iloc[0])}"
-    cells = [("lambda", task) for task in config.SG6_TASKS]
-    return missing_runs("figure 3", results.folder, results.telling_presets()[0], cells)
+    if own.empty:
+        return missing_runs("figure 3", results, product(["lambda"], config.SG6_TASKS))
+    return f"figure 3: no run has imagined futures. {_how_to(own['path'].iloc[0])}"
 
 
 def _own(results: Results) -> pd.DataFrame:
