@@ -32,14 +32,13 @@ from plotting.drawing import (
     wrapped,
 )
 from plotting.looks import in_order, label
+from plotting.notes import scale_of, slug_of
 from plotting.results import Results
 from plotting.table import (
     LABELS,
     benchmark,
     latex_text,
     published_divisor,
-    scale_of,
-    slug_of,
 )
 
 LAST = ("lambda",)

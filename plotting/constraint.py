@@ -20,9 +20,9 @@ from la_mbda.runs.files import number, read_series
 from plotting.aggregate import arranged, lines_of, task_order
 from plotting.curves import COLUMNS, draw_grid
 from plotting.drawing import Drawing, Outcome, missing_runs
+from plotting.notes import preset_of
 from plotting.results import Results
 from plotting.run_reading import WHO
-from plotting.table import preset_of
 
 # What is logged of each constraint, and what its column is called.
 QUANTITIES = {

@@ -21,9 +21,10 @@ from la_mbda.runs.files import METRICS
 from plotting.aggregate import LINE, PAPER_COST_BUDGET, arranged, task_order
 from plotting.drawing import Drawing, Outcome, missing_runs, wrapped
 from plotting.looks import BUDGET_COLOUR, label
+from plotting.notes import preset_of
 from plotting.results import Results
 from plotting.run_reading import COMPARABLE
-from plotting.table import LABELS, preset_of
+from plotting.table import LABELS
 
 COLUMNS = ["source", "preset", "task", "algorithm", "metric", "constraint", "line", "env_steps"]
 COLUMNS += ["value", "low", "high"]

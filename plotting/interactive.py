@@ -16,8 +16,9 @@ from la_mbda.errors import ExpectedError
 from la_mbda.runs.files import number, numbers, read_object
 from plotting.curves import curve_lines, group_name, settled_top
 from plotting.looks import label
+from plotting.notes import preset_of
 from plotting.results import Results
-from plotting.table import LABELS, preset_of
+from plotting.table import LABELS
 
 VIDEO = "video.mp4"
 PLACE = ["source", "preset", "algorithm", "task"]

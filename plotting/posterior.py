@@ -23,8 +23,8 @@ from la_mbda.runs.files import read_object
 from plotting.aggregate import arranged
 from plotting.drawing import STYLE, Drawing, Outcome, missing_runs
 from plotting.looks import BUDGET_COLOUR, COLOURS, label
+from plotting.notes import scale_of
 from plotting.results import Results
-from plotting.table import scale_of
 
 FOLDER = "imagined"
 POLICY = "policy.csv"

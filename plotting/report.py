@@ -22,9 +22,10 @@ from plotting import interactive
 from plotting.aggregate import over_seeds
 from plotting.drawing import Entry, Outcome, train_command
 from plotting.looks import BUDGET_COLOUR, in_order, label
+from plotting.notes import is_reduced, scale_of
 from plotting.results import Results
 from plotting.run_reading import COMPARABLE
-from plotting.table import Table, is_reduced, scale_of
+from plotting.table import Table
 
 UNKNOWN = "–"
 PAGE = Path(__file__).with_name("page")

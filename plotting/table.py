@@ -1,4 +1,4 @@
-"""What all tables share: their form, what they say of runs, and whose PPO divides scores."""
+"""What all tables share: their form, and whose PPO divides scores (Appendix H)."""
 
 import re
 from collections.abc import Sequence
@@ -9,17 +9,14 @@ from typing import NamedTuple
 import pandas as pd
 
 from la_mbda import config
-from la_mbda.budget import CONFIDENCE, FEWEST_EPISODES, margin
 from plotting.aggregate import PAPER_COST_BUDGET, arranged, over_seeds
-from plotting.looks import in_order, is_baseline, label
+from plotting.looks import label
+from plotting.notes import count_seeds
 from plotting.results import Results
 
-NOT_COMPARABLE = "not comparable with the paper"
 NO_CELL = "–"
 OWN_PPO_SEEDS = 3
 """Seeds of our own PPO on each task, at least, for a table normalised by it."""
-EPOCHS = 0.1
-"""Share of LAMBDA's budget by which a baseline's last whole epoch may end after it."""
 _SYMBOLS = {
     "Ĵ": r"\hat{J}",
     "J̄": r"\bar{J}",
@@ -30,14 +27,14 @@ _SYMBOLS = {
     "δ": r"\delta",
     "ε": r"\varepsilon",
     "μ": r"\mu",
-    "-": "-",
 }
-# A symbol with its index, or the minus sign of a number.
-_FORMULA = re.compile(r"((?:Ĵ|J̄|ρ̄|ρ|λ|γ|δ|ε|μ)(?:_\w)?|(?<![\w.])-(?=\d))")
+# A symbol with its index, which is escaped by then.
+_FORMULA = re.compile(f"({'|'.join(_SYMBOLS)})" + r"(?:\\(_\w))?")
+_MINUS = re.compile(r"(?<![\w.])-(?=\d)")
 _ESCAPES = str.maketrans(
     {sign: f"\\{sign}" for sign in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    | {"–": "--", "−": "$-$", "≤": r"$\leq$", "±": r"$\pm$", "λ": r"$\lambda$"}
+    | {"–": "--", "−": "$-$", "≤": r"$\leq$", "±": r"$\pm$"}
 )
 
 
@@ -124,14 +121,19 @@ def pivot(numbers: pd.DataFrame, algorithms: Sequence[str]) -> tuple[pd.DataFram
     best = (signed == rivals.transform("max")) & (rivals.transform("count") > 1)
     best &= ~numbers["task"].str.endswith(INCOMPLETE)
     texts = numbers.apply(lambda row: show(row["value"], row["se"]), axis="columns")
-    latex = texts.map(latex_text)
     found = []
-    for text in (texts, latex.mask(best, r"\textbf{" + latex + "}")):
+    for text in (texts, in_bold(texts, best)):
         cells = text.groupby([numbers["task"], numbers["algorithm"]], sort=False).agg(", ".join)
         wide = cells.unstack().reindex(index=numbers["task"].unique(), columns=list(algorithms))
         wide = wide.fillna(NO_CELL).rename(columns=label)
         found.append(wide.rename_axis(columns=None).reset_index())
     return found[0], found[1].replace(NO_CELL, latex_text(NO_CELL))
+
+
+def in_bold(texts: pd.DataFrame, best: pd.DataFrame) -> pd.DataFrame:
+    """Return texts as LaTeX, the best of them in bold; of a series too."""
+    latex = texts.map(latex_text)
+    return latex.mask(best, r"\textbf{" + latex + "}")
 
 
 def show(value: float | None, error: float | None = None) -> str:
@@ -144,152 +146,8 @@ def show(value: float | None, error: float | None = None) -> str:
 
 def latex_text(text: str) -> str:
     """Plain text for LaTeX: our symbols and minus signs as formulas, special signs escaped."""
-    found = ""
-    for part in _FORMULA.split(text):
-        symbol, _, index = part.partition("_")
-        if symbol in _SYMBOLS:
-            found += f"${_SYMBOLS[symbol]}{'_' + index if index else ''}$"
-        else:
-            found += part.translate(_ESCAPES)
-    return found
-
-
-# ---- What tables say of runs, each one row of `Results.runs`.
-
-
-def scale_of(runs: pd.DataFrame) -> str:
-    """Whose runs of one preset these are, and at what scale."""
-    return f"{runs['source'].iloc[0]}: {preset_of(runs)}"
-
-
-def preset_of(runs: pd.DataFrame) -> str:
-    """At what scale runs are, saying so where it is not the paper's."""
-    text, changed = f"{runs['preset'].iloc[0]} preset", runs["changed"].map(bool)
-    if uneven(runs):
-        low, high = runs["env_steps"].min(), runs["env_steps"].max()
-        text += f", {low:,.0f} to {high:,.0f} env steps"
-    if changed.any():
-        text += ", settings changed" + ("" if changed.all() else " in some runs")
-    if is_reduced(runs):
-        return f"{text} (reduced scale, {NOT_COMPARABLE})"
-    if (~runs["comparable"] & runs["task"].isin(config.TASKS)).any():
-        return f"{text} ({'' if changed.all() else 'which are '}{NOT_COMPARABLE})"
-    return text
-
-
-def is_reduced(runs: pd.DataFrame) -> bool:
-    """Return whether there are runs on the paper's tasks that are smaller than its scale."""
-    return bool((runs["reduced"] & runs["task"].isin(config.TASKS)).any())
-
-
-def uneven(runs: pd.DataFrame) -> bool:
-    """Return whether finished runs on one task differ by more in env steps than whole epochs do."""
-    steps = runs.groupby("task")["env_steps"]
-    return bool((steps.max() > (1.0 + EPOCHS) * steps.min()).any())
-
-
-def slug_of(runs: pd.DataFrame) -> str:
-    """Return what file names say of the source and the preset."""
-    return f"{runs['source'].iloc[0]}_{runs['preset'].iloc[0]}"
-
-
-def seed_notes(runs: pd.DataFrame) -> list[str]:
-    """Per algorithm: seeds and environment steps of finished runs, and changed settings."""
-    notes = []
-    for algorithm in in_order(runs["algorithm"]):
-        own = runs[runs["algorithm"] == algorithm]
-        texts = own.groupby("task", sort=False)["env_steps"].agg(_seeds_and_steps)
-        for text, tasks in texts.groupby(texts, sort=False):
-            where = f" ({', '.join(tasks.index)})" if texts.nunique() > 1 else ""
-            notes.append(f"{label(algorithm)}: {text}{where}.")
-    changed = dict.fromkeys(setting for settings in runs["changed"] for setting in settings)
-    if changed:
-        notes.append(f"Settings that differ from the preset in some runs: {', '.join(changed)}.")
-    return notes
-
-
-def _seeds_and_steps(steps: pd.Series) -> str:
-    ends = dict.fromkeys((steps.min(), steps.max()))
-    return f"{count_seeds(len(steps))}, {' to '.join(f'{end:,.0f}' for end in ends)} env steps"
-
-
-def score_notes(runs: pd.DataFrame) -> list[str]:
-    """Say what the scores of finished runs are of: how taken over seeds, over which episodes."""
-    baseline = runs["algorithm"].map(is_baseline)
-    baselines, others = runs[baseline], runs[~baseline]
-    confirmed, rest = others[others["confirmed"]], others[~others["confirmed"]]
-    notes = []
-    if len(others):
-        notes.append("LAMBDA and its variants: medians over seeds.")
-    for count, found in confirmed.groupby("n"):
-        text = f"Ĵ and Ĵ_c over {count} confirmed episodes, of one seed ± the standard error"
-        notes.append(f"{text}: {_which(found, others)}.")
-    special = confirmed[confirmed["layouts"] != ""]
-    for layouts, found in special.groupby("layouts", sort=False):
-        notes.append(f"Confirmed on {layouts}: {_which(found, confirmed)}.")
-    if len(rest):
-        text = "Ĵ and Ĵ_c of the protocol's evaluation at the end"
-        notes.append(f"{text}: {_which(rest, others)}.")
-    if len(baselines):
-        notes.append(
-            "Baselines: means over seeds ± their standard error, of the training episodes of the "
-            "last two epochs."
-        )
-    for count, found in baselines[baselines["early_epochs"] > 0].groupby("early_epochs"):
-        text = f"Ended {count} epochs before those of the published score"
-        notes.append(f"{text}: {_which(found, baselines)}.")
-    return notes
-
-
-def budget_notes(runs: pd.DataFrame) -> list[str]:
-    """Which finished runs keep their budget, by their confirmed episodes."""
-    rule = f"of 100 episodes, mean cost + {margin(100):.2f} standard errors ≤ d"
-    rule = f"({CONFIDENCE:.0%} confidence; {rule})"
-    texts = {
-        True: f"Keep their budget {rule}",
-        False: f"Do not keep their budget {rule}",
-        None: f"Not confirmed by {FEWEST_EPISODES} episodes or more, hence not known whether they "
-        "keep their budget",
-    }
-    groups = {text: runs[runs["kept"].map(lambda k, o=o: k is o)] for o, text in texts.items()}
-    return [f"{text}: {_which(found, runs)}." for text, found in groups.items() if len(found)]
-
-
-def own_budget_notes(runs: pd.DataFrame) -> list[str]:
-    """Say of runs on SG6 whose budget is not the paper's what their costs are held against."""
-    own = runs[runs["cost_budgets"].map(lambda budgets: budgets[0] != PAPER_COST_BUDGET)]
-    return [
-        f"J̄_c against their own budget of {budget:g}, not {PAPER_COST_BUDGET:g}: "
-        f"{_which(found, runs)}."
-        for budget, found in own.groupby(own["cost_budgets"].map(lambda budgets: budgets[0]))
-    ]
-
-
-def changed_note(runs: pd.DataFrame) -> list[str]:
-    """Name runs that a comparison leaves out, as their settings are not the preset's."""
-    names = [f"{label(r.algorithm)} on {r.task} (seed {r.seed})" for r in runs.itertuples()]
-    text = "Left out, with other settings than the preset's"
-    return [f"{text}: {', '.join(names)}."] if names else []
-
-
-def count_seeds(count: int) -> str:
-    """Format a number of seeds in words."""
-    return f"{count} seed{'s' if count != 1 else ''}"
-
-
-def _which(runs: pd.DataFrame, whole: pd.DataFrame) -> str:
-    """List runs in a line, as `LAMBDA on PointGoal1 (0, 1); …`, or say that they are all."""
-    if len(runs) == len(whole) > 1:
-        return f"all {len(runs)} of them"
-    found = []
-    for algorithm, own in runs.groupby("algorithm", sort=False):
-        tasks = own.groupby("task", sort=False)["seed"]
-        seeds = (f"{task} ({', '.join(map(str, group))})" for task, group in tasks)
-        found.append(f"{label(algorithm)} on {', '.join(seeds)}")
-    return "; ".join(found)
-
-
-# ---- Whose PPO divides (Appendix H).
+    escaped = _MINUS.sub("−", text).translate(_ESCAPES)
+    return _FORMULA.sub(lambda found: f"${_SYMBOLS[found[1]]}{found[2] or ''}$", escaped)
 
 
 class Divisor(NamedTuple):

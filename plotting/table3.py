@@ -7,6 +7,9 @@ of runs goes a table of statistics over tasks and seeds that outliers move littl
 and the share of confirmed runs that keep their cost budget with its Wilson interval.
 """
 
+from collections.abc import Iterator
+from itertools import product
+
 import numpy as np
 import pandas as pd
 
@@ -25,6 +28,18 @@ from plotting.aggregate import (
 )
 from plotting.drawing import TABLE3_ALGORITHMS, Outcome, missing_scores
 from plotting.looks import in_order, label
+from plotting.notes import (
+    budget_notes,
+    changed_note,
+    compared_runs,
+    count_seeds,
+    own_budget_notes,
+    scale_of,
+    score_notes,
+    seed_notes,
+    slug_of,
+    uneven,
+)
 from plotting.results import Results
 from plotting.table import (
     INCOMPLETE,
@@ -32,22 +47,13 @@ from plotting.table import (
     Divisor,
     Table,
     benchmark,
-    budget_notes,
-    changed_note,
-    count_seeds,
     divisor_notes,
-    latex_text,
-    own_budget_notes,
+    in_bold,
     own_divisor,
     pivot,
     published_divisor,
-    scale_of,
-    score_notes,
-    seed_notes,
     show,
-    slug_of,
     tasks_of,
-    uneven,
 )
 
 DOGGO = "DoggoGoal1"
@@ -130,16 +136,13 @@ def table3_difference(runs: pd.DataFrame, scores: pd.DataFrame, results: Results
     Returns:
         None where no run is of the published budget with the preset's settings.
     """
-    cells = ["task", "algorithm", "metric"]
     theirs = over_seeds(results.published("paper"))
-    known = pd.MultiIndex.from_frame(theirs[cells[:2]])
-    runs = runs[(runs["preset"] == "paper")]
-    runs = runs[pd.MultiIndex.from_frame(runs[cells[:2]]).isin(known)]
-    changed, runs = runs[~runs["comparable"]], runs[runs["comparable"]]
+    runs, changed = compared_runs(runs[runs["preset"] == "paper"], theirs)
     if runs.empty:
         return None
     divisor = published_divisor(results)
     numbers = normalise(over_seeds(scores[scores["run"].isin(runs.index)]), divisor.scores)
+    cells = ["task", "algorithm", "metric"]
     theirs = normalise(theirs, divisor.scores).set_index(cells)["value"]
     # The published ones, whose standard errors are not known, count as exact.
     numbers["value"] -= theirs.reindex(pd.MultiIndex.from_frame(numbers[cells])).to_numpy()
@@ -236,21 +239,15 @@ def robust_table(runs: pd.DataFrame, scores: pd.DataFrame, divisor: Divisor) -> 
     """Summarise finished runs of one preset and one source, some on SG6 tasks."""
     runs, scores = benchmark(runs), benchmark(scores[scores["constraint"] == 1])
     numbers = normalise(scores, divisor.scores)
-    records, notes = [], []
-    for algorithm in in_order(runs["algorithm"]):
-        own = numbers[numbers["algorithm"] == algorithm]
-        who = {"algorithm": label(algorithm)}
-        for metric in METRICS:
-            found = own[own["metric"] == metric].groupby("task", sort=False)["value"]
-            strata = [values.to_numpy() for _, values in found]
-            records += [
-                who | {"metric": metric, "statistic": name} | _numbers(strata, name)
-                for name in STATISTICS
-            ]
-        mine = runs[runs["algorithm"] == algorithm]
-        share = {"metric": "within_budget", "statistic": "share"}
-        records.append(who | share | _share([kept for kept in mine["kept"] if kept is not None]))
-        notes += _robust_notes(label(algorithm), mine)
+    algorithms = in_order(runs["algorithm"])
+    records = pd.DataFrame(
+        record | {"algorithm": label(algorithm)}
+        for algorithm in algorithms
+        for record in _records(*(f[f["algorithm"] == algorithm] for f in (numbers, runs)))
+    )
+    columns = ["algorithm", "metric", "statistic", "value", "low", "high", "runs"]
+    records = records[columns].astype({"value": float, "low": float, "high": float})
+    each = (_robust_notes(label(a), runs[runs["algorithm"] == a]) for a in algorithms)
     notes = (
         "Interquartile means over tasks and seeds of scores normalised per seed (Appendix H), with "
         f"{LEVEL:.0%} intervals by a bootstrap of seeds within each task ({RESAMPLES:,} resamples, "
@@ -261,10 +258,9 @@ def robust_table(runs: pd.DataFrame, scores: pd.DataFrame, divisor: Divisor) -> 
         *budget_notes(runs),
         *score_notes(runs),
         *divisor_notes(divisor, tasks_of(runs)),
-        *dict.fromkeys(notes),
+        *dict.fromkeys(note for notes in each for note in notes),
         *seed_notes(runs),
     )
-    records = pd.DataFrame(records).astype({"value": float, "low": float, "high": float})
     cells, latex = _robust_cells(records)
     tasks = runs.groupby("algorithm")["task"].agg(frozenset)
     # Over other tasks, or of other budgets, nothing is better.
@@ -273,19 +269,19 @@ def robust_table(runs: pd.DataFrame, scores: pd.DataFrame, divisor: Divisor) -> 
     return Table(f"robust_{slug_of(runs)}", title, cells, notes, records, latex)
 
 
-def _numbers(strata: list[np.ndarray], name: str) -> dict:
-    """Compute a statistic of all tasks' seeds, with its interval and how many runs it is of."""
-    low, high = stratified_bootstrap(strata, name) or (None, None)
-    value = float(statistic(name, np.concatenate(strata)))
-    return {"value": value, "low": low, "high": high, "runs": sum(map(len, strata))}
-
-
-def _share(kept: list[bool]) -> dict:
-    """Return the share of confirmed runs that keep their budget; of none, it has no value."""
-    if not kept:
-        return {"value": None, "low": None, "high": None, "runs": 0}
-    low, high = wilson_interval(sum(kept), len(kept))
-    return {"value": sum(kept) / len(kept), "low": low, "high": high, "runs": len(kept)}
+def _records(numbers: pd.DataFrame, runs: pd.DataFrame) -> Iterator[dict]:
+    """Yield an algorithm's statistics with their intervals, and how many runs they are of."""
+    for metric, name in product(METRICS, STATISTICS):
+        found = numbers[numbers["metric"] == metric].groupby("task", sort=False)["value"]
+        strata = [values.to_numpy() for _, values in found]
+        what = {"metric": metric, "statistic": name, "runs": sum(map(len, strata))}
+        low, high = stratified_bootstrap(strata, name) or (None, None)
+        yield what | {"value": statistic(name, np.concatenate(strata)), "low": low, "high": high}
+    kept = runs["kept"].dropna().tolist()
+    what = {"metric": "within_budget", "statistic": "share", "runs": len(kept)}
+    # Of no confirmed run, the share has no value.
+    low, high = wilson_interval(sum(kept), len(kept)) if kept else (None, None)
+    yield what | {"value": sum(kept) / len(kept) if kept else None, "low": low, "high": high}
 
 
 def _robust_cells(records: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -293,17 +289,17 @@ def _robust_cells(records: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     shown = records[records["statistic"].isin(("IQM", "share"))]
     names = {metric: f"IQM {label.normalised}" for metric, label in LABELS.items()}
     names["within_budget"] = "within budget"
-    texts = shown.assign(text=shown.apply(_robust_text, axis="columns"))
-    order = {"index": shown["algorithm"].unique(), "columns": list(names)}
-    cells = texts.pivot(index="algorithm", columns="metric", values="text").reindex(**order)
-    values = shown.pivot(index="algorithm", columns="metric", values="value").reindex(**order)
-    values[["cost_return", "cost_regret"]] *= -1.0
-    latex = cells.map(latex_text)
-    best = (values == values.max()) & (values.count() > 1)
-    found = (cells, latex.mask(best, r"\textbf{" + latex + "}"))
-    cells, latex = (
-        frame.rename(columns=names).rename_axis(columns=None).reset_index() for frame in found
+    shown = shown.assign(text=shown.apply(_robust_text, axis="columns"))
+    cells, values = (
+        shown.pivot(index="algorithm", columns="metric", values=what)
+        .reindex(index=shown["algorithm"].unique(), columns=list(names))
+        .rename(columns=names)
+        for what in ("text", "value")
     )
+    values *= [1.0, -1.0, -1.0, 1.0]  # Less cost is better.
+    best = (values == values.max()) & (values.count() > 1)
+    found = (cells, in_bold(cells, best))
+    cells, latex = (frame.rename_axis(columns=None).reset_index() for frame in found)
     return cells, latex
 
 

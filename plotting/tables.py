@@ -1,6 +1,7 @@
 """Tables 1 and 2 of the paper, and our scores beside the published ones, cell by cell."""
 
 from collections.abc import Sequence
+from itertools import product
 from operator import attrgetter
 
 import numpy as np
@@ -12,20 +13,23 @@ from la_mbda.runs.files import METRICS, read_object
 from plotting.aggregate import PAPER_COST_BUDGET, SPREAD, arranged, over_seeds, task_order
 from plotting.drawing import Outcome
 from plotting.looks import in_order, is_baseline, label
+from plotting.notes import (
+    budget_notes,
+    changed_note,
+    compared_runs,
+    scale_of,
+    score_notes,
+    seed_notes,
+    slug_of,
+)
 from plotting.results import PUBLISHED, Results
 from plotting.table import (
     LABELS,
     NO_CELL,
     Table,
     benchmark,
-    budget_notes,
-    changed_note,
     pivot,
-    scale_of,
-    score_notes,
-    seed_notes,
     show,
-    slug_of,
 )
 
 _CELLS = "Each cell: Ĵ, Ĵ_c, ρ_c. Percentiles are in the CSV."
@@ -74,11 +78,10 @@ def _beside_published(runs: pd.DataFrame, scores: pd.DataFrame, results: Results
     records = pd.concat([found.assign(source=source) for source, found in told.items()])
     records["text"] = [show(*pair) for pair in zip(records["value"], records["se"], strict=True)]
     texts = records.pivot(index="task", columns=["source", "metric"], values="text")
-    cells = pd.DataFrame({"task": list(config.SG6_TASKS)})
-    for source in told:
-        for metric in ("return", "cost_return"):
-            found = texts[source, metric].reindex(config.SG6_TASKS).fillna(NO_CELL)
-            cells[f"{LABELS[metric].symbol}, {source}"] = found.tolist()
+    places = list(product(told, ("return", "cost_return")))
+    cells = texts.reindex(index=config.SG6_TASKS, columns=places).fillna(NO_CELL)
+    names = [f"{LABELS[metric].symbol}, {source}" for source, metric in places]
+    cells = cells.set_axis(names, axis="columns").rename_axis("task").reset_index()
     notes = (
         f"Published: medians over five seeds, 1M/2M env steps, budget {PAPER_COST_BUDGET:g}.",
         *budget_notes(runs),
@@ -158,7 +161,7 @@ def _table2(
     title: str,
     numbers: pd.DataFrame,
     notes: tuple[str, ...],
-    spread: Sequence[str] = ("value", "low", "high"),
+    spread: Sequence[str] = ENDS,
 ) -> Table:
     """Args: spread: what of each score is recorded."""
     columns = in_order(numbers["algorithm"])
@@ -179,9 +182,7 @@ def comparison(runs: pd.DataFrame, scores: pd.DataFrame, published: pd.DataFrame
     Returns:
         None where no run is of a published budget with the preset's settings.
     """
-    cells = pd.MultiIndex.from_frame(published[["task", "algorithm"]])
-    runs = runs[pd.MultiIndex.from_frame(runs[["task", "algorithm"]]).isin(cells)]
-    changed, runs = runs[~runs["comparable"]], runs[runs["comparable"]]
+    runs, changed = compared_runs(runs, published)
     if runs.empty:
         return None
     scores = scores[scores["run"].isin(runs.index) & (scores["constraint"] == 1)]

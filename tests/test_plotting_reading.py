@@ -15,8 +15,8 @@ from run_folders import STEPS, write_lines, write_run, write_score
 
 from la_mbda import config
 from plotting.aggregate import over_seeds
+from plotting.notes import is_reduced, preset_of
 from plotting.results import PUBLISHED, read_results
-from plotting.table import is_reduced, preset_of
 from plotting.table3 import table_3
 from plotting.tables import table_2
 
