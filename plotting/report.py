@@ -227,8 +227,8 @@ def _made_by(run: tuple) -> dict[str, str]:
         made = read_object(run.path / "run.json")
     except ValueError:
         made = {}
-    parts = {name: made.get(name) for name in ("versions", "machine", "seconds")}
-    versions, machine, seconds = (p if isinstance(p, dict) else {} for p in parts.values())
+    parts = (made.get(name) for name in ("versions", "machine", "seconds"))
+    versions, machine, seconds = (part if isinstance(part, dict) else {} for part in parts)
     packages = {"python": made.get("python")} | versions
     cores = f"{_text(machine, 'cores')} cores" if "cores" in machine else ""
     hardware = [_text(machine, "processor"), cores, _text(machine, "platform")]

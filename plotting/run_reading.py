@@ -119,7 +119,7 @@ def _told_by_settings(settings: dict, preset: str, base: str, task: str, early: 
     own = task.startswith(config.EXTERNAL_TASK_PREFIX)
     # An own task may not be installed: the preset is as for one of SG6.
     standard = make_config(preset, config.SG6_TASKS[0] if own else task, base)
-    harmless = _HARMLESS + ("env_steps",) * early + OWN_TASK_FIELDS * own
+    harmless = [*_HARMLESS, *(OWN_TASK_FIELDS if own else ()), *(["env_steps"] if early else ())]
     changes = _changed(settings, config.to_dict(standard), harmless)
     epochs = _setting(settings, "baseline", "epoch_steps", (standard.baseline.epoch_steps,))
     steps = _setting(settings, "training", "episode_steps", (config.EPISODE_STEPS,))
@@ -140,10 +140,10 @@ def _told_by_score(score: Score | None, base: str, budgets: tuple[float, ...]) -
     row = {"finished": score is not None, "confirmed": False, "layouts": "", "early_epochs": 0}
     if score is not None:
         row |= {"env_steps": score.env_steps, "early_epochs": score.early_epochs}
-        row |= {"kept": _kept(score, budgets)}
+        row["kept"] = _kept(score, budgets)
         if score.confirmed is not None and base not in config.BASELINES:
-            row |= {"confirmed": True, "n": score.confirmed.episodes}
-            row |= {"layouts": score.confirmed.layouts}
+            found = score.confirmed
+            row |= {"confirmed": True, "n": found.episodes, "layouts": found.layouts}
     return row
 
 
