@@ -4,11 +4,13 @@ Classes are named as `module:Class` and loaded when they are needed, as TensorFl
 """
 
 from dataclasses import dataclass
+from reprlib import repr as short
 from typing import TYPE_CHECKING
 
 import gymnasium
 
 from la_mbda import references, validation
+from la_mbda.errors import ExpectedError
 from la_mbda.spaces import action_count, observation_shape
 
 if TYPE_CHECKING:
@@ -63,7 +65,25 @@ def find(name: str) -> Algorithm:
     return Algorithm(name.partition(":")[2], name)
 
 
+def agent_class(name: str) -> "type[ModelBasedAgent | BaselineAgent]":
+    """Load the class of an algorithm's agent, and TensorFlow with it.
+
+    Raises:
+        ValueError: there is none of that name, or it is no agent.
+    """
+    found = references.load("algorithm", find(name).agent)
+    if name not in ALGORITHMS:
+        from la_mbda.model_based import ModelBasedAgent
+
+        if not (isinstance(found, type) and issubclass(found, ModelBasedAgent)):
+            raise ExpectedError(
+                f"algorithm {name} is {short(found)}: name a class derived from Agent or "
+                "ModelBasedAgent, see CONTRIBUTING.md"
+            )
+    return found
+
+
 def make_agent(config: "Config", env: gymnasium.Env) -> "ModelBasedAgent | BaselineAgent":
     """Make a new agent of the config's algorithm for the spaces of an environment."""
-    kind = references.load("algorithm", find(config.algorithm).agent)
+    kind = agent_class(config.algorithm)
     return kind(config, observation_shape(env), action_count(env))

@@ -73,7 +73,7 @@ def train(config: Config, results: Path, make_logger: MakeLogger | None = None) 
         print(check_memory(config, env), flush=True)
     env.close()
     with without_native_messages():
-        references.load("algorithm", algorithm.agent)
+        algorithms.agent_class(config.algorithm)
         trainer = references.load("algorithm", algorithm.trainer)
     check_rendering(config)
     with locked(path):

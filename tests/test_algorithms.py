@@ -83,6 +83,8 @@ def test_what_is_no_algorithm_is_refused(name, message):
     [
         ("nobody_has_this.module:Agent", "there is no module 'nobody_has_this': install it"),
         ("mine:Missing", "mine has no 'Missing'"),
+        ("os.path:join", r"algorithm os\.path:join is <function joi.*>: name a class derived"),
+        ("mine:Kept", r"is <class '.*'>: name a class derived from Agent or ModelBasedAgent"),
     ],
 )
 def test_an_agent_that_is_not_there_is_refused_before_anything_is_made(name, message, tmp_path):
