@@ -5,6 +5,7 @@ are followed under N posterior samples, and, for LAMBDA and its ablations, the p
 """
 
 import csv
+import io
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ import tensorflow as tf
 from la_mbda import rssm
 from la_mbda.agent import Agent
 from la_mbda.episodes import play_evaluating
-from la_mbda.errors import ExpectedError
+from la_mbda.errors import ExpectedError, whole
 from la_mbda.imagination import follow, upper_bound
 from la_mbda.model_based import ModelBasedAgent
 from la_mbda.replay import Episode
@@ -150,7 +151,8 @@ def save_futures(folder: Path, agent: ModelBasedAgent, futures: list[Future]) ->
     if futures[0].images is not None:
         arrays: dict[str, Any] = {f"imagined_{f.start}": f.images for f in futures}
         arrays |= {f"{REAL}_{f.start}": f.real.observation for f in futures}
-        np.savez_compressed(folder / "images.npz", **arrays)
+        with whole(folder / "images.npz") as file:
+            np.savez_compressed(file, **arrays)
 
 
 def _action_rows(future: Future) -> list[list]:
@@ -183,7 +185,7 @@ def _summary(future: Future) -> dict:
 
 
 def _write_csv(path: Path, names: list[str], rows: list[list]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(names)
-        writer.writerows(rows)
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([names, *rows])
+    with whole(path) as file:
+        file.write(text.getvalue().encode())
