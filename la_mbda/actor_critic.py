@@ -12,9 +12,6 @@ from la_mbda.settings import BehaviourConfig
 
 tfd, tfb = tfp.distributions, tfp.bijectors
 
-MEAN_SCALE = 5.0
-MINIMUM_STD = 1e-4
-
 
 class Actor(tf.Module):
     """A tanh-squashed Normal policy π(a | features)."""
@@ -31,6 +28,7 @@ class Actor(tf.Module):
         )
         # softplus(raw + this) is the configured standard deviation at raw = 0.
         self._raw_std = math.log(math.expm1(config.actor_initial_std))
+        self._minimum_std, self._mean_bound = config.actor_minimum_std, config.actor_mean_bound
         self.optimizer = keras.optimizers.Adam(
             config.actor_learning_rate,
             epsilon=config.adam_epsilon,
@@ -72,8 +70,8 @@ class Actor(tf.Module):
     def _parameters(self, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         weights = networks.cast(self.weights, self._precision)
         raw_mean, raw_std = tf.split(networks.mlp(weights, features), 2, -1)
-        mean = MEAN_SCALE * tf.tanh(raw_mean / MEAN_SCALE)
-        return mean, tf.nn.softplus(raw_std + self._raw_std) + MINIMUM_STD
+        mean = self._mean_bound * tf.tanh(raw_mean / self._mean_bound)
+        return mean, tf.nn.softplus(raw_std + self._raw_std) + self._minimum_std
 
 
 def log_probability(mean: tf.Tensor, std: tf.Tensor, unsquashed: tf.Tensor) -> tf.Tensor:

@@ -102,6 +102,10 @@ class BehaviourConfig:
     """Hidden layers of the actor."""
     actor_initial_std: Positive = 5.0
     """Standard deviation of the policy, before squashing, that a raw output of 0 stands for."""
+    actor_minimum_std: Positive = 1e-4
+    """Least standard deviation of the policy, before squashing."""
+    actor_mean_bound: Positive = 5.0
+    """Bound of the policy's mean, before squashing."""
     actor_mode_samples: Count = 100
     """Samples among which the most likely one is the evaluated action."""
     actor_learning_rate: Positive = 8e-5

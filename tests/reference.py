@@ -92,10 +92,10 @@ def kl_divergence(q, p):
 # Acting
 
 
-def policy_parameters(layers, features, initial_std):
+def policy_parameters(layers, features, initial_std, minimum_std=1e-4, mean_bound=5.0):
     mean, raw = np.split(mlp(layers, features), 2, -1)
-    mean = 5.0 * np.tanh(mean / 5.0)
-    return mean, softplus(raw + np.log(np.expm1(initial_std))) + 1e-4
+    mean = mean_bound * np.tanh(mean / mean_bound)
+    return mean, softplus(raw + np.log(np.expm1(initial_std))) + minimum_std
 
 
 def squashed_log_probability(mean, std, unsquashed):

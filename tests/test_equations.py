@@ -248,6 +248,20 @@ def test_squashed_normal(agent, rng):
     assert relative_error(log_probability(*inputs), expected) < TOLERANCE
 
 
+def test_the_policy_is_held_between_its_bounds(rng):
+    bounds = {"actor_initial_std": 0.7, "actor_minimum_std": 0.3, "actor_mean_bound": 1.0}
+    actor = Agent(tiny_config(**bounds), (6,), 2).actor
+    shake([actor.weights], np.random.default_rng(1))
+    features, noise = normal(rng, 50, 20), normal(rng, 50, 2)
+    mean, std = reference.policy_parameters(
+        numpy_weights(actor.weights), features, *bounds.values()
+    )
+    assert 0.9 < abs(mean).max() < 1.0
+    assert 0.3 < std.min() < 0.5
+    actions = actor.sample(*map(tf.constant, (features, noise)))
+    assert relative_error(actions, np.tanh(mean + std * noise)) < TOLERANCE
+
+
 def test_the_mode_is_the_most_likely_sample(agent, rng):
     features, noise = normal(rng, 9, 20), normal(rng, 30, 1, 2)
     std0 = agent.config.behaviour.actor_initial_std
