@@ -49,6 +49,8 @@ class WorldModelConfig:
     """Share of the KL balance that trains the prior."""
     free_nats: NotNegative = 3.0
     """KL below which the prior and the posterior are not pulled together."""
+    reward_std: Positive = 1.0
+    """Standard deviation of the reward's likelihood; its head predicts in this unit."""
     cost_weight: Positive = 100.0
     """Weight of unsafe states in the cost head's log-likelihood."""
     calibrate_cost: bool = False

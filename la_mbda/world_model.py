@@ -102,7 +102,7 @@ class WorldModel(tf.Module):
 
     def reward(self, weights: dict, features: tf.Tensor) -> tf.Tensor:
         """Predicted rewards `[…]`; weights as from `imagination_weights` or a sample of them."""
-        return networks.mlp(weights["reward"], features)[..., 0]
+        return self._config.reward_std * networks.mlp(weights["reward"], features)[..., 0]
 
     def unsafe_probability(self, weights: dict, features: tf.Tensor) -> tf.Tensor:
         """Predicted probability `[…, constraints]` that a decision costs anything.
@@ -145,7 +145,7 @@ class WorldModel(tf.Module):
         )
         losses = {
             "observation_loss": self._observation_loss(features, targets),
-            "reward_loss": _normal_loss(self.reward(weights, features), batch.reward, batch_axes=2),
+            "reward_loss": self._reward_loss(weights, features, batch.reward),
             "cost_loss": self._cost_loss(weights, features, batch.cost),
         }
         if config.terminal_head:
@@ -186,6 +186,11 @@ class WorldModel(tf.Module):
         flat = tf.reshape(features, [-1, features.shape[-1]])
         return _normal_loss(self.decode(flat), targets, batch_axes=1)
 
+    def _reward_loss(self, weights: dict, features: tf.Tensor, rewards: tf.Tensor) -> tf.Tensor:
+        return _normal_loss(
+            self.reward(weights, features), rewards, batch_axes=2, std=self._config.reward_std
+        )
+
     def _cost_logits(self, weights: dict, features: tf.Tensor) -> tf.Tensor:
         return tf.concat([networks.mlp(head, features) for head in weights["cost"]], -1)
 
@@ -197,9 +202,11 @@ class WorldModel(tf.Module):
         return -tf.reduce_mean(tf.reduce_sum(weights * log_prob, -1))
 
 
-def _normal_loss(means: tf.Tensor, targets: tf.Tensor, batch_axes: int) -> tf.Tensor:
-    """−log Normal(target; mean, 1), summed over all but the batch axes, mean over those."""
+def _normal_loss(
+    means: tf.Tensor, targets: tf.Tensor, batch_axes: int, std: float = 1.0
+) -> tf.Tensor:
+    """−log Normal(target; mean, std), summed over all but the batch axes, mean over those."""
     squares = tf.reduce_sum(tf.math.squared_difference(means, targets))
     batch = math.prod(means.shape[:batch_axes])
     size = means.shape.num_elements() / batch
-    return 0.5 * squares / batch + 0.5 * size * math.log(2.0 * math.pi)
+    return 0.5 * squares / (std**2 * batch) + 0.5 * size * math.log(2.0 * math.pi * std**2)

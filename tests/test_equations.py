@@ -27,7 +27,8 @@ def rng():
 @pytest.fixture
 def agent():
     """Two constraints, and weights far from the zeros that biases start with."""
-    agent = Agent(tiny_config(cost_budget=(3.0, 1.0), terminal_head=True), (6,), 2)
+    config = tiny_config(cost_budget=(3.0, 1.0), terminal_head=True, reward_std=0.5)
+    agent = Agent(config, (6,), 2)
     modules = (agent.model, agent.actor, agent.task_critic, *agent.safety_critics)
     shake([m.weights for m in modules], np.random.default_rng(1))
     shake([c.shadow for c in (agent.task_critic, *agent.safety_critics)], np.random.default_rng(2))
@@ -133,7 +134,7 @@ def test_the_models_loss(agent, rng, first):
 
     densities = reference.normal_log_density
     decoded = reference.mlp(weights["decoder"], features)
-    reward = reference.mlp(weights["reward"], features)[..., 0]
+    reward = 0.5 * reference.mlp(weights["reward"], features)[..., 0]
     unsafe = batch.cost > 0.0
     weighted = sum(
         np.where(unsafe[..., i], 100.0, 1.0) * bernoulli(head, unsafe[..., i])
@@ -142,7 +143,7 @@ def test_the_models_loss(agent, rng, first):
     config = agent.config.model
     expected = {
         "observation_loss": -densities(observations, decoded, 1.0).sum(-1).mean(),
-        "reward_loss": -densities(batch.reward, reward, 1.0).mean(),
+        "reward_loss": -densities(batch.reward, reward, 0.5).mean(),
         "cost_loss": -weighted.mean(),
         "terminal_loss": -bernoulli(weights["terminal"], batch.terminal > 0.0).mean(),
         "kl": reference.kl_divergence(posterior, prior).mean(),
