@@ -97,6 +97,17 @@ def test_overrides_are_what_departs_from_the_preset():
     assert overrides(config) == {"horizon": 7, "cost_budget": (1.0, 2.0)}
 
 
+def test_what_cpu_says_of_a_task():
+    doggo, point = make_config("cpu", "DoggoGoal1"), make_config("cpu", "PointGoal1")
+    own = make_config("cpu", "gymnasium:CartPole-v1")
+    assert [c.training.action_repeat for c in (doggo, point, own)] == [2, 4, 4]
+    assert [c.behaviour.discount for c in (doggo, point, own)] == [0.99, 0.98, 0.98]
+    assert [c.model.reward_std for c in (doggo, point, own)] == [0.1, 0.1, 1.0]
+    # Over twice the steps the constraint comes half as fast.
+    growth = [c.lagrangian.penalty_growth for c in (doggo, point)]
+    assert growth == [1e-4, 2e-4]
+
+
 def fitted(limit, preset="cpu", algorithm="lambda", **fields):
     """The settings of an own task whose episodes are that long: of episodes, and all."""
     gymnasium.register("Limited-v0", entry_point="none:None", max_episode_steps=limit)
