@@ -32,6 +32,7 @@ PAPER_BUDGET = {
 # What make_config sets by the environment itself, where a task is one's own.
 OWN_TASK_FIELDS = (
     "terminal_head",
+    "reward_std",
     "episode_steps",
     "random_steps",
     "sequence_length",

@@ -1,5 +1,6 @@
 """Reads run folders into rows of the frames of results; what is damaged is named and left out."""
 
+import dataclasses
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from reprlib import repr as short
@@ -275,7 +276,10 @@ def _setting(settings: dict, group: str, name: str, default: tuple) -> tuple[flo
 
 
 def _changed(settings: dict, standard: dict, harmless: Collection[str]) -> dict[str, bool]:
-    """Return settings that differ from the preset's as it is today; fields it has not do not count.
+    """Return settings that differ from the preset's as it is today.
+
+    A field younger than the run has the paper's value, as where a run is loaded; of a group that
+    is not there nothing is known.
 
     Returns:
         Of each, `<name>=<value>`: whether it makes the run smaller, as a lower number of steps,
@@ -285,10 +289,12 @@ def _changed(settings: dict, standard: dict, harmless: Collection[str]) -> dict[
         return {"unknown, without a usable config.json": False}
     found = {}
     for group in config.GROUPS:
-        stored = settings.get(group, {})
+        if group not in settings:
+            continue
+        stored = dataclasses.asdict(config.GROUPS[group]()) | settings[group]
         for name, value in standard[group].items():
             plain = list(value) if isinstance(value, tuple) else value
-            if name in stored and stored[name] != plain and name not in harmless:
+            if stored[name] not in (value, plain) and name not in harmless:
                 whole = isinstance(stored[name], int) and isinstance(value, int)
                 found[f"{name}={short(stored[name])}"] = whole and stored[name] < value
     return found
