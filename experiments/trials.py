@@ -15,7 +15,7 @@ import resource
 import signal
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated
@@ -125,8 +125,10 @@ def main(argv: Sequence[str]) -> int:
 
 def trial_config(run: Run) -> Config:
     """Return a trial's settings; a budget it does not reach, and no evaluations until there."""
+    config = make_config("cpu", run.task, run.algorithm, run.seed, **TRIALS[run.trial])
+    # Set afterwards, so that the constraint's schedule is that of the preset's budget.
     longest = {"env_steps": 2_000_000, "evaluate_every": 2_000_000, "checkpoint_every": 20_000}
-    return make_config("cpu", run.task, run.algorithm, run.seed, **longest | TRIALS[run.trial])
+    return replace(config, training=replace(config.training, **longest))
 
 
 def train_for(config: Config, results: Path, record: Path, limit: float) -> None:

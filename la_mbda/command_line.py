@@ -17,7 +17,7 @@ import tyro
 from la_mbda import settings, validation
 from la_mbda.config import ALGORITHMS, GROUP_OF, GROUPS, PRESETS, Config
 from la_mbda.errors import ExpectedError
-from la_mbda.presets import make_config, overrides
+from la_mbda.presets import make_groups, overrides
 
 ALGORITHM_HELP = f"{', '.join(ALGORITHMS)}; or one's own, by its agent: my_package.module:MyAgent."
 PRESET_HELP = f"{', '.join(PRESETS)} (paper_long only of baselines)."
@@ -68,8 +68,8 @@ _FIXES = {
 Arguments = TypeVar("Arguments", bound=Settings)
 FIRST = ("env_steps", "observation", "action_repeat", "episode_steps", "cost_budget")
 """The settings that `--help` shows; `--help-all` shows them all."""
-FITTED = ("action_repeat", "episode_steps")
-"""The settings that an own task's other settings are fitted to."""
+FOLLOWED = ("env_steps", "action_repeat", "episode_steps")
+"""The settings that others of a preset follow."""
 
 
 def parse(
@@ -95,17 +95,17 @@ def parse(
     scout.add_argument("--preset", default=preset)
     scout.add_argument("--task", default=task)
     scout.add_argument("--algorithm", default=algorithm)
-    for name in FITTED:
+    for name in FOLLOWED:
         option = name.replace("_", "-")
         scout.add_argument(f"--{option}", f"--{name}", default="")
     chosen, _ = scout.parse_known_args(argv)
-    given = {name: getattr(chosen, name) for name in FITTED}
-    fitted: dict[str, Any] = {n: int(value) for n, value in given.items() if value.isdecimal()}
-    base = make_config(chosen.preset, chosen.task, chosen.algorithm, **fitted)
+    given = {name: getattr(chosen, name) for name in FOLLOWED}
+    followed: dict[str, Any] = {n: int(value) for n, value in given.items() if value.isdecimal()}
+    who = {"preset": chosen.preset, "task": chosen.task, "algorithm": chosen.algorithm}
+    values: dict[str, Any] = who | {"seed": 0, "name": "", "results": Path("results"), "track": ""}
+    values |= make_groups(**who, **followed) | defaults
     fields = [field.name for field in dataclasses.fields(kind)]
-    values = {name: getattr(base, name) for name in fields if hasattr(base, name)}
-    unset: dict[str, Any] = {"results": Path("results"), "track": ""}
-    default = kind(**unset | values | defaults)
+    default = kind(**{name: value for name, value in values.items() if name in fields})
     if not {"-h", "--help"}.isdisjoint(argv):
         default = _brief(default)
     parsed, unknown = tyro.cli(

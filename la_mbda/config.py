@@ -61,8 +61,8 @@ class Config:
         for part in (self, *(getattr(self, group) for group in GROUPS)):
             for f in dataclasses.fields(part):
                 if f.name not in GROUPS:
-                    typed = _typed(f.name, getattr(part, f.name), f.type)
-                    object.__setattr__(part, f.name, typed)
+                    value = typed(f.name, getattr(part, f.name), f.type)
+                    object.__setattr__(part, f.name, value)
         validate(self)
 
     @property
@@ -127,7 +127,7 @@ def _build(cls, values, where: str):
     return cls(**built)
 
 
-def _typed(name: str, value, kind):
+def typed(name: str, value, kind):
     """Convert to the field's type, as a run's `config.json` keeps it.
 
     JSON has no tuples and writes some floats as integers; NumPy has numbers of its own.
@@ -140,11 +140,11 @@ def _typed(name: str, value, kind):
     if typing.get_origin(kind) is typing.Literal:
         kind = str
     if isinstance(kind, types.UnionType):
-        return None if value is None else _typed(name, value, typing.get_args(kind)[0])
+        return None if value is None else typed(name, value, typing.get_args(kind)[0])
     if typing.get_origin(kind) is tuple:
         if not isinstance(value, list | tuple):
             raise ExpectedError(f"{name} must be a list of numbers, not {value!r}")
-        return tuple(_typed(name, item, typing.get_args(kind)[0]) for item in value)
+        return tuple(typed(name, item, typing.get_args(kind)[0]) for item in value)
     if not isinstance(value, bool):
         if kind is float and isinstance(value, numbers.Real):
             return float(value)

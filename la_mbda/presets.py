@@ -19,7 +19,7 @@ from la_mbda.config import (
     PRESETS,
     SCORED_EPOCHS,
     Config,
-    differences,
+    typed,
 )
 from la_mbda.errors import ExpectedError
 from la_mbda.settings import BaselineConfig, Count, TrainingConfig
@@ -149,13 +149,28 @@ def make_config(
     """Make the configuration of one run.
 
     An own task's episodes are by default as long as the environment's own limit lets them be, and
-    what the preset says of sequences and epochs is made to fit them.
+    what the preset says of sequences and epochs is made to fit them. At `cpu` the constraint's
+    schedule is made to fit `env_steps`.
 
     Args:
         overrides: values of any fields of the groups, by name.
 
     Raises:
         ValueError: unknown preset, task, algorithm or field, or a value out of range.
+    """
+    groups = make_groups(preset, task, algorithm, **overrides)
+    return Config(task=task, algorithm=algorithm, preset=preset, seed=seed, name=name, **groups)
+
+
+def make_groups(preset: str, task: str, algorithm: str, **overrides) -> dict[str, typing.Any]:
+    """Return the groups of a configuration's settings by name; not all values are checked yet.
+
+    Args:
+        overrides: as of `make_config`.
+
+    Raises:
+        ValueError: unknown preset, algorithm or field, or a value that others follow is out of
+            range.
     """
     groups: dict[str, dict[str, typing.Any]] = {name: {} for name in GROUPS}
     for field, value in (_preset_fields(preset, task, algorithm, overrides) | overrides).items():
@@ -164,20 +179,13 @@ def make_config(
                 f"unknown config field {field!r}{validation.suggest(field, GROUP_OF)}"
             )
         groups[GROUP_OF[field]][field] = value
-    return Config(
-        task=task,
-        algorithm=algorithm,
-        preset=preset,
-        seed=seed,
-        name=name,
-        **{group: GROUPS[group](**values) for group, values in groups.items()},
-    )
+    return {group: GROUPS[group](**values) for group, values in groups.items()}
 
 
 def _preset_fields(
     preset: str, task: str, algorithm: str, overrides: dict[str, typing.Any]
 ) -> dict[str, typing.Any]:
-    """Args: overrides: that an own task's episodes and what has to fit them follow."""
+    """Args: overrides: what others follow: the budget, and the episodes of an own task."""
     validation.choose("preset", preset, PRESETS)
     baseline = algorithms.find(algorithm).model_free
     if preset == "paper_long" and not baseline:
@@ -188,7 +196,7 @@ def _preset_fields(
     if preset == "cpu" and not baseline:
         # The task is learnt first, as in the paper: λ is 0.001 after a fifth of the run and ends
         # at 0.05 (PointGoal2 and DoggoGoal1, where V^c is 30 to 220 above the budget on the way).
-        share = fields["env_steps"] / 1_000_000
+        share = _count("env_steps", (fields | overrides)["env_steps"]) / 1_000_000
         fields |= {"initial_penalty": 5e-10 / share, "penalty_growth": 2e-4 / share}
         if task == "DoggoGoal1":  # Its control step is 0.1 s already: the paper's action repeat.
             for name in ("action_repeat", "discount", "cost_discount"):
@@ -220,8 +228,7 @@ def _fitted_to_episodes(task: str, given: dict[str, typing.Any]) -> dict[str, in
     epoch_steps = given.get("epoch_steps", BaselineConfig.epoch_steps)
     own = _own_limit(task)
     limit = given.get("episode_steps") or own or TrainingConfig.episode_steps
-    for name, value in (("action_repeat", repeat), ("episode_steps", limit)):
-        validation.check(name, value, Count)
+    repeat, limit = _count("action_repeat", repeat), _count("episode_steps", limit)
     decisions = math.ceil(limit / repeat)
     steps = decisions * repeat
     if own is not None and steps > (longest := math.ceil(own / repeat) * repeat):
@@ -235,6 +242,17 @@ def _fitted_to_episodes(task: str, given: dict[str, typing.Any]) -> dict[str, in
         "sequence_length": min(sequence_length, decisions + 1),
         "epoch_steps": math.ceil(epoch_steps / steps) * steps,
     }
+
+
+def _count(name: str, value) -> int:
+    """Return what others follow, checked as its own field is later.
+
+    Raises:
+        ValueError: it is no whole number, or less than 1.
+    """
+    value = typed(name, value, Count)
+    validation.check(name, value, Count)
+    return value
 
 
 def _own_limit(task: str) -> int | None:
@@ -260,6 +278,23 @@ def _published_window(task: str, preset: str) -> dict[str, int]:
 
 
 def overrides(config: Config) -> dict:
-    """Return the fields in which a configuration departs from its own preset, with their values."""
-    preset = make_config(config.preset, config.task, config.algorithm, config.seed, config.name)
-    return {name: new for name, (_, new) in differences(preset, config).items()}
+    """Return the fields in which a configuration departs from its own preset, with their values.
+
+    What follows the budget is held against the preset at this budget.
+    """
+    who, env_steps = (config.preset, config.task, config.algorithm), config.training.env_steps
+    usual = make_groups(*who)["training"].env_steps
+    budget: dict[str, typing.Any] = {} if env_steps == usual else {"env_steps": env_steps}
+    preset = make_groups(*who, **budget)
+    pairs = {name: (getattr(config, group), preset[group]) for name, group in GROUP_OF.items()}
+    return budget | {
+        name: getattr(own, name)
+        for name, (own, standard) in pairs.items()
+        if getattr(own, name) != getattr(standard, name)
+    }
+
+
+def with_budget(config: Config, env_steps: int) -> Config:
+    """Return the same run with another budget, and with what of its preset follows that."""
+    who = config.preset, config.task, config.algorithm, config.seed, config.name
+    return make_config(*who, **overrides(config) | {"env_steps": env_steps})

@@ -11,7 +11,7 @@ import pandas as pd
 from la_mbda import algorithms, config
 from la_mbda.budget import all_keep, keeps_budget
 from la_mbda.errors import ExpectedError
-from la_mbda.presets import OWN_TASK_FIELDS, make_config
+from la_mbda.presets import OWN_TASK_FIELDS, make_groups
 from la_mbda.runs.files import (
     METRICS,
     Score,
@@ -38,6 +38,7 @@ _HARMLESS = ("checkpoint_every", "final_episodes", "evaluate_every", "compile")
 # Settings that figures and tables build on, and the least that each can be.
 _USED = (
     ("lagrangian", "cost_budget", 0),
+    ("training", "env_steps", 1),
     ("training", "episode_steps", 1),
     ("training", "action_repeat", 1),
     ("baseline", "epoch_steps", 1),
@@ -119,10 +120,16 @@ def _told_by_settings(settings: dict, preset: str, base: str, task: str, early: 
     """
     own = task.startswith(config.EXTERNAL_TASK_PREFIX)
     # An own task may not be installed: the preset is as for one of SG6.
-    standard = make_config(preset, config.SG6_TASKS[0] if own else task, base)
+    who = preset, config.SG6_TASKS[0] if own else task, base
+    usual = make_groups(*who)["training"].env_steps
+    env_steps = int(_setting(settings, "training", "env_steps", (usual,))[0])
+    # What follows the budget is no other setting.
+    groups = make_groups(*who, env_steps=env_steps)
+    standard = {name: dataclasses.asdict(group) for name, group in groups.items()}
+    standard["training"]["env_steps"] = usual
     harmless = [*_HARMLESS, *(OWN_TASK_FIELDS if own else ()), *(["env_steps"] if early else ())]
-    changes = _changed(settings, config.to_dict(standard), harmless)
-    epochs = _setting(settings, "baseline", "epoch_steps", (standard.baseline.epoch_steps,))
+    changes = _changed(settings, standard, harmless)
+    epochs = _setting(settings, "baseline", "epoch_steps", (groups["baseline"].epoch_steps,))
     steps = _setting(settings, "training", "episode_steps", (config.EPISODE_STEPS,))
     protocol = () if own else (PAPER_COST_BUDGET,)
     return {

@@ -14,7 +14,7 @@ from la_mbda import command_line, safety_gym
 from la_mbda.command_line import overrides_as_arguments
 from la_mbda.commands.train import TrainArguments
 from la_mbda.config import EPISODE_STEPS, GROUP_OF, PRESETS, SG6_TASKS, TASKS, from_dict, to_dict
-from la_mbda.presets import make_config, overrides
+from la_mbda.presets import make_config, overrides, with_budget
 from la_mbda.settings import PlannerConfig
 
 
@@ -103,9 +103,38 @@ def test_what_cpu_says_of_a_task():
     assert [c.training.action_repeat for c in (doggo, point, own)] == [2, 4, 4]
     assert [c.behaviour.discount for c in (doggo, point, own)] == [0.99, 0.98, 0.98]
     assert [c.model.reward_std for c in (doggo, point, own)] == [0.1, 0.1, 1.0]
-    # Over twice the steps the constraint comes half as fast.
-    growth = [c.lagrangian.penalty_growth for c in (doggo, point)]
-    assert growth == [1e-4, 2e-4]
+
+
+def test_the_constraint_comes_over_the_budget_of_a_cpu_run():
+    doggo, point = make_config("cpu", "DoggoGoal1"), make_config("cpu", "PointGoal1")
+    short = make_config("cpu", "DoggoGoal1", env_steps=500_000)
+    schedules = [
+        (c.lagrangian.initial_penalty, c.lagrangian.penalty_growth) for c in (doggo, point)
+    ]
+    assert schedules == [(2.5e-10, 1e-4), (5e-10, 2e-4)]
+    assert (short.lagrangian.initial_penalty, short.lagrangian.penalty_growth) == (1e-9, 4e-4)
+    assert overrides(short) == {"env_steps": 500_000}
+    assert with_budget(short, 2_000_000) == doggo
+    arguments = ["--task", "DoggoGoal1", "--preset", "cpu", "--env-steps", "500000"]
+    assert config_from(arguments, doggo) == short
+    # What is chosen stays, and the paper's schedule is of no budget.
+    chosen = make_config("cpu", "PointGoal1", env_steps=500_000, penalty_growth=1e-3)
+    assert chosen.lagrangian.penalty_growth == 1e-3
+    assert with_budget(chosen, 1_000_000).lagrangian.penalty_growth == 1e-3
+    paper = [make_config("paper", "PointGoal1", env_steps=n) for n in (500_000, 1_000_000)]
+    assert paper[0].lagrangian == paper[1].lagrangian
+
+
+@pytest.mark.parametrize(
+    ("preset", "arguments"),
+    [
+        ("quick", ["--env-steps", "200", "--random-steps", "100", "--episode-steps", "100"]),
+        ("cpu", ["--episode-steps", "40", "--random-steps", "40", "--sequence-length", "5"]),
+    ],
+)
+def test_options_that_only_fit_together_are_taken_together(preset, arguments):
+    config = make_config(preset, "PointGoal1")
+    assert config_from(["--preset", preset, *arguments], config).training.random_steps <= 100
 
 
 def fitted(limit, preset="cpu", algorithm="lambda", **fields):
@@ -207,6 +236,9 @@ def test_an_own_task_that_is_not_installed_has_the_usual_length():
         (("quick", "PointGoal1"), {"cost_budget": 25.0}, "cost_budget must be a list of numbers"),
         (("quick", "PointGoal1"), {"discount": "1"}, "discount must be of type float, not '1'"),
         (("quick", "gymnasium:X-v0"), {"action_repeat": 0}, "action_repeat is 0: choose 1 or more"),
+        (("quick", "gymnasium:X-v0"), {"action_repeat": "2"}, "action_repeat must be of type int"),
+        (("cpu", "PointGoal1"), {"env_steps": 0}, "env_steps is 0: choose 1 or more"),
+        (("cpu", "PointGoal1"), {"env_steps": "9"}, "env_steps must be of type int, not '9'"),
     ],
 )
 def test_bad_values_are_named_with_the_fix(arguments, fields, message):

@@ -363,6 +363,13 @@ def test_changed_settings_take_a_paper_run_out_of_the_papers_scale(tmp_path):
     assert runs["reduced"].tolist() == [False, True, False, False]
 
 
+def test_what_follows_a_smaller_budget_is_no_other_setting(tmp_path):
+    write_run(tmp_path, preset="cpu", env_steps=500_000)
+    write_run(tmp_path, preset="cpu", seed=1, env_steps=500_000, penalty_growth=2e-4)
+    found = ("env_steps=500000",), ("penalty_growth=0.0002", "env_steps=500000")
+    assert tuple(read(tmp_path).runs["changed"]) == found
+
+
 def test_a_variant_of_full_scale_is_said_to_be_one(tmp_path):
     write_run(tmp_path, preset="paper", name="critic", bound_by="critic")
     changed = "paper preset, settings changed"

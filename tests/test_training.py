@@ -24,7 +24,7 @@ from la_mbda.runs import checkpoint
 from la_mbda.runs import folder as run_folder
 from la_mbda.runs.durations import updates_until
 from la_mbda.runs.evaluator import Evaluator
-from la_mbda.runs.folder import STREAMS, RunFolder, run_path
+from la_mbda.runs.folder import STREAMS, RunFolder, read_config, run_path
 from la_mbda.runs.progress import RunProgress
 from la_mbda.runs.recorder import Recorder
 from la_mbda.runs.scores import collect_scores
@@ -124,6 +124,17 @@ def test_a_finished_run_is_trained_further(finished, tmp_path):
         assert lines(path, stream) == lines(whole, stream)
     with pytest.raises(ValueError, match="env_steps 300 not 260"):
         train(config, tmp_path)
+
+
+def test_a_cpu_run_is_trained_further_by_the_schedule_of_the_larger_budget(tmp_path):
+    short = make_config("cpu", "PointGoal1", env_steps=500_000, horizon=10)
+    longer = make_config("cpu", "PointGoal1", horizon=10)
+    RunFolder(tmp_path, short)
+    other = make_config("cpu", "PointGoal1", horizon=10, penalty_growth=1e-3)
+    with pytest.raises(ValueError, match=r"run with penalty_growth 0\.0002 not 0\.001: give"):
+        RunFolder(tmp_path, other)
+    RunFolder(tmp_path, longer).extend()
+    assert read_config(tmp_path) == longer
 
 
 def _cut_checkpoints(path):

@@ -16,6 +16,7 @@ from pathlib import Path
 from la_mbda import config as config_module
 from la_mbda.config import Config
 from la_mbda.errors import ExpectedError, UnwritableError, unwritable, whole
+from la_mbda.presets import with_budget
 from la_mbda.runs.files import Score, check_identity, folder_name, read_object
 
 STREAMS = ("episodes", "evaluations", "updates", "confirmed")
@@ -116,7 +117,7 @@ def final_score(path: Path, config: Config) -> dict | None:
 def check_config(path: Path, config: Config) -> Config | None:
     """Make sure that a run folder, if there is one, is of this configuration.
 
-    Its budget may be smaller: the run is then trained further.
+    Its budget may be smaller: the run is then trained further, by a schedule that fits the larger.
 
     Returns:
         That of the folder, None where there is no run yet.
@@ -127,9 +128,10 @@ def check_config(path: Path, config: Config) -> Config | None:
     stored = read_config(path)
     if stored is None:
         return None
-    changes = config_module.differences(stored, config)
-    if stored.training.env_steps < config.training.env_steps:
-        changes.pop("env_steps")
+    env_steps = config.training.env_steps
+    further = stored.training.env_steps < env_steps
+    before = with_budget(stored, env_steps) if further else stored
+    changes = config_module.differences(before, config)
     if changes:
         listed = ", ".join(f"{name} {old} not {new}" for name, (old, new) in changes.items())
         raise ExpectedError(
