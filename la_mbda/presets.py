@@ -5,6 +5,7 @@ budget), `paper_long` the baselines' long run; `cpu` is a reduced size meant to 
 `quick` only shows that every stage works.
 """
 
+import dataclasses
 import math
 import typing
 
@@ -277,17 +278,29 @@ def _published_window(task: str, preset: str) -> dict[str, int]:
     return {"epoch_steps": epoch, "env_steps": (reaching + SCORED_EPOCHS - 1) * epoch}
 
 
-def overrides(config: Config) -> dict:
-    """Return the fields in which a configuration departs from its own preset, with their values.
+def standard_groups(
+    preset: str, task: str, algorithm: str, env_steps: int | None
+) -> dict[str, typing.Any]:
+    """Return what a run's settings are held against: the preset's, its own `env_steps` among them.
 
-    What follows the budget is held against the preset at this budget.
+    Args:
+        env_steps: the run's budget, which the constraint's schedule at `cpu` follows; None where it
+            is not known.
     """
-    who, env_steps = (config.preset, config.task, config.algorithm), config.training.env_steps
-    usual = make_groups(*who)["training"].env_steps
-    budget: dict[str, typing.Any] = {} if env_steps == usual else {"env_steps": env_steps}
-    preset = make_groups(*who, **budget)
+    usual = make_groups(preset, task, algorithm)
+    if env_steps is None:
+        return usual
+    fitted = make_groups(preset, task, algorithm, env_steps=env_steps)
+    training = dataclasses.replace(fitted["training"], env_steps=usual["training"].env_steps)
+    return fitted | {"training": training}
+
+
+def overrides(config: Config) -> dict:
+    """Return the fields in which a configuration departs from its own preset, with their values."""
+    env_steps = config.training.env_steps
+    preset = standard_groups(config.preset, config.task, config.algorithm, env_steps)
     pairs = {name: (getattr(config, group), preset[group]) for name, group in GROUP_OF.items()}
-    return budget | {
+    return {
         name: getattr(own, name)
         for name, (own, standard) in pairs.items()
         if getattr(own, name) != getattr(standard, name)

@@ -11,7 +11,7 @@ import pandas as pd
 from la_mbda import algorithms, config
 from la_mbda.budget import all_keep, keeps_budget
 from la_mbda.errors import ExpectedError
-from la_mbda.presets import OWN_TASK_FIELDS, make_groups
+from la_mbda.presets import OWN_TASK_FIELDS, standard_groups
 from la_mbda.runs.files import (
     METRICS,
     Score,
@@ -120,16 +120,12 @@ def _told_by_settings(settings: dict, preset: str, base: str, task: str, early: 
     """
     own = task.startswith(config.EXTERNAL_TASK_PREFIX)
     # An own task may not be installed: the preset is as for one of SG6.
-    who = preset, config.SG6_TASKS[0] if own else task, base
-    usual = make_groups(*who)["training"].env_steps
-    env_steps = int(_setting(settings, "training", "env_steps", (usual,))[0])
-    # What follows the budget is no other setting.
-    groups = make_groups(*who, env_steps=env_steps)
-    standard = {name: dataclasses.asdict(group) for name, group in groups.items()}
-    standard["training"]["env_steps"] = usual
+    known = _setting(settings, "training", "env_steps", ())
+    env_steps = int(known[0]) if known else None
+    standard = standard_groups(preset, config.SG6_TASKS[0] if own else task, base, env_steps)
     harmless = [*_HARMLESS, *(OWN_TASK_FIELDS if own else ()), *(["env_steps"] if early else ())]
     changes = _changed(settings, standard, harmless)
-    epochs = _setting(settings, "baseline", "epoch_steps", (groups["baseline"].epoch_steps,))
+    epochs = _setting(settings, "baseline", "epoch_steps", (standard["baseline"].epoch_steps,))
     steps = _setting(settings, "training", "episode_steps", (config.EPISODE_STEPS,))
     protocol = () if own else (PAPER_COST_BUDGET,)
     return {
@@ -299,7 +295,7 @@ def _changed(settings: dict, standard: dict, harmless: Collection[str]) -> dict[
         if group not in settings:
             continue
         stored = dataclasses.asdict(config.GROUPS[group]()) | settings[group]
-        for name, value in standard[group].items():
+        for name, value in dataclasses.asdict(standard[group]).items():
             plain = list(value) if isinstance(value, tuple) else value
             if stored[name] not in (value, plain) and name not in harmless:
                 whole = isinstance(stored[name], int) and isinstance(value, int)
