@@ -43,7 +43,7 @@ ALLOWED = {
     "la_mbda.world_model": {"config", "randomness"} | MODEL_PARTS,
     "la_mbda.imagination": {"randomness", "rssm", "world_model"},
     "la_mbda.runs.files": set(),
-    "la_mbda.runs.folder": {"config", "errors", "runs.files"},
+    "la_mbda.runs.folder": {"config", "errors", "presets", "runs.files"},
     "la_mbda.video": {"config", "errors", "runs.folder"},
     "la_mbda.budget": set(),
     "la_mbda.runs.durations": {"algorithms", "config"},
