@@ -81,6 +81,9 @@ _FIELDS: dict[str, dict[str, typing.Any]] = {
         # New data are worth more: in equal time two seeds learn more by 50 than by 100, and 33 is
         # as good as 50 (docs/learning.md) and a third cheaper for the same steps.
         "updates_per_iteration": 33,
+        # The bounds are imagined from replayed states: those of policies long gone hold V^c, and so
+        # λ, up after the costs have come down, and what was learnt is lost (docs/learning.md).
+        "replay_capacity": 250_000,
     },
     "quick": {
         "image_channels": 8,
