@@ -199,7 +199,7 @@ def _preset_fields(
         fields["env_steps"] = PAPER_BUDGET.get(task, 1_000_000)
     if preset == "cpu" and not baseline:
         # The task is learnt first, as in the paper: λ is 0.001 after a fifth of the run and ends
-        # at 0.05 (PointGoal2 and DoggoGoal1, where V^c is 30 to 220 above the budget on the way).
+        # at 0.05 to 0.1 (PointGoal2 and DoggoGoal1, where V^c is 30 to 220 above the budget).
         share = _count("env_steps", (fields | overrides)["env_steps"]) / 1_000_000
         fields |= {"initial_penalty": 5e-10 / share, "penalty_growth": 2e-4 / share}
         if task == "DoggoGoal1":  # Its control step is 0.1 s already: the paper's action repeat.

@@ -18,7 +18,8 @@ with StopRequest() as stop:
 
 @pytest.mark.parametrize("nohup", [False, True])
 def test_a_closed_terminal_asks_for_a_stop_unless_it_is_ignored(nohup):
-    before = "signal.signal(signal.SIGHUP, signal.SIG_IGN)" if nohup else ""
+    # Said in both cases, as the tests themselves may run under nohup.
+    before = f"signal.signal(signal.SIGHUP, signal.{'SIG_IGN' if nohup else 'SIG_DFL'})"
     script = SCRIPT.replace("SIGINT", "SIGHUP").replace("with Stop", f"{before}\nwith Stop")
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
